@@ -1,0 +1,5 @@
+//! The bytes of a segment: frames, batches, codecs, footers, recovery. Pure.
+
+mod blob;
+
+pub use blob::{Codec, EncodedBlob};

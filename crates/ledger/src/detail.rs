@@ -1,0 +1,121 @@
+//! Details: the personal part of an entry, erasable without touching the leaf.
+
+use types::{Address, Hash, Timestamp};
+
+/// What stands beside an entry.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Detail {
+    /// Of `Placed`. The message part is there only for the first placement of a message.
+    Placed(PlacementDetail, Option<Box<MessageDetail>>),
+    /// Of `FolderChanged`.
+    Folder(FolderDetail),
+    /// Of `SourceOpened`.
+    Source(SourceDetail),
+    /// Of `Quarantined`.
+    Quarantine(QuarantineDetail),
+    /// Of `RunFinished`.
+    Run(RunDetail),
+}
+
+/// How faithfully a transport hands out the bytes that the server received.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Fidelity {
+    /// The bytes as the server keeps them (IMAP, POP3, files).
+    #[default]
+    Exact,
+    /// The server made the MIME form when asked (some groupware).
+    Rebuilt,
+}
+
+/// How a message came to be in a folder.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct PlacementDetail {
+    /// IMAP keywords and other flags that are text.
+    pub keywords: Vec<String>,
+    /// `imap`, `eml`, `maildir`, `mbox`, ...
+    pub transport: String,
+    /// How faithful that transport is.
+    pub fidelity: Fidelity,
+    /// For files: the path it was read from, as given; else empty.
+    pub origin: String,
+}
+
+/// What the parser read in a message.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct MessageDetail {
+    /// From (or Sender).
+    pub from: Vec<Address>,
+    /// To.
+    pub to: Vec<Address>,
+    /// Cc.
+    pub cc: Vec<Address>,
+    /// Bcc, where the header is there.
+    pub bcc: Vec<Address>,
+    /// Subject, decoded.
+    pub subject: String,
+    /// The `Message-ID` header; it never decides identity.
+    pub message_id_header: String,
+    /// `In-Reply-To` and `References`, oldest first, without repeats.
+    pub references: Vec<String>,
+    /// The date by the ladder Date, Received, INTERNALDATE; `None` when all are missing.
+    pub date: Option<Timestamp>,
+    /// SHA-256 of the header block as received, up to and without the empty line.
+    pub header_hash: Hash,
+    /// Groups what several transports delivered of one message; never decides identity.
+    pub canonical_hash: Hash,
+    /// Attachments and other named parts.
+    pub parts: Vec<PartDetail>,
+    /// Names of the defects that the parser found.
+    pub defects: Vec<String>,
+    /// Version of the parser that made this.
+    pub parser_version: u32,
+}
+
+/// One part of a message that has a name or is an attachment.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct PartDetail {
+    /// File name, decoded, or empty.
+    pub name: String,
+    /// `type/subtype`, lower case.
+    pub media_type: String,
+    /// Decoded size in bytes.
+    pub size: u64,
+}
+
+/// What a folder is called.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct FolderDetail {
+    /// Name of the user whose archive it is, when this was written.
+    pub user: String,
+    /// The path, as [`types::FolderPath::as_str`] gives it.
+    pub path: String,
+}
+
+/// What a source is called.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct SourceDetail {
+    /// The server profile, or `protocol://host:port` of a one-off run.
+    pub profile: String,
+    /// The account at that server.
+    pub account: String,
+    /// The mailbox name as the server spells it.
+    pub mailbox_raw: Vec<u8>,
+    /// The mailbox path for showing.
+    pub mailbox: String,
+}
+
+/// What is known of a message in quarantine.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct QuarantineDetail {
+    /// What the server or the disk said, shortened.
+    pub text: String,
+}
+
+/// What a run was.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct RunDetail {
+    /// The command or job, without secrets.
+    pub title: String,
+    /// What went wrong or deserves attention.
+    pub warnings: Vec<String>,
+}

@@ -1,0 +1,263 @@
+//! Entries: the facts of a store, one leaf each.
+
+use types::{
+    ArchiveId, BlobId, EntryNumber, Flags, FolderId, Hash, MessageKey, PlacementId, SourceId,
+    Timestamp,
+};
+
+/// One leaf of the log: a fact, when it was written, and the hash of its detail.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Entry {
+    /// `max(now, time of the entry before)`.
+    pub time: Timestamp,
+    /// Random; hashed with the detail, so that an erased detail cannot be guessed from its hash.
+    pub salt: [u8; 16],
+    /// SHA-256 over salt and detail bytes, when there is a detail.
+    pub detail: Option<Hash>,
+    /// What happened.
+    pub fact: Fact,
+}
+
+/// Where a message stands at its source: which mailbox epoch, and its UID there.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct SourceRef {
+    /// The mailbox and its UIDVALIDITY epoch.
+    pub source: SourceId,
+    /// The UID (IMAP: 32 bits), or another number that the source keeps for the message.
+    pub uid: u64,
+}
+
+/// How a folder tree behaves (design: archives and live folders).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum TreeKind {
+    /// Nothing leaves but by retention.
+    #[default]
+    Archive,
+    /// Changes by the user or a mirror act at once.
+    Live,
+}
+
+/// What happened. Kind numbers are fixed in `docs/format/log.md`; those without a variant here
+/// (`Deferred Condemned Spared Erased Hold Confirmed Epoch`) are reserved.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Fact {
+    /// A message is in a folder. Detail: [`PlacementDetail`](crate::PlacementDetail), and
+    /// [`MessageDetail`](crate::MessageDetail) when this is its first placement.
+    Placed {
+        /// The message, or `None` when this entry is its first placement and so names it.
+        message: Option<MessageKey>,
+        /// The exact bytes.
+        blob: BlobId,
+        /// Number of these bytes.
+        size: u64,
+        /// The folder.
+        folder: FolderId,
+        /// Flags at archiving.
+        flags: Flags,
+        /// When the source received it (INTERNALDATE), if it says so.
+        received: Option<Timestamp>,
+        /// Where it stood at the source, if it came from one that keeps identities.
+        source: Option<SourceRef>,
+    },
+    /// A placement went to another folder, with the message at the source.
+    Moved {
+        /// The placement.
+        placement: PlacementId,
+        /// Its folder from now on.
+        folder: FolderId,
+        /// Where the message stands at the source now.
+        source: Option<SourceRef>,
+    },
+    /// Flags of a placement changed.
+    Flagged {
+        /// The placement.
+        placement: PlacementId,
+        /// All its flags from now on.
+        flags: Flags,
+    },
+    /// A placement was taken away (live trees, retention).
+    Removed {
+        /// The placement.
+        placement: PlacementId,
+    },
+    /// A message is no longer where it was at the source. Its placement stays.
+    SourceGone {
+        /// Where it was.
+        source: SourceRef,
+    },
+    /// The same bytes stand at one more place of the source; no new placement.
+    Sighted {
+        /// The placement that they are.
+        placement: PlacementId,
+        /// Where they stand.
+        source: SourceRef,
+    },
+    /// A folder was made or renamed. Detail: [`FolderDetail`](crate::FolderDetail).
+    FolderChanged {
+        /// The folder, or `None` when this entry makes it and so names it.
+        folder: Option<FolderId>,
+        /// Whose folder it is.
+        archive: ArchiveId,
+        /// How its tree behaves.
+        kind: TreeKind,
+    },
+    /// A mailbox of an account is read for the first time in this UIDVALIDITY epoch. The entry
+    /// names the source. Detail: [`SourceDetail`](crate::SourceDetail).
+    SourceOpened {
+        /// The archive that it is archived into.
+        archive: ArchiveId,
+        /// The folder that its messages are placed in.
+        folder: FolderId,
+        /// UIDVALIDITY, or 0 when the server gives none.
+        uid_validity: u64,
+    },
+    /// Every message of the source below `uid_next` is archived, quarantined or excluded by a
+    /// rule that time and flags cannot change.
+    CursorAdvanced {
+        /// The mailbox epoch.
+        source: SourceId,
+        /// The first UID that is not proven.
+        uid_next: u64,
+        /// HIGHESTMODSEQ up to which the enumeration was compared, or 0.
+        modseq: u64,
+        /// Fingerprint of folder scope and filter that this holds for.
+        fingerprint: Hash,
+    },
+    /// A message could not be taken: passed over knowingly, retried, counted. Detail:
+    /// [`QuarantineDetail`](crate::QuarantineDetail).
+    Quarantined {
+        /// Where it stands.
+        source: SourceRef,
+        /// Why.
+        reason: QuarantineReason,
+        /// How often it was tried.
+        attempts: u32,
+        /// When it is tried again at the earliest.
+        retry_at: Timestamp,
+    },
+    /// The completeness certificate of a source differs from its last one.
+    Certified(Certificate),
+    /// A run ended. Detail: [`RunDetail`](crate::RunDetail).
+    RunFinished {
+        /// How.
+        outcome: Outcome,
+        /// With which counts over all its mailboxes.
+        counts: RunCounts,
+        /// When it began.
+        started: Timestamp,
+    },
+    /// A better detail for an older entry (a newer parser); the newest counts.
+    Detail {
+        /// The entry that it belongs to.
+        of: EntryNumber,
+    },
+}
+
+/// Why a message is in quarantine.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum QuarantineReason {
+    /// The server left it out of its answer, twice.
+    Omitted,
+    /// The server answered NIL instead of a body, twice.
+    Nil,
+    /// The server refused it (NO), twice.
+    Refused,
+    /// The bytes end early or have another length than announced.
+    Truncated,
+    /// It could not be read from the disk.
+    Unreadable,
+    /// It is larger than the limit for one message.
+    TooLarge,
+}
+
+/// How a run or a command ended.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum Outcome {
+    /// Everything in scope is archived.
+    #[default]
+    Succeeded,
+    /// Something in scope is not archived, and the report says what.
+    Partial,
+    /// It could not do its work.
+    Failed,
+}
+
+/// Messages left out, by the reason.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Excluded {
+    /// In folders that are left out by default (Trash, Junk, Drafts, Outbox).
+    pub default_folders: u64,
+    /// In folders left out by the job's lists.
+    pub folder_list: u64,
+    /// By the job's filter.
+    pub filter: u64,
+    /// For recipients that nobody has.
+    pub unknown_address: u64,
+}
+
+impl Excluded {
+    /// All of them.
+    #[must_use]
+    pub fn total(self) -> u64 {
+        self.default_folders + self.folder_list + self.filter + self.unknown_address
+    }
+}
+
+/// What a run did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct RunCounts {
+    /// Messages at the source, over all mailboxes that the run saw.
+    pub server_count: u64,
+    /// Placed in this root by this run.
+    pub archived: u64,
+    /// In this root of this archive before this run.
+    pub already: u64,
+    /// Left out.
+    pub excluded: Excluded,
+    /// Passed over knowingly, to be retried.
+    pub quarantined: u64,
+}
+
+impl RunCounts {
+    /// Adds the counts of another mailbox.
+    pub fn add(&mut self, other: &RunCounts) {
+        self.server_count += other.server_count;
+        self.archived += other.archived;
+        self.already += other.already;
+        self.excluded.default_folders += other.excluded.default_folders;
+        self.excluded.folder_list += other.excluded.folder_list;
+        self.excluded.filter += other.excluded.filter;
+        self.excluded.unknown_address += other.excluded.unknown_address;
+        self.quarantined += other.quarantined;
+    }
+
+    /// Whether every message at the source is accounted for.
+    #[must_use]
+    pub fn adds_up(&self) -> bool {
+        self.server_count
+            == self.archived + self.already + self.excluded.total() + self.quarantined
+    }
+}
+
+/// What the source said it holds, against what the archive holds of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Certificate {
+    /// The mailbox epoch.
+    pub source: SourceId,
+    /// UIDVALIDITY, or 0.
+    pub uid_validity: u64,
+    /// UIDNEXT, or 0.
+    pub uid_next: u64,
+    /// HIGHESTMODSEQ, or 0 when the server keeps none.
+    pub modseq: u64,
+    /// Counts; here `archived` counts what is in the archive, `already` is 0.
+    pub counts: RunCounts,
+}
+
+impl Certificate {
+    /// Whether everything in scope is archived.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.counts.adds_up() && self.counts.quarantined == 0
+    }
+}

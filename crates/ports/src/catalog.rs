@@ -1,0 +1,132 @@
+//! What engines ask of a catalog. No rule about mail is behind these; they are look-ups.
+
+use std::error::Error as StdError;
+use std::future::Future;
+
+use ledger::{Certificate, QuarantineReason, SourceRef};
+use thiserror::Error;
+use types::{
+    ArchiveId, FolderId, FolderPath, Hash, MailboxName, MessageKey, PlacementId, SourceId,
+    Timestamp,
+};
+
+/// The catalog could not answer. It is a view: it can be rebuilt.
+#[derive(Debug, Error)]
+#[error("failed to read the catalog: {what}")]
+pub struct CatalogError {
+    /// Which look-up.
+    pub what: String,
+    /// Why.
+    #[source]
+    pub cause: Box<dyn StdError + Send + Sync>,
+}
+
+/// One mailbox epoch of an account, with its newest cursor and certificate.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SourceRow {
+    /// Its id.
+    pub source: SourceId,
+    /// The mailbox, as the server spelled it.
+    pub mailbox_raw: Vec<u8>,
+    /// The folder that it is archived into.
+    pub folder: FolderId,
+    /// UIDVALIDITY, or 0.
+    pub uid_validity: u64,
+    /// How far it is proven.
+    pub cursor: Option<CursorRow>,
+    /// What was certified last.
+    pub certificate: Option<Certificate>,
+}
+
+/// A cursor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CursorRow {
+    /// First UID that is not proven.
+    pub uid_next: u64,
+    /// HIGHESTMODSEQ, or 0.
+    pub modseq: u64,
+    /// Scope and filter it holds for.
+    pub fingerprint: Hash,
+}
+
+/// A placement of a message, inside one root.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FoundPlacement {
+    /// Its id.
+    pub placement: PlacementId,
+    /// Its folder.
+    pub folder: FolderId,
+}
+
+/// What a placement looked like at the source, to recognise it after a UIDVALIDITY change.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MatchRow {
+    /// The placement.
+    pub placement: PlacementId,
+    /// Size in bytes.
+    pub size: u64,
+    /// When the source received it.
+    pub received: Option<Timestamp>,
+    /// Hash of its header block.
+    pub header_hash: Hash,
+}
+
+/// A message in quarantine.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct QuarantineRow {
+    /// Its UID.
+    pub uid: u64,
+    /// Why.
+    pub reason: QuarantineReason,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When to try again at the earliest.
+    pub retry_at: Timestamp,
+}
+
+/// Folders and metadata of a store, as far as an engine asks. Calls are short and may block.
+pub trait Catalog: Send + Sync + 'static {
+    /// Waits until the catalog has read the first `entries` entries of the log.
+    fn wait_for(&self, entries: u64) -> impl Future<Output = Result<(), CatalogError>> + Send;
+
+    /// How many entries it has read.
+    fn reached(&self) -> u64;
+
+    /// The folder of this path (compared in NFC) in an archive.
+    fn folder(
+        &self,
+        archive: ArchiveId,
+        path: &FolderPath,
+    ) -> Result<Option<FolderId>, CatalogError>;
+
+    /// Every mailbox epoch of an account that goes to `archive`, oldest first.
+    fn sources(
+        &self,
+        archive: ArchiveId,
+        profile: &str,
+        account: &str,
+    ) -> Result<Vec<SourceRow>, CatalogError>;
+
+    /// The messages that stand at a source now: UID and placement, by ascending UID.
+    fn source_refs(&self, source: SourceId) -> Result<Vec<(u64, PlacementId)>, CatalogError>;
+
+    /// The messages of a source in quarantine, by ascending UID.
+    fn quarantined(&self, source: SourceId) -> Result<Vec<QuarantineRow>, CatalogError>;
+
+    /// The placements of a message in folders of `archive` below `root`.
+    fn placements(
+        &self,
+        archive: ArchiveId,
+        root: &str,
+        message: MessageKey,
+    ) -> Result<Vec<FoundPlacement>, CatalogError>;
+
+    /// The places of a source where a placement stands now.
+    fn refs_of(&self, placement: PlacementId) -> Result<Vec<SourceRef>, CatalogError>;
+
+    /// What to recognise the messages of a source by that still stand there.
+    fn match_rows(&self, source: SourceId) -> Result<Vec<MatchRow>, CatalogError>;
+
+    /// The mailbox of a source, for reports.
+    fn mailbox_name(&self, source: SourceId) -> Result<Option<MailboxName>, CatalogError>;
+}

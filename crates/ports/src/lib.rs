@@ -1,0 +1,24 @@
+//! What engines ask of the outside: traits and their error kinds, nothing else.
+//!
+//! Engines see these; adapters implement them; the binary brings them together.
+
+mod catalog;
+mod clock;
+mod disk;
+mod index;
+mod log;
+mod source;
+
+pub use catalog::{
+    Catalog, CatalogError, CursorRow, FoundPlacement, MatchRow, QuarantineRow, SourceRow,
+};
+pub use clock::{Clock, Random};
+pub use disk::{Access, Disk, DiskFile};
+pub use index::{Index, IndexDoc, IndexError};
+pub use log::{
+    Change, Found, Log, LogError, LogErrorKind, NewBody, NewPlacement, ReadError, ReadErrorKind,
+};
+pub use source::{
+    Body, Connect, Enumeration, FetchAnswer, Fetched, HeaderItem, InFlight, Known, MailboxInfo,
+    MailboxStatus, Namespace, Piece, Source, SourceError, SourceErrorKind, SpecialUse, Uids,
+};

@@ -1,0 +1,74 @@
+//! Sets of messages, by their dense numbers.
+
+use std::io;
+
+use roaring::RoaringBitmap;
+
+/// A set of messages of one store, as dense numbers (order of first `Placed`), compressed.
+#[derive(Clone, PartialEq, Default, Debug)]
+pub struct MessageSet(RoaringBitmap);
+
+impl MessageSet {
+    /// Adds a message.
+    pub fn insert(&mut self, n: u32) {
+        self.0.insert(n);
+    }
+
+    /// Takes a message out.
+    pub fn remove(&mut self, n: u32) {
+        self.0.remove(n);
+    }
+
+    /// Whether the message is in the set.
+    #[must_use]
+    pub fn contains(&self, n: u32) -> bool {
+        self.0.contains(n)
+    }
+
+    /// Number of messages.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.0.len()
+    }
+
+    /// Whether the set has no message.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds every message of `other`.
+    pub fn unite(&mut self, other: &MessageSet) {
+        self.0 |= &other.0;
+    }
+
+    /// Keeps only messages that are also in `other`.
+    pub fn intersect(&mut self, other: &MessageSet) {
+        self.0 &= &other.0;
+    }
+
+    /// The messages in ascending order.
+    pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        self.0.iter()
+    }
+
+    /// The portable roaring form, for a table of a view.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.0.serialized_size());
+        // Writing to a vector does not fail.
+        let _ = self.0.serialize_into(&mut bytes);
+        bytes
+    }
+
+    /// Reads what [`to_bytes`](Self::to_bytes) wrote; an error when it is something else.
+    pub fn from_bytes(bytes: &[u8]) -> io::Result<MessageSet> {
+        RoaringBitmap::deserialize_from(bytes).map(MessageSet)
+    }
+}
+
+impl FromIterator<u32> for MessageSet {
+    fn from_iter<I: IntoIterator<Item = u32>>(iter: I) -> MessageSet {
+        MessageSet(iter.into_iter().collect())
+    }
+}
