@@ -5,6 +5,7 @@
 mod catalog;
 mod clock;
 mod disk;
+mod files;
 mod index;
 mod log;
 mod source;
@@ -14,6 +15,9 @@ pub use catalog::{
 };
 pub use clock::{Clock, Random};
 pub use disk::{Access, Disk, DiskFile};
+pub use files::{
+    FileBody, FileFolder, FileMessage, MailReader, Origin, ReadItem, ReadProgress,
+};
 pub use index::{Index, IndexDoc, IndexError};
 pub use log::{
     Change, Found, Log, LogError, LogErrorKind, NewBody, NewPlacement, ReadError, ReadErrorKind,
