@@ -1,1 +1,28 @@
-//! To be written.
+//! Commands as values: what can be asked, what is told meanwhile, what is answered.
+//!
+//! Every command is a [`Request`] carried out by one function, which sends [`Progress`] and ends
+//! with an [`Answer`] or a [`Failure`]. The command line makes requests from arguments and renders
+//! what comes back; other surfaces do the same, so that all of them can do the same things.
+//!
+//! What it is not: a wire format (each surface has its own, and converts), and not the function
+//! itself. Plain values only: no file, socket, clock or runtime.
+
+mod answer;
+mod failure;
+mod mail_url;
+mod progress;
+mod request;
+
+pub use answer::{
+    Answer, DamagedMessage, DefectFound, DemoAnswer, DemoSearch, ExportAnswer, ImportCounts,
+    IndexReach, MailboxCounts, PartShown, RebuildAnswer, RunAnswer, RunOutcome, SearchAnswer,
+    ShowAnswer, UserListed, VerifyAnswer,
+};
+pub use failure::{ExitCode, Failure, FailureKind};
+pub use mail_url::{MailUrl, MailUrlError, Scheme};
+pub use progress::{Gone, Hit, Phase, Progress, ProgressSink, Work};
+pub use request::{
+    Archive, Compression, Demo, Export, ExportFormat, ExportScope, FolderChoice, FolderScope,
+    Import, KeepDir, Mechanism, Order, Plaintext, Request, Search, SearchOutput, Show, ShowForm,
+    Trust, View, WaitForViews,
+};

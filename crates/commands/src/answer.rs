@@ -1,0 +1,333 @@
+//! What is answered.
+
+use std::path::PathBuf;
+
+use types::{Address, BlobId, Timestamp, UserName};
+
+use crate::failure::ExitCode;
+use crate::progress::Hit;
+use crate::request::{ExportFormat, View};
+
+/// How a command ended that did not fail.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Answer {
+    /// Of `archive`.
+    Archive(RunAnswer),
+    /// Of `import`.
+    Import(RunAnswer, ImportCounts),
+    /// Of `search`: the hits came before.
+    Search(SearchAnswer),
+    /// Of `search --count`.
+    Count(SearchAnswer),
+    /// Of `show`.
+    Show(Box<ShowAnswer>),
+    /// Of `show --raw`: the bytes came before.
+    Raw,
+    /// Of `export`.
+    Export(ExportAnswer),
+    /// Of `verify`.
+    Verify(VerifyAnswer),
+    /// Of `store rebuild-catalog` and `store rebuild-index`.
+    Rebuild(RebuildAnswer),
+    /// Of `user add`.
+    UserAdd(UserName),
+    /// Of `user list`.
+    UserList(Vec<UserListed>),
+    /// Of `demo`.
+    Demo(Box<DemoAnswer>),
+}
+
+impl Answer {
+    /// The exit code that it ends the program with.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        let partly_if = |partly| if partly { ExitCode::Partly } else { ExitCode::Done };
+        match self {
+            Answer::Archive(run) | Answer::Import(run, _) => match run.outcome {
+                RunOutcome::Succeeded => ExitCode::Done,
+                RunOutcome::Partial => ExitCode::Partly,
+                RunOutcome::Failed => ExitCode::Failed,
+            },
+            Answer::Export(export) => partly_if(!export.is_whole()),
+            Answer::Verify(verify) => partly_if(!verify.is_clean()),
+            Answer::Demo(demo) => partly_if(!demo.verify.is_clean()),
+            Answer::Search(_)
+            | Answer::Count(_)
+            | Answer::Show(_)
+            | Answer::Raw
+            | Answer::Rebuild(_)
+            | Answer::UserAdd(_)
+            | Answer::UserList(_) => ExitCode::Done,
+        }
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum RunOutcome {
+    /// Everything in scope is archived.
+    Succeeded,
+    /// Something in scope is not archived yet.
+    Partial,
+    /// It could not do its work.
+    Failed,
+}
+
+impl RunOutcome {
+    /// The name in machine-readable answers.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            RunOutcome::Succeeded => "succeeded",
+            RunOutcome::Partial => "partial",
+            RunOutcome::Failed => "failed",
+        }
+    }
+}
+
+/// What a run did.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RunAnswer {
+    /// How it ended.
+    pub outcome: RunOutcome,
+    /// Whether it was asked to stop, and did so at a batch.
+    pub cancelled: bool,
+    /// Placed in this root by this run.
+    pub archived: u64,
+    /// In this root before this run.
+    pub already: u64,
+    /// Left out by rules.
+    pub excluded: u64,
+    /// Passed over knowingly, to be tried again.
+    pub quarantined: u64,
+    /// What deserves attention: sentences.
+    pub warnings: Vec<String>,
+    /// Mailbox by mailbox, in the order of their names.
+    pub mailboxes: Vec<MailboxCounts>,
+    /// Whether what was archived can be found already.
+    pub searchable: bool,
+}
+
+/// One mailbox of a run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MailboxCounts {
+    /// Its path at the source.
+    pub mailbox: String,
+    /// Messages that the source says it holds.
+    pub server_count: u64,
+    /// Placed by this run.
+    pub archived: u64,
+    /// Placed before.
+    pub already: u64,
+    /// Left out by rules.
+    pub excluded: u64,
+    /// Why, where some are.
+    pub excluded_reason: Option<String>,
+    /// Passed over knowingly.
+    pub quarantined: u64,
+    /// Whether everything in scope is archived.
+    pub complete: bool,
+    /// Why not.
+    pub failure: Option<String>,
+}
+
+/// What an import read: `read = archived + already + quarantined`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ImportCounts {
+    /// Messages that the files hold.
+    pub read: u64,
+    /// Files that are known not to be mail.
+    pub skipped: u64,
+}
+
+/// How far the index had read when it answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct IndexReach {
+    /// Entries of the log that it had read.
+    pub read: u64,
+    /// Entries that the log had.
+    pub entries: u64,
+}
+
+impl IndexReach {
+    /// Whether it had read everything.
+    #[must_use]
+    pub fn is_complete(self) -> bool {
+        self.entries <= self.read
+    }
+}
+
+/// What a search found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SearchAnswer {
+    /// All hits, shown or not.
+    pub count: u64,
+    /// Hits that were given.
+    pub shown: u64,
+    /// How far the index had read.
+    pub index: IndexReach,
+}
+
+/// A message, decoded for people.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ShowAnswer {
+    /// Its id.
+    pub id: BlobId,
+    /// Its size in bytes.
+    pub size: u64,
+    /// From.
+    pub from: Vec<Address>,
+    /// To.
+    pub to: Vec<Address>,
+    /// Cc.
+    pub cc: Vec<Address>,
+    /// Bcc.
+    pub bcc: Vec<Address>,
+    /// Its subject.
+    pub subject: String,
+    /// Its date.
+    pub date: Option<Timestamp>,
+    /// The `Message-ID` header.
+    pub message_id_header: String,
+    /// User and folder of each placement.
+    pub folders: Vec<(String, String)>,
+    /// Its text.
+    pub text: String,
+    /// Attachments and other named parts.
+    pub parts: Vec<PartShown>,
+    /// What is wrong with it.
+    pub defects: Vec<String>,
+}
+
+/// One part of a message.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct PartShown {
+    /// File name, or empty.
+    pub name: String,
+    /// `type/subtype`.
+    pub media_type: String,
+    /// Decoded size in bytes.
+    pub size: u64,
+}
+
+/// What was exported.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ExportAnswer {
+    /// Where to.
+    pub to: PathBuf,
+    /// How.
+    pub format: ExportFormat,
+    /// Messages written.
+    pub exported: u64,
+    /// Messages that were there already, byte for byte.
+    pub already: u64,
+    /// Messages whose bytes the log does not have.
+    pub missing: Vec<BlobId>,
+    /// Messages whose bytes are damaged. Nothing was written for them.
+    pub damaged: Vec<DamagedMessage>,
+    /// Bytes written.
+    pub bytes: u64,
+    /// Whether it was asked to stop before the end.
+    pub cancelled: bool,
+}
+
+impl ExportAnswer {
+    /// Whether everything that was asked for is there.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.missing.is_empty() && self.damaged.is_empty() && !self.cancelled
+    }
+}
+
+/// A message that cannot be given back.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DamagedMessage {
+    /// Its id.
+    pub id: BlobId,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// What a check found.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct VerifyAnswer {
+    /// Messages.
+    pub messages: u64,
+    /// Blobs read and hashed.
+    pub blobs: u64,
+    /// Entries read and hashed into the tree.
+    pub entries: u64,
+    /// Bytes of the log read.
+    pub bytes: u64,
+    /// What is wrong.
+    pub defects: Vec<DefectFound>,
+    /// Whether it was asked to stop before the end.
+    pub cancelled: bool,
+}
+
+impl VerifyAnswer {
+    /// Whether everything was checked and nothing is wrong.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.defects.is_empty() && !self.cancelled
+    }
+}
+
+/// One thing that is wrong with a store.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DefectFound {
+    /// `log`, `catalog` or `index`.
+    pub part: &'static str,
+    /// Where: a segment and offset, a table.
+    pub place: String,
+    /// What: lower case, without a full stop.
+    pub message: String,
+}
+
+/// A view was made anew.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RebuildAnswer {
+    /// Which.
+    pub view: View,
+    /// Entries of the log that it has read.
+    pub entries: u64,
+    /// Messages that it holds.
+    pub messages: u64,
+}
+
+/// A user.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UserListed {
+    /// Its name.
+    pub name: UserName,
+    /// Messages in its archive.
+    pub messages: u64,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+/// What the demonstration did.
+#[derive(Clone, PartialEq, Debug)]
+pub struct DemoAnswer {
+    /// The data directory.
+    pub data: PathBuf,
+    /// Whether it is still there.
+    pub kept: bool,
+    /// What was archived.
+    pub archived: RunAnswer,
+    /// What was searched and found.
+    pub searches: Vec<DemoSearch>,
+    /// What was exported.
+    pub exported: ExportAnswer,
+    /// What was checked.
+    pub verify: VerifyAnswer,
+}
+
+/// A search of the demonstration.
+#[derive(Clone, PartialEq, Debug)]
+pub struct DemoSearch {
+    /// The query.
+    pub query: String,
+    /// What it found.
+    pub hits: Vec<Hit>,
+}

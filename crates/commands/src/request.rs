@@ -1,0 +1,316 @@
+//! What can be asked.
+
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+
+use types::{Secret, UserName};
+
+use crate::MailUrl;
+
+/// One command, complete: nothing is asked back.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Request {
+    /// Archive an account at a mail server.
+    Archive(Box<Archive>),
+    /// Archive mail from files.
+    Import(Import),
+    /// Find messages.
+    Search(Search),
+    /// Give one message back.
+    Show(Show),
+    /// Write messages to files.
+    Export(Export),
+    /// Check every frame, hash and entry.
+    Verify,
+    /// Make a view anew from the log.
+    Rebuild(View),
+    /// Make a user.
+    UserAdd(UserName),
+    /// List the users.
+    UserList,
+    /// Show what the program does, in a data directory that is thrown away.
+    Demo(Demo),
+}
+
+impl Request {
+    /// Whether it must own the data directory while it runs. The others only read, also while
+    /// another process writes.
+    #[must_use]
+    pub fn writes(&self) -> bool {
+        match self {
+            Request::Archive(_)
+            | Request::Import(_)
+            | Request::Rebuild(_)
+            | Request::UserAdd(_) => true,
+            Request::Search(_)
+            | Request::Show(_)
+            | Request::Export(_)
+            | Request::Verify
+            | Request::UserList
+            | Request::Demo(_) => false,
+        }
+    }
+
+    /// The name of the command, as it is typed.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Request::Archive(_) => "archive",
+            Request::Import(_) => "import",
+            Request::Search(_) => "search",
+            Request::Show(_) => "show",
+            Request::Export(_) => "export",
+            Request::Verify => "verify",
+            Request::Rebuild(View::Catalog) => "store rebuild-catalog",
+            Request::Rebuild(View::Index) => "store rebuild-index",
+            Request::UserAdd(_) => "user add",
+            Request::UserList => "user list",
+            Request::Demo(_) => "demo",
+        }
+    }
+}
+
+/// Archive an account at a mail server.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Archive {
+    /// Which account.
+    pub url: MailUrl,
+    /// Its password, or token.
+    pub password: Secret,
+    /// Whose archive it goes to. The user is made when missing.
+    pub user: UserName,
+    /// The first level of the folder tree; `None` is the login name of the account.
+    pub root: Option<String>,
+    /// Which of its folders.
+    pub folders: FolderChoice,
+    /// Connections at the same time, at most.
+    pub connections: NonZeroU16,
+    /// Whether the connection may stay unencrypted.
+    pub plaintext: Plaintext,
+    /// Which certificates are taken.
+    pub trust: Trust,
+    /// How to log in.
+    pub mechanism: Mechanism,
+    /// Whose mailbox, when another account's password opens it (RFC 4616 §2).
+    pub authzid: Option<String>,
+    /// Whether the connection is compressed (RFC 4978).
+    pub compression: Compression,
+    /// When the command is over.
+    pub wait: WaitForViews,
+}
+
+/// Which folders of an account are archived.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct FolderChoice {
+    /// Whether Trash, Junk, Drafts and Outbox are left out.
+    pub scope: FolderScope,
+    /// If not empty, only these.
+    pub include: Vec<String>,
+    /// Never these.
+    pub exclude: Vec<String>,
+}
+
+/// Whether Trash, Junk, Drafts and Outbox are left out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum FolderScope {
+    /// They and their subfolders are left out, and counted.
+    #[default]
+    WithoutDiscarded,
+    /// Every folder.
+    All,
+}
+
+/// Whether the connection may stay unencrypted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Plaintext {
+    /// Only to this machine; else STARTTLS is needed where the scheme has no TLS of its own.
+    #[default]
+    LoopbackOnly,
+    /// Anywhere, and STARTTLS is not used.
+    Always,
+}
+
+/// Which certificates are taken.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Trust {
+    /// Those that the system trusts.
+    #[default]
+    System,
+    /// Those that lead to a certificate in this PEM file.
+    CaFile(PathBuf),
+    /// The one with this SHA-256 fingerprint.
+    Fingerprint(String),
+    /// Any. The report warns.
+    AcceptAll,
+}
+
+/// How to log in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Mechanism {
+    /// The best that the server offers.
+    #[default]
+    Auto,
+    /// SASL PLAIN (RFC 4616).
+    Plain,
+    /// SASL LOGIN, or the LOGIN command.
+    Login,
+    /// CRAM-MD5 (RFC 2195).
+    CramMd5,
+    /// SCRAM-SHA-256 (RFC 7677).
+    ScramSha256,
+    /// XOAUTH2; the password is the access token.
+    XOAuth2,
+}
+
+/// Whether the connection is compressed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Compression {
+    /// Never.
+    #[default]
+    Off,
+    /// Where the server offers it (RFC 4978).
+    WhereOffered,
+}
+
+/// When a command that wrote is over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum WaitForViews {
+    /// When what it wrote can be found.
+    #[default]
+    Yes,
+    /// When what it wrote is durable.
+    No,
+}
+
+/// Archive mail from files.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Import {
+    /// Files and directories: EML, Maildir, mbox.
+    pub paths: Vec<PathBuf>,
+    /// Whose archive it goes to. The user is made when missing.
+    pub user: UserName,
+    /// The first level of the folder tree; `None` is the user's name.
+    pub root: Option<String>,
+    /// The folder below the root, parts joined by `/`; `None` leaves it to the files.
+    pub folder: Option<String>,
+    /// When the command is over.
+    pub wait: WaitForViews,
+}
+
+/// Find messages.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Search {
+    /// The query; empty is everything.
+    pub query: String,
+    /// Only messages in this user's archive.
+    pub user: Option<UserName>,
+    /// In which order.
+    pub order: Order,
+    /// Hits at most; `None` is all.
+    pub limit: Option<u64>,
+    /// Hits, or how many there are.
+    pub output: SearchOutput,
+}
+
+/// The order of hits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Order {
+    /// Newest first.
+    #[default]
+    Newest,
+    /// Oldest first.
+    Oldest,
+    /// Best first.
+    Relevance,
+}
+
+/// What a search gives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum SearchOutput {
+    /// The hits.
+    #[default]
+    Hits,
+    /// How many there are.
+    Count,
+}
+
+/// Give one message back.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Show {
+    /// Its id, or the beginning of it that no other message has.
+    pub id: String,
+    /// For people, or as it is.
+    pub form: ShowForm,
+}
+
+/// How a message is shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ShowForm {
+    /// Decoded: headers, text, list of parts.
+    #[default]
+    Decoded,
+    /// The exact bytes.
+    Raw,
+}
+
+/// Write messages to files.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Export {
+    /// Which messages.
+    pub scope: ExportScope,
+    /// Only messages in this user's archive.
+    pub user: Option<UserName>,
+    /// The directory; made when missing.
+    pub to: PathBuf,
+    /// How.
+    pub format: ExportFormat,
+}
+
+/// Which messages are exported.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ExportScope {
+    /// All of them.
+    All,
+    /// Those that a search finds.
+    Query(String),
+    /// Those in a folder and the folders below it.
+    Folder(String),
+}
+
+/// How messages are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ExportFormat {
+    /// One file per message, its exact bytes.
+    #[default]
+    Eml,
+    /// One mboxrd file per folder.
+    Mbox,
+    /// A Maildir with a subfolder per folder; one file per placement, its exact bytes.
+    Maildir,
+}
+
+/// A view of the log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum View {
+    /// Folders and metadata.
+    Catalog,
+    /// The full text.
+    Index,
+}
+
+/// Show what the program does.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Demo {
+    /// Whether the directory stays.
+    pub keep: KeepDir,
+}
+
+/// Whether a directory stays.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum KeepDir {
+    /// It is removed at the end.
+    #[default]
+    No,
+    /// It stays.
+    Yes,
+}
