@@ -37,7 +37,7 @@ pub enum TreeKind {
     Live,
 }
 
-/// What happened. Kind numbers are fixed in `docs/format/log.md`; those without a variant here
+/// What happened. Kind numbers are fixed in `docs/format/entries.md`; those without a variant here
 /// (`Deferred Condemned Spared Erased Hold Confirmed Epoch`) are reserved.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Fact {
@@ -199,7 +199,8 @@ impl Excluded {
     /// All of them.
     #[must_use]
     pub fn total(self) -> u64 {
-        self.default_folders + self.folder_list + self.filter + self.unknown_address
+        let Excluded { default_folders, folder_list, filter, unknown_address } = self;
+        sum([default_folders, folder_list, filter, unknown_address])
     }
 }
 
@@ -221,22 +222,28 @@ pub struct RunCounts {
 impl RunCounts {
     /// Adds the counts of another mailbox.
     pub fn add(&mut self, other: &RunCounts) {
-        self.server_count += other.server_count;
-        self.archived += other.archived;
-        self.already += other.already;
-        self.excluded.default_folders += other.excluded.default_folders;
-        self.excluded.folder_list += other.excluded.folder_list;
-        self.excluded.filter += other.excluded.filter;
-        self.excluded.unknown_address += other.excluded.unknown_address;
-        self.quarantined += other.quarantined;
+        let add = |count: &mut u64, more: u64| *count = count.saturating_add(more);
+        add(&mut self.server_count, other.server_count);
+        add(&mut self.archived, other.archived);
+        add(&mut self.already, other.already);
+        add(&mut self.excluded.default_folders, other.excluded.default_folders);
+        add(&mut self.excluded.folder_list, other.excluded.folder_list);
+        add(&mut self.excluded.filter, other.excluded.filter);
+        add(&mut self.excluded.unknown_address, other.excluded.unknown_address);
+        add(&mut self.quarantined, other.quarantined);
     }
 
     /// Whether every message at the source is accounted for.
     #[must_use]
     pub fn adds_up(&self) -> bool {
-        self.server_count
-            == self.archived + self.already + self.excluded.total() + self.quarantined
+        let RunCounts { server_count, archived, already, excluded, quarantined } = *self;
+        server_count == sum([archived, already, excluded.total(), quarantined])
     }
+}
+
+/// Counts come from bytes that nobody vouches for: a sum that is too large stays at the largest.
+fn sum(counts: [u64; 4]) -> u64 {
+    counts.into_iter().fold(0, u64::saturating_add)
 }
 
 /// What the source said it holds, against what the archive holds of it.
@@ -261,3 +268,32 @@ impl Certificate {
         self.counts.adds_up() && self.counts.quarantined == 0
     }
 }
+
+macro_rules! numbered {
+    ($name:ident { $($variant:ident = $number:literal),* $(,)? }) => {
+        impl $name {
+            /// The number that stands for it in an entry; `docs/format/entries.md` fixes it.
+            #[must_use]
+            pub fn number(self) -> u8 {
+                match self { $($name::$variant => $number),* }
+            }
+
+            /// What `number` stands for, if for anything.
+            #[must_use]
+            pub fn from_number(number: u8) -> Option<$name> {
+                match number { $($number => Some($name::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+numbered!(TreeKind { Archive = 1, Live = 2 });
+numbered!(QuarantineReason {
+    Omitted = 1,
+    Nil = 2,
+    Refused = 3,
+    Truncated = 4,
+    Unreadable = 5,
+    TooLarge = 6,
+});
+numbered!(Outcome { Succeeded = 1, Partial = 2, Failed = 3 });

@@ -1,7 +1,7 @@
 //! The facts of a store: entries, their erasable details, and the Merkle tree over them.
 //!
 //! What it is not: storage. Entries and details come and go as bytes; where they are kept is the
-//! business of `frames` and `store`. The layout of both is specified in `docs/format/log.md`.
+//! business of `frames` and `store`. The layout of both is specified in `docs/format/entries.md`.
 //!
 //! Rules:
 //! - An entry is a leaf: numbers and hashes, never a name, address, subject or path.
@@ -9,13 +9,23 @@
 //! - An unknown entry kind is refused by the name of the feature that it needs.
 
 mod detail;
+mod detail_wire;
 mod entry;
+mod entry_wire;
+mod error;
+mod kind;
+pub mod merkle;
 pub mod project;
+mod shorten;
+mod wire;
 
 pub use detail::{
-    Detail, FolderDetail, Fidelity, MessageDetail, PartDetail, PlacementDetail, QuarantineDetail,
+    Detail, Fidelity, FolderDetail, MessageDetail, PartDetail, PlacementDetail, QuarantineDetail,
     RunDetail, SourceDetail,
 };
+pub use detail_wire::detail_hash;
 pub use entry::{
     Certificate, Entry, Excluded, Fact, Outcome, QuarantineReason, RunCounts, SourceRef, TreeKind,
 };
+pub use error::{DecodeError, DecodeErrorKind};
+pub use merkle::leaf_hash;

@@ -7,7 +7,10 @@ use types::{
     Timestamp,
 };
 
-use crate::{Certificate, Detail, MessageDetail, QuarantineReason, RunCounts, SourceRef, TreeKind};
+use crate::{
+    Certificate, Detail, Entry, Fact, MessageDetail, Outcome, QuarantineReason, RunCounts,
+    SourceDetail, SourceRef, TreeKind,
+};
 
 /// One change to the rows of a catalog. All are idempotent: applying one twice changes nothing.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,19 +47,16 @@ pub enum RowChange {
         /// The mailbox path for showing.
         mailbox: String,
     },
-    /// Make a message (or, with a newer detail, describe it anew). The catalog gives it the next
-    /// dense number when it is new.
+    /// Make a message, or describe it anew. The catalog gives it the next dense number when it
+    /// is new.
     Message {
         /// Its key.
         message: MessageKey,
-        /// Its bytes.
-        blob: BlobId,
-        /// Number of these bytes.
-        size: u64,
-        /// When it was archived.
-        archived: Timestamp,
-        /// The date to show and sort by: the detail's date, else `received`, else `archived`.
-        date: Timestamp,
+        /// Its bytes; `None` to describe a message that is there, and nothing when it is not.
+        bytes: Option<MessageBytes>,
+        /// The date to show and sort by: the detail's date, else when the source received it;
+        /// `None` means when it was archived.
+        date: Option<Timestamp>,
         /// What the parser read, or `None` when it is erased.
         detail: Option<Box<MessageDetail>>,
     },
@@ -138,7 +138,7 @@ pub enum RowChange {
         /// The entry that says so.
         entry: EntryNumber,
         /// `succeeded`, `partial` or `failed`, as the outcome.
-        outcome: crate::Outcome,
+        outcome: Outcome,
         /// Its counts.
         counts: RunCounts,
         /// When it began.
@@ -150,9 +150,161 @@ pub enum RowChange {
     },
 }
 
-/// What the catalog must change for entry `number`. `detail` is `None` when the entry has none
-/// or it is erased.
-#[must_use]
-pub fn project(_number: EntryNumber, _entry: &crate::Entry, _detail: Option<&Detail>) -> Vec<RowChange> {
-    Vec::new()
+/// The bytes of a message, and when they came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MessageBytes {
+    /// Their id.
+    pub blob: BlobId,
+    /// Their number.
+    pub size: u64,
+    /// When they were archived.
+    pub archived: Timestamp,
 }
+
+/// What the catalog must change for entry `number`, in this order. `detail` is `None` when the
+/// entry has none or it is erased; one that does not belong to the entry's kind counts as erased.
+#[must_use]
+pub fn project(number: EntryNumber, entry: &Entry, detail: Option<&Detail>) -> Vec<RowChange> {
+    let at = entry.time;
+    match &entry.fact {
+        Fact::Placed { .. } => placed(number, entry, detail),
+        Fact::Moved { placement, folder, source } => {
+            let moved = change(*placement, |it| it.folder = Some(*folder));
+            let stands =
+                source.map(|source| RowChange::SourceRef { source, placement: Some(*placement) });
+            [Some(moved), stands].into_iter().flatten().collect()
+        }
+        Fact::Flagged { placement, flags } => {
+            vec![change(*placement, |it| it.flags = Some(*flags))]
+        }
+        Fact::Removed { placement } => vec![change(*placement, |it| it.removed = Some(at))],
+        Fact::SourceGone { source } => {
+            vec![RowChange::SourceRef { source: *source, placement: None }]
+        }
+        Fact::Sighted { placement, source } => {
+            vec![RowChange::SourceRef { source: *source, placement: Some(*placement) }]
+        }
+        Fact::FolderChanged { folder, archive, kind } => {
+            let named = match detail {
+                Some(Detail::Folder(it)) => Some(it.clone()),
+                _ => None,
+            };
+            let (user, path) = named.map(|it| (it.user, it.path)).unzip();
+            let folder = folder.unwrap_or(FolderId(number.0));
+            vec![RowChange::Folder { folder, archive: *archive, kind: *kind, user, path }]
+        }
+        Fact::SourceOpened { archive, folder, uid_validity } => {
+            let SourceDetail { profile, account, mailbox_raw, mailbox } = match detail {
+                Some(Detail::Source(it)) => it.clone(),
+                _ => SourceDetail::default(),
+            };
+            vec![RowChange::Source {
+                source: SourceId(number.0),
+                archive: *archive,
+                folder: *folder,
+                uid_validity: *uid_validity,
+                profile,
+                account,
+                mailbox_raw,
+                mailbox,
+            }]
+        }
+        Fact::CursorAdvanced { source, uid_next, modseq, fingerprint } => {
+            vec![RowChange::Cursor {
+                source: *source,
+                uid_next: *uid_next,
+                modseq: *modseq,
+                fingerprint: *fingerprint,
+            }]
+        }
+        Fact::Quarantined { source, reason, attempts, retry_at } => {
+            let text = match detail {
+                Some(Detail::Quarantine(it)) => it.text.clone(),
+                _ => String::new(),
+            };
+            vec![RowChange::Quarantine {
+                source: *source,
+                reason: *reason,
+                text,
+                attempts: *attempts,
+                retry_at: *retry_at,
+                at,
+            }]
+        }
+        Fact::Certified(certificate) => {
+            vec![RowChange::Certificate { certificate: *certificate, at }]
+        }
+        Fact::RunFinished { outcome, counts, started } => {
+            let title = match detail {
+                Some(Detail::Run(it)) => it.title.clone(),
+                _ => String::new(),
+            };
+            vec![RowChange::Run {
+                entry: number,
+                outcome: *outcome,
+                counts: *counts,
+                started: *started,
+                ended: at,
+                title,
+            }]
+        }
+        Fact::Detail { of } => described_anew(*of, detail),
+    }
+}
+
+fn placed(number: EntryNumber, entry: &Entry, detail: Option<&Detail>) -> Vec<RowChange> {
+    let Fact::Placed { message, blob, size, folder, flags, received, source } = &entry.fact else {
+        return Vec::new();
+    };
+    let (placement_detail, message_detail) = match detail {
+        Some(Detail::Placed(placement, message)) => (Some(placement), message.as_ref()),
+        _ => (None, None),
+    };
+    let key = message.unwrap_or(MessageKey(number.0));
+    let first = message.is_none().then(|| RowChange::Message {
+        message: key,
+        bytes: Some(MessageBytes { blob: *blob, size: *size, archived: entry.time }),
+        date: message_detail.and_then(|it| it.date).or(*received),
+        detail: message_detail.cloned(),
+    });
+    let placement = RowChange::Placement {
+        placement: PlacementId(number.0),
+        message: key,
+        folder: *folder,
+        flags: *flags,
+        keywords: placement_detail.map(|it| it.keywords.clone()).unwrap_or_default(),
+        received: *received,
+        placed: entry.time,
+        source: *source,
+    };
+    first.into_iter().chain([placement]).collect()
+}
+
+/// A better detail of a message. Details of other entries are never made anew.
+fn described_anew(of: EntryNumber, detail: Option<&Detail>) -> Vec<RowChange> {
+    let Some(Detail::Placed(_, Some(message))) = detail else { return Vec::new() };
+    vec![RowChange::Message {
+        message: MessageKey(of.0),
+        bytes: None,
+        date: message.date,
+        detail: Some(message.clone()),
+    }]
+}
+
+/// The fields of a [`RowChange::PlacementChange`].
+#[derive(Default)]
+struct Changed {
+    folder: Option<FolderId>,
+    flags: Option<Flags>,
+    removed: Option<Timestamp>,
+}
+
+fn change(placement: PlacementId, set: impl FnOnce(&mut Changed)) -> RowChange {
+    let mut changed = Changed::default();
+    set(&mut changed);
+    let Changed { folder, flags, removed } = changed;
+    RowChange::PlacementChange { placement, folder, flags, removed }
+}
+
+#[cfg(test)]
+mod tests;

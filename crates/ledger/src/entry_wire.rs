@@ -1,0 +1,298 @@
+//! Entries as bytes: `docs/format/entries.md` in code.
+//!
+//! An entry has one form only: what decodes encodes to the same bytes, because the bytes are a
+//! leaf of the Merkle tree.
+
+use types::limits::ENTRY_BYTES_MAX;
+use types::{ArchiveId, BlobId, EntryNumber, Flags, FolderId, MessageKey, PlacementId, SourceId};
+
+use crate::entry::{
+    Certificate, Entry, Excluded, Fact, Outcome, QuarantineReason, RunCounts, SourceRef, TreeKind,
+};
+use crate::wire::{Reader, Writer};
+use crate::{DecodeError, kind};
+
+/// Bits of the byte behind the kind: which optional fields are there.
+const HAS_DETAIL: u8 = 1;
+const HAS_FIRST: u8 = 1 << 1;
+const HAS_RECEIVED: u8 = 1 << 2;
+const HAS_SOURCE: u8 = 1 << 3;
+
+impl Entry {
+    /// The bytes of this entry: at most [`ENTRY_BYTES_MAX`], and the same every time.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::default();
+        let (kind, optional) = shape(&self.fact);
+        writer.number(kind);
+        writer.byte(optional | if self.detail.is_some() { HAS_DETAIL } else { 0 });
+        writer.time(self.time);
+        writer.raw(&self.salt);
+        if let Some(hash) = &self.detail {
+            writer.raw(&hash.0);
+        }
+        write_fact(&mut writer, &self.fact);
+        assert!(writer.bytes.len() <= ENTRY_BYTES_MAX, "an entry is made of numbers and hashes");
+        writer.bytes
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote, and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` names the feature for a kind of entry that this version does not know;
+    /// `Malformed` is everything else, trailing bytes and longer forms of numbers included.
+    pub fn decode(bytes: &[u8]) -> Result<Entry, DecodeError> {
+        let mut reader = Reader::new("entry", bytes);
+        if bytes.len() > ENTRY_BYTES_MAX {
+            return reader.malformed();
+        }
+        let kind = reader.number()?;
+        if kind == 0 {
+            return reader.malformed();
+        }
+        if !is_known(kind) {
+            return Err(DecodeError::unsupported(kind::feature(kind)));
+        }
+        let optional = reader.byte()?;
+        let time = reader.time()?;
+        let salt = reader.array()?;
+        let detail = (optional & HAS_DETAIL != 0).then(|| reader.hash()).transpose()?;
+        let fact = read_fact(&mut reader, kind, optional)?;
+        // Bits that this kind does not have would be lost, and with them the leaf's bytes.
+        if !reader.is_empty() || shape(&fact).1 != optional & !HAS_DETAIL {
+            return reader.malformed();
+        }
+        Ok(Entry { time, salt, detail, fact })
+    }
+}
+
+fn is_known(kind: u64) -> bool {
+    matches!(kind, kind::PLACED..=kind::DETAIL | kind::SOURCE_OPENED | kind::SIGHTED)
+}
+
+/// The kind of a fact, and which of its optional fields are there.
+fn shape(fact: &Fact) -> (u64, u8) {
+    let bit = |set: bool, bit: u8| if set { bit } else { 0 };
+    match fact {
+        Fact::Placed { message, received, source, .. } => (
+            kind::PLACED,
+            bit(message.is_some(), HAS_FIRST)
+                | bit(received.is_some(), HAS_RECEIVED)
+                | bit(source.is_some(), HAS_SOURCE),
+        ),
+        Fact::Moved { source, .. } => (kind::MOVED, bit(source.is_some(), HAS_SOURCE)),
+        Fact::Flagged { .. } => (kind::FLAGGED, 0),
+        Fact::Removed { .. } => (kind::REMOVED, 0),
+        Fact::SourceGone { .. } => (kind::SOURCE_GONE, 0),
+        Fact::Sighted { .. } => (kind::SIGHTED, 0),
+        Fact::FolderChanged { folder, .. } => {
+            (kind::FOLDER_CHANGED, bit(folder.is_some(), HAS_FIRST))
+        }
+        Fact::SourceOpened { .. } => (kind::SOURCE_OPENED, 0),
+        Fact::CursorAdvanced { .. } => (kind::CURSOR_ADVANCED, 0),
+        Fact::Quarantined { .. } => (kind::QUARANTINED, 0),
+        Fact::Certified(_) => (kind::CERTIFIED, 0),
+        Fact::RunFinished { .. } => (kind::RUN_FINISHED, 0),
+        Fact::Detail { .. } => (kind::DETAIL, 0),
+    }
+}
+
+fn write_fact(writer: &mut Writer, fact: &Fact) {
+    match fact {
+        Fact::Placed { message, blob, size, folder, flags, received, source } => {
+            write_optional(writer, message.as_ref(), |writer, it| writer.number(it.0));
+            writer.raw(&blob.0);
+            writer.number(*size);
+            writer.number(folder.0);
+            writer.number(flags.0.into());
+            write_optional(writer, received.as_ref(), |writer, it| writer.time(*it));
+            write_optional(writer, source.as_ref(), write_source_ref);
+        }
+        Fact::Moved { placement, folder, source } => {
+            writer.number(placement.0);
+            writer.number(folder.0);
+            write_optional(writer, source.as_ref(), write_source_ref);
+        }
+        Fact::Flagged { placement, flags } => {
+            writer.number(placement.0);
+            writer.number(flags.0.into());
+        }
+        Fact::Removed { placement } => writer.number(placement.0),
+        Fact::SourceGone { source } => write_source_ref(writer, source),
+        Fact::Sighted { placement, source } => {
+            writer.number(placement.0);
+            write_source_ref(writer, source);
+        }
+        Fact::FolderChanged { folder, archive, kind } => {
+            write_optional(writer, folder.as_ref(), |writer, it| writer.number(it.0));
+            writer.number(archive.0);
+            writer.byte(kind.number());
+        }
+        Fact::SourceOpened { archive, folder, uid_validity } => {
+            writer.number(archive.0);
+            writer.number(folder.0);
+            writer.number(*uid_validity);
+        }
+        Fact::CursorAdvanced { source, uid_next, modseq, fingerprint } => {
+            writer.number(source.0);
+            writer.number(*uid_next);
+            writer.number(*modseq);
+            writer.raw(&fingerprint.0);
+        }
+        Fact::Quarantined { source, reason, attempts, retry_at } => {
+            write_source_ref(writer, source);
+            writer.byte(reason.number());
+            writer.number((*attempts).into());
+            writer.time(*retry_at);
+        }
+        Fact::Certified(certificate) => write_certificate(writer, certificate),
+        Fact::RunFinished { outcome, counts, started } => {
+            writer.byte(outcome.number());
+            write_counts(writer, counts);
+            writer.time(*started);
+        }
+        Fact::Detail { of } => writer.number(of.0),
+    }
+}
+
+fn read_fact(reader: &mut Reader<'_>, kind: u64, optional: u8) -> Result<Fact, DecodeError> {
+    let has = |bit: u8| optional & bit != 0;
+    Ok(match kind {
+        kind::PLACED => Fact::Placed {
+            message: read_optional(reader, has(HAS_FIRST), |it| it.number().map(MessageKey))?,
+            blob: BlobId(reader.array()?),
+            size: reader.number()?,
+            folder: FolderId(reader.number()?),
+            flags: read_flags(reader)?,
+            received: read_optional(reader, has(HAS_RECEIVED), Reader::time)?,
+            source: read_optional(reader, has(HAS_SOURCE), read_source_ref)?,
+        },
+        kind::MOVED => Fact::Moved {
+            placement: PlacementId(reader.number()?),
+            folder: FolderId(reader.number()?),
+            source: read_optional(reader, has(HAS_SOURCE), read_source_ref)?,
+        },
+        kind::FLAGGED => {
+            Fact::Flagged { placement: PlacementId(reader.number()?), flags: read_flags(reader)? }
+        }
+        kind::REMOVED => Fact::Removed { placement: PlacementId(reader.number()?) },
+        kind::SOURCE_GONE => Fact::SourceGone { source: read_source_ref(reader)? },
+        kind::SIGHTED => Fact::Sighted {
+            placement: PlacementId(reader.number()?),
+            source: read_source_ref(reader)?,
+        },
+        kind::FOLDER_CHANGED => Fact::FolderChanged {
+            folder: read_optional(reader, has(HAS_FIRST), |it| it.number().map(FolderId))?,
+            archive: ArchiveId(reader.number()?),
+            kind: read_numbered(reader, TreeKind::from_number)?,
+        },
+        kind::SOURCE_OPENED => Fact::SourceOpened {
+            archive: ArchiveId(reader.number()?),
+            folder: FolderId(reader.number()?),
+            uid_validity: reader.number()?,
+        },
+        kind::CURSOR_ADVANCED => Fact::CursorAdvanced {
+            source: SourceId(reader.number()?),
+            uid_next: reader.number()?,
+            modseq: reader.number()?,
+            fingerprint: reader.hash()?,
+        },
+        kind::QUARANTINED => Fact::Quarantined {
+            source: read_source_ref(reader)?,
+            reason: read_numbered(reader, QuarantineReason::from_number)?,
+            attempts: reader.number_u32()?,
+            retry_at: reader.time()?,
+        },
+        kind::CERTIFIED => Fact::Certified(read_certificate(reader)?),
+        kind::RUN_FINISHED => Fact::RunFinished {
+            outcome: read_numbered(reader, Outcome::from_number)?,
+            counts: read_counts(reader)?,
+            started: reader.time()?,
+        },
+        kind::DETAIL => Fact::Detail { of: EntryNumber(reader.number()?) },
+        other => return Err(DecodeError::unsupported(kind::feature(other))),
+    })
+}
+
+fn write_optional<T>(writer: &mut Writer, value: Option<&T>, write: impl Fn(&mut Writer, &T)) {
+    if let Some(value) = value {
+        write(writer, value);
+    }
+}
+
+fn read_optional<'a, T>(
+    reader: &mut Reader<'a>,
+    is_there: bool,
+    read: impl Fn(&mut Reader<'a>) -> Result<T, DecodeError>,
+) -> Result<Option<T>, DecodeError> {
+    is_there.then(|| read(reader)).transpose()
+}
+
+fn write_source_ref(writer: &mut Writer, place: &SourceRef) {
+    writer.number(place.source.0);
+    writer.number(place.uid);
+}
+
+fn read_source_ref(reader: &mut Reader<'_>) -> Result<SourceRef, DecodeError> {
+    Ok(SourceRef { source: SourceId(reader.number()?), uid: reader.number()? })
+}
+
+fn read_flags(reader: &mut Reader<'_>) -> Result<Flags, DecodeError> {
+    let bits = reader.number()?;
+    u16::try_from(bits).map(Flags).or_else(|_| reader.malformed())
+}
+
+fn read_numbered<T>(
+    reader: &mut Reader<'_>,
+    known: impl Fn(u8) -> Option<T>,
+) -> Result<T, DecodeError> {
+    known(reader.byte()?).map_or_else(|| reader.malformed(), Ok)
+}
+
+fn write_certificate(writer: &mut Writer, certificate: &Certificate) {
+    writer.number(certificate.source.0);
+    writer.number(certificate.uid_validity);
+    writer.number(certificate.uid_next);
+    writer.number(certificate.modseq);
+    write_counts(writer, &certificate.counts);
+}
+
+fn read_certificate(reader: &mut Reader<'_>) -> Result<Certificate, DecodeError> {
+    Ok(Certificate {
+        source: SourceId(reader.number()?),
+        uid_validity: reader.number()?,
+        uid_next: reader.number()?,
+        modseq: reader.number()?,
+        counts: read_counts(reader)?,
+    })
+}
+
+fn write_counts(writer: &mut Writer, counts: &RunCounts) {
+    writer.number(counts.server_count);
+    writer.number(counts.archived);
+    writer.number(counts.already);
+    writer.number(counts.excluded.default_folders);
+    writer.number(counts.excluded.folder_list);
+    writer.number(counts.excluded.filter);
+    writer.number(counts.excluded.unknown_address);
+    writer.number(counts.quarantined);
+}
+
+fn read_counts(reader: &mut Reader<'_>) -> Result<RunCounts, DecodeError> {
+    Ok(RunCounts {
+        server_count: reader.number()?,
+        archived: reader.number()?,
+        already: reader.number()?,
+        excluded: Excluded {
+            default_folders: reader.number()?,
+            folder_list: reader.number()?,
+            filter: reader.number()?,
+            unknown_address: reader.number()?,
+        },
+        quarantined: reader.number()?,
+    })
+}
+
+#[cfg(test)]
+mod tests;
