@@ -1,1 +1,23 @@
-//! To be written.
+//! What tests need and the product must not have: real peers, faulty wires, made-up mail.
+//!
+//! Only ever a dev-dependency (and what `xtask bench` stands on); `cargo xtask layers` checks it.
+//! Rules: a helper that fails, fails its test by a panic that says what is missing; everything
+//! listens on loopback only, lives in a temporary directory and ends with the value that
+//! started it; nothing here is used by two crates to talk to each other.
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test helper that fails, fails the test"
+)]
+
+pub mod certificates;
+pub mod dovecot;
+pub mod peers;
+pub mod raw_imap;
+
+pub use dovecot::{Dovecot, DovecotOptions, MailFormat};
+pub use peers::left_out;
+pub use raw_imap::{RawImap, RawMessage};

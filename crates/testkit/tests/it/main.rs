@@ -1,0 +1,3 @@
+//! The kit itself, against real peers.
+
+mod peers;
