@@ -74,7 +74,7 @@ impl Detail {
                 writer.byte(RUN);
                 writer.section(|writer| {
                     write_text(writer, title);
-                    writer.list(warnings, |writer, it| write_text(writer, it));
+                    writer.list(warnings, write_text);
                 });
             }
         }

@@ -184,31 +184,7 @@ pub fn project(number: EntryNumber, entry: &Entry, detail: Option<&Detail>) -> V
         Fact::Sighted { placement, source } => {
             vec![RowChange::SourceRef { source: *source, placement: Some(*placement) }]
         }
-        Fact::FolderChanged { folder, archive, kind } => {
-            let named = match detail {
-                Some(Detail::Folder(it)) => Some(it.clone()),
-                _ => None,
-            };
-            let (user, path) = named.map(|it| (it.user, it.path)).unzip();
-            let folder = folder.unwrap_or(FolderId(number.0));
-            vec![RowChange::Folder { folder, archive: *archive, kind: *kind, user, path }]
-        }
-        Fact::SourceOpened { archive, folder, uid_validity } => {
-            let SourceDetail { profile, account, mailbox_raw, mailbox } = match detail {
-                Some(Detail::Source(it)) => it.clone(),
-                _ => SourceDetail::default(),
-            };
-            vec![RowChange::Source {
-                source: SourceId(number.0),
-                archive: *archive,
-                folder: *folder,
-                uid_validity: *uid_validity,
-                profile,
-                account,
-                mailbox_raw,
-                mailbox,
-            }]
-        }
+        Fact::FolderChanged { .. } | Fact::SourceOpened { .. } => named(number, entry, detail),
         Fact::CursorAdvanced { source, uid_next, modseq, fingerprint } => {
             vec![RowChange::Cursor {
                 source: *source,
@@ -249,6 +225,38 @@ pub fn project(number: EntryNumber, entry: &Entry, detail: Option<&Detail>) -> V
             }]
         }
         Fact::Detail { of } => described_anew(*of, detail),
+    }
+}
+
+/// Folders and sources: what their details name.
+fn named(number: EntryNumber, entry: &Entry, detail: Option<&Detail>) -> Vec<RowChange> {
+    match &entry.fact {
+        Fact::FolderChanged { folder, archive, kind } => {
+            let names = match detail {
+                Some(Detail::Folder(it)) => Some(it.clone()),
+                _ => None,
+            };
+            let (user, path) = names.map(|it| (it.user, it.path)).unzip();
+            let folder = folder.unwrap_or(FolderId(number.0));
+            vec![RowChange::Folder { folder, archive: *archive, kind: *kind, user, path }]
+        }
+        Fact::SourceOpened { archive, folder, uid_validity } => {
+            let SourceDetail { profile, account, mailbox_raw, mailbox } = match detail {
+                Some(Detail::Source(it)) => it.clone(),
+                _ => SourceDetail::default(),
+            };
+            vec![RowChange::Source {
+                source: SourceId(number.0),
+                archive: *archive,
+                folder: *folder,
+                uid_validity: *uid_validity,
+                profile,
+                account,
+                mailbox_raw,
+                mailbox,
+            }]
+        }
+        _ => Vec::new(),
     }
 }
 
