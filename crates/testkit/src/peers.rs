@@ -92,7 +92,8 @@ impl RunAs {
     /// When the system has no entry for it.
     pub fn find() -> Result<RunAs, String> {
         let euid = rustix::process::geteuid();
-        let passwd = fs::read_to_string("/etc/passwd").map_err(|it| format!("/etc/passwd: {it}"))?;
+        let passwd =
+            fs::read_to_string("/etc/passwd").map_err(|it| format!("/etc/passwd: {it}"))?;
         let groups = fs::read_to_string("/etc/group").map_err(|it| format!("/etc/group: {it}"))?;
         let drops_root = euid.is_root();
         let entry = passwd
@@ -147,12 +148,23 @@ pub fn peer_dir(user: &RunAs) -> tempfile::TempDir {
     dir
 }
 
-/// A program that runs in the foreground and ends with this value, or with our process,
-/// however that ends: a shell beside it waits for the end of a pipe that we hold.
+/// A program that runs in the foreground, and ends with this value or with our process,
+/// however that ends: a shell beside it waits for the end of a pipe that we hold, then ends the
+/// process group that the two and the program's children make.
 #[derive(Debug)]
 pub struct Guarded {
     shell: Child,
 }
+
+/// Programs get a moment to end by themselves; some would take a second of sleep for it.
+const GUARD: &str = r#"
+trap '' TERM
+(trap - TERM; exec "$@" </dev/null) &
+read -r _
+kill -TERM 0
+sleep 0.05
+kill -KILL 0
+"#;
 
 impl Guarded {
     /// Starts `program` with `args` as `user` in `dir`; what it prints goes to `output`.
@@ -160,14 +172,20 @@ impl Guarded {
     /// # Panics
     /// When there is no shell.
     #[must_use]
-    pub fn start(user: &RunAs, dir: &Path, output: &Path, program: &Path, args: &[&str]) -> Guarded {
-        const SCRIPT: &str = r#""$@" </dev/null & pid=$!; read -r _; kill "$pid"; wait "$pid""#;
+    pub fn start(
+        user: &RunAs,
+        dir: &Path,
+        output: &Path,
+        program: &Path,
+        args: &[&str],
+    ) -> Guarded {
         let log = File::create(output).unwrap_or_else(|it| panic!("{}: {it}", output.display()));
         let shell = user
             .command(Path::new("/bin/sh"), dir)
-            .args(["-c", SCRIPT, "guard"])
+            .args(["-c", GUARD, "guard"])
             .arg(program)
             .args(args)
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(log.try_clone().expect("second descriptor"))
             .stderr(log)

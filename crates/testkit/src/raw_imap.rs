@@ -185,9 +185,10 @@ impl RawImap {
         stream.write_all(bytes).and_then(|()| stream.write_all(b"\r\n")).expect("sending");
         let (_, status) = self.until(&tag);
         assert!(status.starts_with("OK"), "APPEND: {status}");
-        let uid = status.split("APPENDUID ").nth(1).and_then(|it| {
-            it.split([' ', ']']).nth(1).and_then(|it| it.parse().ok())
-        });
+        let uid = status
+            .split("APPENDUID ")
+            .nth(1)
+            .and_then(|it| it.split([' ', ']']).nth(1).and_then(|it| it.parse().ok()));
         uid.expect("APPENDUID")
     }
 

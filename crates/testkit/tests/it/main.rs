@@ -1,3 +1,4 @@
 //! The kit itself, against real peers.
 
+#[cfg(test)]
 mod peers;
