@@ -2,4 +2,4 @@
 
 mod blob;
 
-pub use blob::{Codec, EncodedBlob};
+pub use blob::{Codec, EncodedBlob, Encoder, encode_blob, encode_hashed_blob};
