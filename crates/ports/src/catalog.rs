@@ -56,6 +56,10 @@ pub struct FoundPlacement {
     pub placement: PlacementId,
     /// Its folder.
     pub folder: FolderId,
+    /// The source where it stood last, standing there or gone by now: that of its `Placed`, or
+    /// of the latest `Sighted` or `Moved` that named one. `None` when it never stood at one (an
+    /// import). It tells a message that was moved from one that was only ever put there.
+    pub source: Option<SourceId>,
 }
 
 /// What a placement looked like at the source, to recognise it after a UIDVALIDITY change.
