@@ -15,9 +15,11 @@
 
 pub mod certificates;
 pub mod dovecot;
+pub mod faulty_disk;
 pub mod peers;
 pub mod raw_imap;
 
 pub use dovecot::{Dovecot, DovecotOptions, MailFormat};
+pub use faulty_disk::FaultyDisk;
 pub use peers::left_out;
 pub use raw_imap::{RawImap, RawMessage};
