@@ -15,11 +15,13 @@
 
 pub mod certificates;
 pub mod dovecot;
+pub mod fault_proxy;
 pub mod faulty_disk;
 pub mod peers;
 pub mod raw_imap;
 
 pub use dovecot::{Dovecot, DovecotOptions, MailFormat};
+pub use fault_proxy::{FaultProxy, Faults, ImapFault, WireAction, WireFault};
 pub use faulty_disk::FaultyDisk;
 pub use peers::left_out;
 pub use raw_imap::{RawImap, RawMessage};

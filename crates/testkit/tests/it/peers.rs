@@ -1,5 +1,7 @@
 //! Dovecot, and what the kit does to it.
 
+mod faults;
+
 use testkit::dovecot::Mail;
 use testkit::{Dovecot, DovecotOptions, MailFormat, RawImap};
 
