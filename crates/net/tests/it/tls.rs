@@ -1,0 +1,223 @@
+//! Certificates and STARTTLS, against a TLS server with certificates made for the test.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use net::{CertificatePolicy, Deadlines, Fingerprint, NetError, NetErrorKind, Server, Stream};
+use net::{TlsClient, Warning};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::ServerConfig;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+const DEADLINES: Deadlines =
+    Deadlines { connect: Duration::from_secs(20), idle: Duration::from_secs(20) };
+
+/// A certificate authority and one server certificate.
+struct Pki {
+    ca_pem: String,
+    certificate: CertificateDer<'static>,
+    key: Vec<u8>,
+}
+
+impl Pki {
+    fn new(names: &[&str], expired: bool) -> Pki {
+        let mut authority = CertificateParams::new(Vec::new()).unwrap();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+        let names: Vec<String> = names.iter().map(|it| (*it).to_owned()).collect();
+        let mut server = CertificateParams::new(names).unwrap();
+        if expired {
+            server.not_after = rcgen::date_time_ymd(2001, 1, 1);
+        }
+        let key = KeyPair::generate().unwrap();
+        let certificate = server.signed_by(&key, &issuer).unwrap();
+        Pki {
+            ca_pem: issuer.pem(),
+            certificate: certificate.der().clone(),
+            key: key.serialize_der(),
+        }
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&self.certificate)
+    }
+
+    fn acceptor(&self) -> TlsAcceptor {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.clone()));
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![self.certificate.clone()], key)
+            .unwrap();
+        TlsAcceptor::from(Arc::new(config))
+    }
+
+    fn ca_file(&self, dir: &TempDir) -> CertificatePolicy {
+        let path = dir.path().join("ca.pem");
+        std::fs::write(&path, &self.ca_pem).unwrap();
+        CertificatePolicy::CaFile(path)
+    }
+}
+
+/// A server that echoes over TLS after it has sent `before` in clear.
+async fn echo(pki: &Pki, before: &'static [u8]) -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let acceptor = pki.acceptor();
+    tokio::spawn(async move {
+        while let Ok((tcp, _)) = listener.accept().await {
+            tokio::spawn(serve(tcp, acceptor.clone(), before));
+        }
+    });
+    Server { host: "127.0.0.1".into(), port }
+}
+
+async fn serve(mut tcp: TcpStream, acceptor: TlsAcceptor, before: &[u8]) {
+    tcp.write_all(before).await.unwrap();
+    let Ok(mut tls) = acceptor.accept(tcp).await else { return };
+    let mut bytes = vec![0; 100_000];
+    loop {
+        match tls.read(&mut bytes).await {
+            Ok(n) if n > 0 => tls.write_all(&bytes[..n]).await.unwrap(),
+            _ => return,
+        }
+        tls.flush().await.unwrap();
+    }
+}
+
+async fn connect(server: &Server, policy: &CertificatePolicy) -> Result<Stream, NetError> {
+    let client = TlsClient::new(policy)?;
+    Stream::connect(server, DEADLINES).await?.start_tls(&client).await
+}
+
+/// Sends and receives more than any buffer holds, both ways at once in pieces.
+async fn exchange(stream: &mut Stream) {
+    let sent: Vec<u8> = (0..600_000_u32).map(|it| (it % 253) as u8).collect();
+    let mut got = Vec::new();
+    for piece in sent.chunks(150_000) {
+        stream.write(piece).await.unwrap();
+        stream.read_into(&mut got, piece.len()).await.unwrap();
+    }
+    assert!(got == sent);
+}
+
+#[tokio::test]
+async fn certificates_that_are_accepted() {
+    let dir = TempDir::new().unwrap();
+    let pki = Pki::new(&["127.0.0.1", "mail.example.org"], false);
+    let server = echo(&pki, b"").await;
+
+    let mut stream = connect(&server, &pki.ca_file(&dir)).await.unwrap();
+    exchange(&mut stream).await;
+    let tls = stream.tls().unwrap();
+    assert_eq!((tls.version, tls.fingerprint), ("TLS 1.3", Some(pki.fingerprint())));
+    assert_eq!(stream.warnings(), []);
+
+    let pinned = CertificatePolicy::Fingerprint(pki.fingerprint());
+    let stream = connect(&server, &pinned).await.unwrap();
+    assert_eq!(stream.warnings(), []);
+
+    let stream = connect(&server, &CertificatePolicy::AcceptAll).await.unwrap();
+    let fingerprint = Some(pki.fingerprint());
+    assert_eq!(stream.warnings(), [Warning::AnyCertificate { server, fingerprint }]);
+}
+
+#[tokio::test]
+async fn certificates_that_are_refused() {
+    let dir = TempDir::new().unwrap();
+    let good = Pki::new(&["127.0.0.1"], false);
+    let named = Pki::new(&["mail.example.org"], false);
+    let expired = Pki::new(&["127.0.0.1"], true);
+    let other = Fingerprint([7; 32]);
+    let cases = [
+        (&named, named.ca_file(&dir), "it is for another name (mail.example.org)".to_owned()),
+        (&good, CertificatePolicy::SystemRoots, "its issuer is not trusted".to_owned()),
+        (
+            &good,
+            CertificatePolicy::Fingerprint(other),
+            format!("it is not the pinned one ({other})"),
+        ),
+    ];
+    for (pki, policy, want) in cases {
+        check_refused(pki, &policy, &want).await;
+    }
+    check_refused(&expired, &expired.ca_file(&dir), "it has expired").await;
+    check_refused(&good, &expired.ca_file(&dir), "its issuer is not trusted").await;
+}
+
+async fn check_refused(pki: &Pki, policy: &CertificatePolicy, want: &str) {
+    let server = echo(pki, b"").await;
+    let error = connect(&server, policy).await.unwrap_err();
+    let NetErrorKind::Certificate { fingerprint, reason } = error.kind() else {
+        panic!("{error}: {:?}", error.kind());
+    };
+    assert_eq!((*fingerprint, reason.as_str()), (pki.fingerprint(), want));
+    let hint = error.hint().unwrap();
+    assert!(hint.contains(&format!("--fingerprint {fingerprint}")), "{hint}");
+}
+
+#[tokio::test]
+async fn ca_files_that_cannot_be_used() {
+    let dir = TempDir::new().unwrap();
+    for (name, content) in [("empty.pem", ""), ("text.pem", "hello"), ("bad.pem", BAD_PEM)] {
+        let path = dir.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        let error = TlsClient::new(&CertificatePolicy::CaFile(path)).unwrap_err();
+        assert_eq!(*error.kind(), NetErrorKind::Settings, "{name}");
+        assert!(error.to_string().contains(name), "{error}");
+    }
+    let missing = CertificatePolicy::CaFile(dir.path().join("missing.pem"));
+    assert!(TlsClient::new(&missing).unwrap_err().to_string().contains("missing.pem"));
+}
+
+const BAD_PEM: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+
+#[tokio::test]
+async fn starttls_upgrades_and_refuses_injected_bytes() {
+    let pki = Pki::new(&["127.0.0.1"], false);
+    let client = TlsClient::new(&CertificatePolicy::Fingerprint(pki.fingerprint())).unwrap();
+    let agreed = b"A1 OK go ahead\r\n";
+
+    let server = echo(&pki, agreed).await;
+    let mut stream = Stream::connect(&server, DEADLINES).await.unwrap();
+    stream.skip(agreed.len() as u64).await.unwrap();
+    let mut stream = stream.start_tls(&client).await.unwrap();
+    exchange(&mut stream).await;
+
+    let server = echo(&pki, b"A1 OK go ahead\r\n* CAPABILITY AUTH=EVIL\r\n").await;
+    let mut stream = Stream::connect(&server, DEADLINES).await.unwrap();
+    while stream.buffered().len() < 40 {
+        stream.fill().await.unwrap();
+    }
+    stream.consume(agreed.len());
+    let error = stream.start_tls(&client).await.unwrap_err();
+    assert_eq!(*error.kind(), NetErrorKind::Tls);
+    assert!(error.to_string().contains("sent 24 bytes in clear"), "{error}");
+
+    // The same bytes, but still under way when the handshake begins: it fails on them.
+    let server = echo(&pki, b"A1 OK go ahead\r\n* CAPABILITY AUTH=EVIL\r\n").await;
+    let stream = Stream::connect(&server, DEADLINES).await.unwrap();
+    let error = stream.start_tls(&client).await.unwrap_err();
+    assert_eq!(*error.kind(), NetErrorKind::Tls);
+    assert!(error.hint().unwrap().contains("imap://"), "{error}");
+}
+
+#[tokio::test]
+async fn a_handshake_has_a_deadline() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = Server { host: "127.0.0.1".into(), port };
+    let client = TlsClient::new(&CertificatePolicy::AcceptAll).unwrap();
+    let stream = Stream::connect(&server, DEADLINES).await.unwrap();
+    let (_held, _) = listener.accept().await.unwrap();
+    tokio::time::pause();
+    let error = stream.start_tls(&client).await.unwrap_err();
+    assert_eq!(*error.kind(), NetErrorKind::Timeout);
+    assert!(error.hint().unwrap().contains("imaps://"));
+}
