@@ -1,1 +1,22 @@
-//! To be written.
+//! Which mailboxes of an account are archived, and into which folders.
+//!
+//! What it is not: a look at any server. Names and roles come in as values, verdicts go out.
+//!
+//! Rules:
+//! - A mailbox that is left out is left out for one named reason, so that a report can say it.
+//! - `INBOX` is `INBOX` in any spelling (RFC 9051 §5.1); everything else is compared as written,
+//!   in NFC.
+//! - Archiving too much harms nobody; leaving out too much loses mail. Where a name could mean
+//!   something else, the mailbox stays in.
+
+mod fold;
+mod folder;
+mod names;
+mod pattern;
+mod scope;
+
+pub use folder::folder_path;
+pub use pattern::{PatternError, PatternList};
+pub use scope::{
+    DefaultFolder, DefaultFolders, ListedMailbox, OutReason, Role, Scope, Verdict, Whose,
+};
