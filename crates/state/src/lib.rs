@@ -1,1 +1,177 @@
-//! To be written.
+//! The state database of a server: what is neither in the log of a store nor a view of it.
+//!
+//! Here: users with their archives, the last size and root of each store, and when each
+//! completeness certificate was last confirmed. What it is not: a view. It cannot be rebuilt.
+//!
+//! Rules: writes are one transaction each; nothing here is needed to read a message back; a
+//! database of a newer schema is refused by its number.
+
+mod error;
+mod users;
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use types::{Hash, Position, SourceId, Timestamp};
+
+pub use error::{StateError, StateErrorKind};
+pub use users::User;
+
+/// The schema that this program writes. Older ones are upgraded, newer ones refused.
+const SCHEMA_VERSION: i64 = 1;
+
+/// How long a write waits for another process's write.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+const SCHEMA: &str = "
+CREATE TABLE user (
+    name    TEXT PRIMARY KEY,
+    archive INTEGER NOT NULL UNIQUE,
+    created INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE user_address (
+    user    TEXT NOT NULL REFERENCES user (name) ON UPDATE CASCADE ON DELETE CASCADE,
+    place   INTEGER NOT NULL,
+    address TEXT NOT NULL,
+    PRIMARY KEY (user, place)
+) WITHOUT ROWID;
+CREATE TABLE store_head (
+    store   TEXT PRIMARY KEY,
+    entries INTEGER NOT NULL,
+    root    BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE confirmed (
+    store  TEXT NOT NULL,
+    source INTEGER NOT NULL,
+    at     INTEGER NOT NULL,
+    PRIMARY KEY (store, source)
+) WITHOUT ROWID;
+";
+
+/// An open state database.
+#[derive(Debug)]
+pub struct State {
+    db: Connection,
+}
+
+impl State {
+    /// Opens the database at `path`, and makes or upgrades it.
+    pub fn open(path: &Path) -> Result<State, StateError> {
+        let failed = |what, cause| StateError::io(path, what, cause);
+        let db = Connection::open(path).map_err(|it| failed("open", it))?;
+        db.busy_timeout(BUSY_TIMEOUT).map_err(|it| failed("open", it))?;
+        db.pragma_update(None, "journal_mode", "WAL").map_err(|it| failed("open", it))?;
+        db.pragma_update(None, "synchronous", "NORMAL").map_err(|it| failed("open", it))?;
+        db.pragma_update(None, "foreign_keys", true).map_err(|it| failed("open", it))?;
+        // Closing must not sync: a pass that found nothing new syncs nothing.
+        db.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+            .map_err(|it| failed("open", it))?;
+        let mut state = State { db };
+        state.upgrade(path)?;
+        Ok(state)
+    }
+
+    /// Opens the database at `path` to read it while another process may own it.
+    pub fn open_for_reading(path: &Path) -> Result<State, StateError> {
+        let failed = |cause| StateError::io(path, "open", cause);
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(path, flags).map_err(failed)?;
+        db.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+        let state = State { db };
+        state.check_version(path)?;
+        Ok(state)
+    }
+
+    /// The position that the store `name` had when it was last recorded.
+    pub fn store_head(&self, name: &str) -> Result<Option<Position>, StateError> {
+        let sql = "SELECT entries, root FROM store_head WHERE store = ?";
+        let row = self
+            .db
+            .query_row(sql, [name], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 32]>(1)?)))
+            .optional()
+            .map_err(|it| StateError::query("read the last size of a store", it))?;
+        Ok(row.map(|(entries, root)| Position { entries: unsigned(entries), root: Hash(root) }))
+    }
+
+    /// Records the position of the store `name`. Writes nothing when it is recorded already.
+    pub fn set_store_head(&mut self, name: &str, position: Position) -> Result<(), StateError> {
+        if self.store_head(name)? == Some(position) {
+            return Ok(());
+        }
+        let sql = "INSERT INTO store_head VALUES (?1, ?2, ?3)
+                   ON CONFLICT (store) DO UPDATE SET entries = ?2, root = ?3";
+        self.db
+            .execute(sql, params![name, signed(position.entries), position.root.0])
+            .map_err(|it| StateError::query("record the size of a store", it))?;
+        Ok(())
+    }
+
+    /// When the certificate of `source` in store `name` was last found to hold.
+    pub fn confirmed_at(
+        &self,
+        name: &str,
+        source: SourceId,
+    ) -> Result<Option<Timestamp>, StateError> {
+        let sql = "SELECT at FROM confirmed WHERE store = ? AND source = ?";
+        self.db
+            .query_row(sql, params![name, signed(source.0)], |row| row.get(0).map(Timestamp))
+            .optional()
+            .map_err(|it| StateError::query("read when a mailbox was confirmed", it))
+    }
+
+    /// Notes that the certificates of these sources hold at `at`. Not synced: it may be lost
+    /// with the power, and then an older time is shown.
+    pub fn confirm(
+        &mut self,
+        name: &str,
+        sources: &[SourceId],
+        at: Timestamp,
+    ) -> Result<(), StateError> {
+        let failed = |it| StateError::query("note when a mailbox was confirmed", it);
+        let tx = self.db.transaction().map_err(failed)?;
+        {
+            let sql = "INSERT INTO confirmed VALUES (?1, ?2, ?3)
+                       ON CONFLICT (store, source) DO UPDATE SET at = ?3";
+            let mut insert = tx.prepare_cached(sql).map_err(failed)?;
+            for source in sources {
+                insert.execute(params![name, signed(source.0), at.0]).map_err(failed)?;
+            }
+        }
+        tx.commit().map_err(failed)
+    }
+
+    fn upgrade(&mut self, path: &Path) -> Result<(), StateError> {
+        if self.check_version(path)? == SCHEMA_VERSION {
+            return Ok(());
+        }
+        let failed = |it| StateError::io(path, "make", it);
+        let tx = self.db.transaction().map_err(failed)?;
+        tx.execute_batch(SCHEMA).map_err(failed)?;
+        tx.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(failed)?;
+        tx.commit().map_err(failed)
+    }
+
+    fn check_version(&self, path: &Path) -> Result<i64, StateError> {
+        let version: i64 = self
+            .db
+            .pragma_query_value(None, "user_version", |row| row.get(0))
+            .map_err(|it| StateError::io(path, "read", it))?;
+        if SCHEMA_VERSION < version {
+            return Err(StateError::newer(path, version, SCHEMA_VERSION));
+        }
+        Ok(version)
+    }
+}
+
+/// SQLite integers are signed; ours are counts and random numbers. The bits are kept.
+fn signed(number: u64) -> i64 {
+    i64::from_ne_bytes(number.to_ne_bytes())
+}
+
+fn unsigned(number: i64) -> u64 {
+    u64::from_ne_bytes(number.to_ne_bytes())
+}
+
+#[cfg(test)]
+mod tests;
