@@ -1,5 +1,41 @@
 //! The bytes of a segment: frames, batches, codecs, footers, recovery. Pure.
+//!
+//! What it is not: storage. Bytes come in through [`ReadAt`] or as slices and go out as vectors;
+//! files, threads and syncs are the business of `store`. The layout is specified in
+//! `docs/format/log.md`.
+//!
+//! Rules:
+//! - No payload and no decoded payload exceeds `FRAME_PAYLOAD_BYTES_MAX`.
+//! - Nothing read is trusted before its checksum matched; what is wrong is a [`Flaw`], never a
+//!   panic.
 
+mod batch;
 mod blob;
+mod flaw;
+mod footer;
+mod frame_out;
+mod header;
+mod ids;
+mod mark;
+mod payload;
+mod prelude;
+mod reader;
+mod state;
+mod survey;
+mod wire;
 
+pub use batch::{BatchWriter, Chain, Place, Step};
 pub use blob::{Codec, EncodedBlob, Encoder, encode_blob, encode_hashed_blob};
+pub use flaw::{Flaw, ReadFlaw};
+pub use footer::{FooterWriter, blob_place, decode_run};
+pub use frame_out::{close_frame, copy_frame, segment_start};
+pub use header::{FRAME_MAGIC, HEADER_BYTES, Header, Kind, Salt};
+pub use ids::{BlobPlace, Filter, IdRecord, IdSearch, PAGE_BYTES, decode_page, encode_ids};
+pub use mark::{MARK_BYTES, MARK_SLOTS, Mark};
+pub use payload::{
+    CHUNKS_MAX, ChunkList, ID_BYTES, decode_body, decode_details, decode_entries, split_id,
+};
+pub use prelude::{FORMAT_VERSION, PRELUDE_BYTES, Prelude};
+pub use reader::{Frame, FrameReader, ReadAt, ReadMode};
+pub use state::{Close, Commit, Footer, State};
+pub use survey::{Boundary, Survey, Wanted, read_end, read_start, survey};

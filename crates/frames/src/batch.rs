@@ -1,0 +1,268 @@
+//! A batch on its way into a segment, and the check of batches that stand in one.
+//!
+//! A batch is every content frame behind the commit (or close) before it, up to and with its own
+//! commit frame. Its hash covers the hash of the batch before, then of each frame the header
+//! fields (without magic and header checksum) and the payload, then the fields of the commit. The
+//! header checksum is left out so that a batch keeps its hash in another segment.
+
+use ledger::leaf_hash;
+use sha2::{Digest, Sha256};
+use types::{BlobId, Hash, Timestamp};
+
+use crate::frame_out::{Content, FrameOut};
+use crate::header::batch_low;
+use crate::payload::{self, ChunkList, decode_body, decode_entries};
+use crate::{Close, Codec, Commit, EncodedBlob, Encoder, Flaw, Frame, Header, Kind, Salt, State};
+
+/// Where a batch is written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// Salt of the segment.
+    pub salt: Salt,
+    /// Where in the segment `prefix` begins.
+    pub offset: u64,
+    /// Bytes that stand before the batch and are written once more with it; may be empty.
+    pub prefix: Vec<u8>,
+}
+
+/// Builds one batch as bytes.
+pub struct BatchWriter {
+    out: FrameOut,
+    prefix_len: usize,
+    state: State,
+    hasher: Sha256,
+}
+
+impl BatchWriter {
+    /// Begins the batch that follows `state`.
+    #[must_use]
+    pub fn new(place: Place, state: State) -> BatchWriter {
+        let hasher = Sha256::new().chain_update(state.hash.0);
+        let prefix_len = place.prefix.len();
+        let out = FrameOut::new(place.salt, place.offset, place.prefix);
+        BatchWriter { out, prefix_len, state, hasher }
+    }
+
+    /// Bytes of frames so far.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.out.len() - self.prefix_len
+    }
+
+    /// Whether it has no frame yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The log behind the entries that were added so far.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    fn put(&mut self, content: &Content<'_>) -> u64 {
+        let offset = self.out.end();
+        let header = self.out.put(self.state.batch + 1, content);
+        update(&mut self.hasher, &header, content.parts);
+        offset
+    }
+
+    /// Adds a blob, or a chunk of one; says at which offset of the segment.
+    pub fn blob(&mut self, kind: Kind, blob: &EncodedBlob) -> u64 {
+        let head = payload::encode_id(&blob.id);
+        let raw_len = blob.raw_len as usize;
+        self.put(&Content { kind, codec: blob.codec, raw_len, parts: [&head, &blob.body] })
+    }
+
+    /// Adds the list of a large blob's chunks; says at which offset of the segment.
+    pub fn chunk_list(&mut self, id: &BlobId, list: &ChunkList) -> u64 {
+        let head = payload::encode_id(id);
+        let body = list.encode();
+        let content = Content {
+            kind: Kind::ChunkList,
+            codec: Codec::Stored,
+            raw_len: body.len(),
+            parts: [&head, &body],
+        };
+        self.put(&content)
+    }
+
+    /// Adds the entries of the batch, and their details with the numbers they belong to. `time`
+    /// is that of the last entry.
+    pub fn entries(
+        &mut self,
+        entries: &[Vec<u8>],
+        details: &[(u64, Vec<u8>)],
+        time: Timestamp,
+        encoder: &mut Encoder,
+    ) {
+        let first = self.state.tree.size();
+        for raw in payload::encode_entries(first, entries) {
+            self.put_packed(Kind::Entries, &raw, encoder);
+        }
+        for raw in payload::encode_details(details) {
+            self.put_packed(Kind::Details, &raw, encoder);
+        }
+        for entry in entries {
+            self.state.tree.append(leaf_hash(entry));
+        }
+        self.state.time = time;
+    }
+
+    fn put_packed(&mut self, kind: Kind, raw: &[u8], encoder: &mut Encoder) {
+        let (codec, body) = encoder.compress(raw);
+        self.put(&Content { kind, codec, raw_len: raw.len(), parts: [&body, &[]] });
+    }
+
+    /// Ends the batch: its bytes (behind the prefix), and the log's state behind it.
+    #[must_use]
+    pub fn commit(mut self) -> (Vec<u8>, State) {
+        let mut commit = Commit {
+            batch: self.state.batch + 1,
+            bytes: self.len() as u64,
+            position: self.state.position(),
+            time: self.state.time,
+            hash: Hash::default(),
+        };
+        commit.hash = Hash(self.hasher.chain_update(commit.covered()).finalize().into());
+        let payload = commit.encode();
+        let content = Content {
+            kind: Kind::Commit,
+            codec: Codec::Stored,
+            raw_len: payload.len(),
+            parts: [&payload, &[]],
+        };
+        self.out.put(commit.batch, &content);
+        self.state.batch = commit.batch;
+        self.state.hash = commit.hash;
+        (self.out.into_bytes(), self.state)
+    }
+}
+
+fn update(hasher: &mut Sha256, header: &Header, parts: [&[u8]; 2]) {
+    hasher.update(header.fields());
+    for part in parts {
+        hasher.update(part);
+    }
+}
+
+/// What a frame was to the batch that it stands in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// A part of a batch that is not yet committed, or of a footer.
+    Inside,
+    /// The end of a batch: everything in it matches, up to the Merkle root.
+    Committed(Commit),
+    /// A close frame, as it should be here.
+    Closed(Option<crate::Footer>),
+}
+
+/// Follows the frames of a log and checks that each batch is what its commit says.
+pub struct Chain {
+    state: State,
+    batch: Option<Batch>,
+    in_footer: bool,
+}
+
+/// A batch that is being followed.
+struct Batch {
+    hasher: Sha256,
+    bytes: u64,
+    tree: ledger::merkle::Tree,
+}
+
+impl Chain {
+    /// Goes on behind `state`.
+    #[must_use]
+    pub fn new(state: State) -> Chain {
+        Chain { state, batch: None, in_footer: false }
+    }
+
+    /// The log behind the last whole batch.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Whether frames of a batch without its commit were taken.
+    #[must_use]
+    pub fn is_inside(&self) -> bool {
+        self.batch.is_some()
+    }
+
+    /// Takes the next frame.
+    pub fn push(&mut self, frame: &Frame<'_>) -> Result<Step, Flaw> {
+        let kind = frame.header.kind;
+        let number = self.state.batch + u64::from(kind.is_content());
+        let misplaced = if kind.is_content() { self.in_footer } else { self.is_inside() };
+        if frame.header.batch != batch_low(number) || misplaced {
+            return Err(Flaw::OutOfOrder);
+        }
+        match kind {
+            Kind::Close => self.close(frame),
+            Kind::Commit => self.commit(frame),
+            Kind::FooterRun | Kind::FooterIds | Kind::FooterFilter => {
+                self.in_footer = true;
+                Ok(Step::Inside)
+            }
+            Kind::Blob | Kind::Chunk | Kind::ChunkList | Kind::Entries | Kind::Details => {
+                self.content(frame)
+            }
+        }
+    }
+
+    fn content(&mut self, frame: &Frame<'_>) -> Result<Step, Flaw> {
+        let State { hash, tree, .. } = &self.state;
+        let batch = self.batch.get_or_insert_with(|| Batch {
+            hasher: Sha256::new().chain_update(hash.0),
+            bytes: 0,
+            tree: tree.clone(),
+        });
+        update(&mut batch.hasher, &frame.header, [frame.payload, &[]]);
+        batch.bytes += frame.header.frame_len();
+        if frame.header.kind == Kind::Entries {
+            let raw = decode_body(&frame.header, frame.payload)?;
+            let (first, entries) = decode_entries(&raw)?;
+            if first != batch.tree.size() {
+                return Err(Flaw::Mismatch("the number of an entry"));
+            }
+            for entry in entries {
+                batch.tree.append(leaf_hash(entry));
+            }
+        }
+        Ok(Step::Inside)
+    }
+
+    fn commit(&mut self, frame: &Frame<'_>) -> Result<Step, Flaw> {
+        let Some(batch) = self.batch.take() else { return Err(Flaw::OutOfOrder) };
+        let commit = Commit::decode(frame.payload)?;
+        let hash = batch.hasher.chain_update(commit.covered()).finalize();
+        if commit.hash != Hash(hash.into()) {
+            return Err(Flaw::Mismatch("the hash of a batch"));
+        }
+        if commit.batch != self.state.batch + 1 || commit.bytes != batch.bytes {
+            return Err(Flaw::Mismatch("the number or length of a batch"));
+        }
+        if commit.position != batch.tree.position() {
+            return Err(Flaw::Mismatch("the Merkle root of a batch"));
+        }
+        if commit.time < self.state.time {
+            return Err(Flaw::Mismatch("the time of a batch"));
+        }
+        let Commit { batch: number, hash, time, .. } = commit;
+        self.state = State { batch: number, hash, time, tree: batch.tree };
+        Ok(Step::Committed(commit))
+    }
+
+    fn close(&mut self, frame: &Frame<'_>) -> Result<Step, Flaw> {
+        let close = Close::decode(frame.payload)?;
+        if close.state != self.state {
+            return Err(Flaw::Mismatch("the state in a close frame"));
+        }
+        if self.in_footer != close.footer.is_some() {
+            return Err(Flaw::OutOfOrder);
+        }
+        Ok(Step::Closed(close.footer))
+    }
+}

@@ -1,0 +1,156 @@
+//! The footer of a sealed segment: its entries once more, its ids sorted, a filter over them.
+//!
+//! The run holds entries, details and commits of the segment without the blobs. It is a sequence of records, each a decoded payload behind its kind and length, cut into the
+//! payloads of `FooterRun` frames between records. A view that is rebuilt reads it in one go, and
+//! an entry whose frame is damaged stands here a second time.
+
+use types::BlobId;
+use types::limits::FRAME_PAYLOAD_BYTES_MAX;
+
+use crate::frame_out::{Content, FrameOut};
+use crate::payload::{decode_body, decode_entries};
+use crate::wire::Fields;
+use crate::{
+    BlobPlace, Close, Codec, Commit, Encoder, Filter, Flaw, Footer, Frame, IdRecord, Kind, Place,
+    State, encode_ids,
+};
+
+/// Builds the footer of a segment: first the run, frame by frame, then ids and filter.
+pub struct FooterWriter {
+    out: FrameOut,
+    batch: u64,
+    footer: Footer,
+    /// Records of the block that is being filled, and the entries of the log before it.
+    block: Vec<u8>,
+    block_first: u64,
+    entries: u64,
+    encoder: Encoder,
+}
+
+impl FooterWriter {
+    /// Begins the footer of a segment whose first entry is number `first`; `batch` is the last
+    /// batch in it.
+    #[must_use]
+    pub fn new(place: Place, batch: u64, first: u64) -> FooterWriter {
+        let out = FrameOut::new(place.salt, place.offset, place.prefix);
+        let footer = Footer { start: out.end(), ..Footer::default() };
+        let encoder = Encoder::new();
+        FooterWriter {
+            out,
+            batch,
+            footer,
+            block: Vec::new(),
+            block_first: first,
+            entries: first,
+            encoder,
+        }
+    }
+
+    /// Takes the next frame of the segment; kinds that are not in the run are left out.
+    pub fn take(&mut self, frame: &Frame<'_>) -> Result<(), Flaw> {
+        let kind = frame.header.kind;
+        if !matches!(kind, Kind::Entries | Kind::Details | Kind::Commit) {
+            return Ok(());
+        }
+        let raw = decode_body(&frame.header, frame.payload)?;
+        if FRAME_PAYLOAD_BYTES_MAX < self.block.len() + 5 + raw.len() {
+            self.end_block();
+        }
+        if self.block.is_empty() {
+            self.block_first = self.entries;
+        }
+        match kind {
+            Kind::Entries => {
+                let (first, entries) = decode_entries(&raw)?;
+                self.entries = first + entries.len() as u64;
+            }
+            Kind::Commit => self.entries = Commit::decode(&raw)?.position.entries,
+            _ => (),
+        }
+        self.block.push(kind.number());
+        self.block.extend(u32::try_from(raw.len()).unwrap_or(u32::MAX).to_le_bytes());
+        self.block.extend_from_slice(&raw);
+        Ok(())
+    }
+
+    fn end_block(&mut self) {
+        if self.block.is_empty() {
+            return;
+        }
+        self.footer.run.push((self.block_first, self.out.end()));
+        self.out.put_packed(self.batch, Kind::FooterRun, &self.block, &mut self.encoder);
+        self.block.clear();
+    }
+
+    /// Bytes that are ready, with the offset where they belong. Asking between frames keeps the
+    /// footer of a segment of many entries out of memory.
+    pub fn drain(&mut self) -> (u64, Vec<u8>) {
+        self.out.drain()
+    }
+
+    /// Adds ids (sorted) and filter, and the close frame that ends the segment. Returns the
+    /// last bytes with the offset where they belong, and the footer.
+    #[must_use]
+    pub fn finish(
+        mut self,
+        records: &[(BlobId, IdRecord)],
+        state: &State,
+    ) -> (u64, Vec<u8>, Footer) {
+        self.end_block();
+        self.footer.ids = self.out.end();
+        self.footer.n_ids = records.len() as u64;
+        for payload in encode_ids(records) {
+            self.put_stored(Kind::FooterIds, &payload);
+        }
+        let filter = Filter::over(records.iter().map(|(id, _)| id));
+        self.footer.filter = self.out.end();
+        self.footer.filter_bits = filter.bits();
+        for payload in filter.payloads() {
+            self.put_stored(Kind::FooterFilter, payload);
+        }
+        self.out.put_close(&Close { state: state.clone(), footer: Some(self.footer.clone()) });
+        let (offset, bytes) = self.out.drain();
+        (offset, bytes, self.footer)
+    }
+
+    fn put_stored(&mut self, kind: Kind, payload: &[u8]) {
+        let raw_len = payload.len();
+        let content = Content { kind, codec: Codec::Stored, raw_len, parts: [payload, &[]] };
+        self.out.put(self.batch, &content);
+    }
+}
+
+/// The records of one `FooterRun` frame, decoded from its codec: kind and payload of each.
+pub fn decode_run(block: &[u8]) -> Result<Vec<(Kind, &[u8])>, Flaw> {
+    let what = "a block of the run";
+    let mut fields = Fields::new(what, block);
+    let mut records = Vec::new();
+    while !fields.is_empty() {
+        let [number] = fields.array()?;
+        let kinds = [Kind::Entries, Kind::Details, Kind::Commit];
+        let kind = kinds.into_iter().find(|it| it.number() == number);
+        let kind = kind.ok_or(Flaw::Malformed(what))?;
+        let len = fields.u32()? as usize;
+        records.push((kind, fields.bytes(len)?));
+    }
+    Ok(records)
+}
+
+/// What a segment's own content frames say of the ids in it, for its footer and for the table of
+/// a segment that has none: the place of the blob that a header and the start of a payload show.
+pub fn blob_place(
+    header: &crate::Header,
+    offset: u64,
+    payload_start: &[u8],
+) -> Result<Option<(BlobId, BlobPlace)>, Flaw> {
+    let kind = header.kind;
+    if !kind.has_id() {
+        return Ok(None);
+    }
+    let (id, body) = crate::split_id(payload_start)?;
+    let raw_len = match kind {
+        Kind::ChunkList => Fields::new("a chunk list", body).u64()?,
+        _ => u64::from(header.raw_len),
+    };
+    Ok(Some((id, BlobPlace { kind, offset, raw_len })))
+}

@@ -1,0 +1,181 @@
+//! Reads frames of one segment at any place, from whatever holds its bytes.
+
+use std::io;
+
+use crate::header::{FRAME_MAGIC, HEADER_LEN, Seed};
+use crate::{Flaw, HEADER_BYTES, Header, ReadFlaw, Salt};
+
+/// Bytes that can be read at any place: an open segment file, or a slice in tests.
+pub trait ReadAt {
+    /// Reads up to `buf.len()` bytes; fewer only at the end.
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize>;
+}
+
+impl ReadAt for Vec<u8> {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(self.len());
+        let rest = self.get(start..).unwrap_or_default();
+        let len = rest.len().min(buf.len());
+        let (to, from) = (buf.get_mut(..len), rest.get(..len));
+        if let (Some(to), Some(from)) = (to, from) {
+            to.copy_from_slice(from);
+        }
+        Ok(len)
+    }
+}
+
+/// A frame whose header and payload match their checksums.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    /// Its header.
+    pub header: Header,
+    /// Where it begins.
+    pub offset: u64,
+    /// What follows the header.
+    pub payload: &'a [u8],
+}
+
+impl Frame<'_> {
+    /// Where the next frame begins.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.offset + self.header.frame_len()
+    }
+}
+
+/// How a segment is read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReadMode {
+    /// Everything from front to back: large reads.
+    Through,
+    /// Headers, skipping bodies: small reads.
+    Hopping,
+}
+
+impl ReadMode {
+    fn ahead(self) -> usize {
+        match self {
+            ReadMode::Through => 2 << 20,
+            ReadMode::Hopping => 4 << 10,
+        }
+    }
+}
+
+/// Reads frames of one segment. Never looks beyond its end, which may lie before that of the
+/// file: behind it a writer may be at work, or a torn tail may stand.
+pub struct FrameReader<'a> {
+    source: &'a dyn ReadAt,
+    seed: Seed,
+    end: u64,
+    ahead: usize,
+    window: Vec<u8>,
+    window_start: u64,
+}
+
+impl<'a> FrameReader<'a> {
+    /// A reader of the first `end` bytes of `source`, whose prelude holds `salt`.
+    #[must_use]
+    pub fn new(source: &'a dyn ReadAt, salt: Salt, end: u64, mode: ReadMode) -> FrameReader<'a> {
+        let seed = Seed::new(salt);
+        FrameReader { source, seed, end, ahead: mode.ahead(), window: Vec::new(), window_start: 0 }
+    }
+
+    /// Where the readable bytes end.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Up to `len` bytes at `offset`; fewer only at the end.
+    pub fn bytes(&mut self, offset: u64, len: usize) -> io::Result<&[u8]> {
+        let left = usize::try_from(self.end.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let len = len.min(left);
+        let held = offset.checked_sub(self.window_start).and_then(|it| usize::try_from(it).ok());
+        let from = match held {
+            Some(from) if from + len <= self.window.len() => from,
+            _ => {
+                self.refill(offset, len.max(self.ahead).min(left))?;
+                0
+            }
+        };
+        let to = (from + len).min(self.window.len());
+        Ok(self.window.get(from..to).unwrap_or_default())
+    }
+
+    fn refill(&mut self, offset: u64, len: usize) -> io::Result<()> {
+        self.window.resize(len, 0);
+        self.window_start = offset;
+        let mut got = 0;
+        while let Some(rest) = self.window.get_mut(got..).filter(|it| !it.is_empty()) {
+            let n = self.source.read_at(rest, offset + got as u64)?;
+            if n == 0 {
+                break;
+            }
+            got += n;
+        }
+        self.window.truncate(got);
+        Ok(())
+    }
+
+    /// The header at `offset`; its payload is not looked at, but lies before the end.
+    pub fn header(&mut self, offset: u64) -> Result<Header, ReadFlaw> {
+        let seed = self.seed;
+        let end = self.end;
+        let bytes = self.bytes(offset, HEADER_BYTES)?;
+        let header = Header::decode(bytes, seed, offset).map_err(ReadFlaw::at(offset))?;
+        if end < offset + header.frame_len() {
+            return Err(ReadFlaw::Flaw { offset, flaw: Flaw::Short });
+        }
+        Ok(header)
+    }
+
+    /// The first `len` bytes of the payload at `offset`, whose checksum is not looked at.
+    pub fn payload_start(&mut self, offset: u64, len: usize) -> io::Result<&[u8]> {
+        self.bytes(offset + HEADER_LEN, len)
+    }
+
+    /// The whole frame at `offset`.
+    pub fn frame(&mut self, offset: u64) -> Result<Frame<'_>, ReadFlaw> {
+        let header = self.header(offset)?;
+        let len = header.payload_len as usize;
+        let payload = self.bytes(offset + HEADER_LEN, len)?;
+        let flaw = if payload.len() < len {
+            Some(Flaw::Short)
+        } else if crc32c::crc32c(payload) != header.payload_crc {
+            Some(Flaw::PayloadSum)
+        } else {
+            None
+        };
+        match flaw {
+            Some(flaw) => Err(ReadFlaw::Flaw { offset, flaw }),
+            None => Ok(Frame { header, offset, payload }),
+        }
+    }
+
+    /// The next true frame header at or behind `from`: one whose checksum fits this segment and
+    /// its place. Its payload may still be damaged.
+    pub fn find_header(&mut self, from: u64) -> io::Result<Option<(u64, Header)>> {
+        let mut at = from;
+        while at + HEADER_LEN <= self.end {
+            let seed = self.seed;
+            let bytes = self.bytes(at, 64 << 10)?;
+            if bytes.len() < HEADER_BYTES {
+                break;
+            }
+            let last = bytes.len() - HEADER_BYTES;
+            let hit =
+                bytes.windows(FRAME_MAGIC.len()).take(last + 1).position(|it| it == FRAME_MAGIC);
+            let Some(hit) = hit else {
+                at += last as u64 + 1;
+                continue;
+            };
+            at += hit as u64;
+            let header = Header::decode(bytes.get(hit..).unwrap_or_default(), seed, at);
+            match header {
+                Ok(header) => return Ok(Some((at, header))),
+                Err(_) => at += 1,
+            }
+        }
+        Ok(None)
+    }
+}
