@@ -1,0 +1,59 @@
+//! Where a command runs: its data directory, how it is stopped, and what it waits for.
+
+use std::path::{Path, PathBuf};
+
+use crate::stop::Stop;
+
+/// The store that mail goes to until stores can be made and named.
+const STORE_NAME: &str = "default";
+
+/// What to do when another process owns the data directory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ownership {
+    /// Fail at once, naming it.
+    AtOnce,
+    /// Wait until it ends.
+    Wait,
+}
+
+/// Where a command runs.
+#[derive(Clone, Debug)]
+pub(crate) struct Context {
+    /// The data directory.
+    pub(crate) data: DataDir,
+    /// What to do when another process owns it.
+    pub(crate) ownership: Ownership,
+    /// Says when to stop.
+    pub(crate) stop: Stop,
+}
+
+/// A data directory: where in it things are (design: commands and exit codes).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct DataDir(PathBuf);
+
+impl DataDir {
+    /// The directory at `path`, there or not.
+    pub(crate) fn new(path: PathBuf) -> DataDir {
+        DataDir(path)
+    }
+
+    /// The directory itself.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The directory of the store.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.0.join("stores").join(STORE_NAME)
+    }
+
+    /// The full-text index of the store.
+    pub(crate) fn index(&self) -> PathBuf {
+        self.store().join("index")
+    }
+
+    /// Users and what was confirmed.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.0.join("state.db")
+    }
+}

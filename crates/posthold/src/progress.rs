@@ -1,0 +1,247 @@
+//! What a command tells meanwhile, on this process's standard output and error.
+
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, Stderr, Stdout, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use commands::{Answer, Failure, FailureKind, Gone, Phase, Progress, ProgressSink, Work};
+use rustix::termios;
+
+use crate::cli::Format;
+use crate::render::{self, words};
+
+/// The least time between two states of the progress line.
+const LINE_EVERY: Duration = Duration::from_millis(100);
+
+/// Columns where a terminal does not say how many it has.
+const COLUMNS_DEFAULT: u16 = 80;
+
+/// Standard output and error of this process.
+pub(crate) struct Surface(Mutex<Streams>);
+
+struct Streams {
+    format: Format,
+    out: BufWriter<Stdout>,
+    /// Columns of standard output, when it is a terminal.
+    width: Option<usize>,
+    /// Nothing when standard error is no terminal.
+    line: Option<Line>,
+    fault: Option<io::Error>,
+}
+
+impl Surface {
+    /// The streams of this process.
+    pub(crate) fn of_process(format: Format) -> Surface {
+        let out = io::stdout();
+        let width = out.is_terminal().then(|| terminal_columns(&out));
+        let err = io::stderr();
+        let line = err.is_terminal().then(|| Line::new(err));
+        Surface(Mutex::new(Streams { format, out: BufWriter::new(out), width, line, fault: None }))
+    }
+
+    /// Writes the answer.
+    pub(crate) fn answer(&self, answer: &Answer) {
+        self.lock().end(|it| render::answer(it.format, answer, &mut it.out, &mut io::stderr()));
+    }
+
+    /// Writes why there is no answer.
+    pub(crate) fn failure(&self, failure: &Failure) {
+        self.lock().end(|it| render::failure(it.format, failure, &mut it.out, &mut io::stderr()));
+    }
+
+    /// Why something could not be written. A reader that closed its end has read enough; that
+    /// is none.
+    pub(crate) fn fault(&self) -> Option<Failure> {
+        let streams = self.lock();
+        let error = streams.fault.as_ref().filter(|it| it.kind() != ErrorKind::BrokenPipe)?;
+        let message = format!("failed to write the answer: {error}");
+        Some(Failure::new(FailureKind::Io, message))
+    }
+
+    /// Writes a remark for people.
+    pub(crate) fn remark(&self, text: &str) {
+        let mut streams = self.lock();
+        streams.clear_line();
+        // Nobody is left to tell when standard error is closed.
+        let _ = writeln!(io::stderr(), "{text}");
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Streams> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ProgressSink for Surface {
+    fn send(&self, progress: Progress) -> Result<(), Gone> {
+        let mut streams = self.lock();
+        let written = match &progress {
+            Progress::Work(work) => {
+                if let Some(line) = &mut streams.line {
+                    line.show(work);
+                }
+                Ok(())
+            }
+            Progress::Waiting(owner) => {
+                streams.clear_line();
+                writeln!(io::stderr(), "Waiting: {}", words::line(owner))
+            }
+            Progress::Hits(hits) => {
+                streams.clear_line();
+                let Streams { format, out, width, .. } = &mut *streams;
+                render::hits(*format, hits, *width, out)
+            }
+            Progress::Bytes(bytes) => streams.out.write_all(bytes),
+        };
+        streams.noted(written);
+        if streams.fault.is_some() { Err(Gone) } else { Ok(()) }
+    }
+}
+
+impl Streams {
+    fn end(&mut self, write: impl FnOnce(&mut Streams) -> io::Result<()>) {
+        self.clear_line();
+        // What was sent before comes first, also where both streams are one terminal.
+        let written = self.out.flush().and_then(|()| write(self)).and_then(|()| self.out.flush());
+        self.noted(written);
+    }
+
+    fn noted(&mut self, written: io::Result<()>) {
+        if let (None, Err(error)) = (&self.fault, written) {
+            self.fault = Some(error);
+        }
+    }
+
+    fn clear_line(&mut self) {
+        if let Some(line) = &mut self.line {
+            line.clear();
+        }
+    }
+}
+
+fn terminal_columns(stream: impl std::os::fd::AsFd) -> usize {
+    let columns = termios::tcgetwinsize(stream).map_or(0, |it| it.ws_col);
+    usize::from(if columns == 0 { COLUMNS_DEFAULT } else { columns })
+}
+
+/// The one line that shows how far the work is.
+struct Line {
+    err: Stderr,
+    shown: bool,
+    last: Option<Instant>,
+    began: Option<(Phase, Instant)>,
+}
+
+impl Line {
+    fn new(err: Stderr) -> Line {
+        Line { err, shown: false, last: None, began: None }
+    }
+
+    fn show(&mut self, work: &Work) {
+        let now = Instant::now();
+        let began = match self.began {
+            Some((phase, began)) if phase == work.phase => began,
+            _ => now,
+        };
+        self.began = Some((work.phase, began));
+        let is_early = self.last.is_some_and(|it| now.duration_since(it) < LINE_EVERY);
+        if is_early && began != now {
+            return;
+        }
+        self.last = Some(now);
+        let text = line_text(work, now.duration_since(began));
+        let text = words::cut(&text, terminal_columns(&self.err).saturating_sub(1)).into_owned();
+        // A terminal that does not take it has nobody before it.
+        let _ = write!(self.err, "\r\x1b[K{text}").and_then(|()| self.err.flush());
+        self.shown = true;
+    }
+
+    fn clear(&mut self) {
+        if self.shown {
+            let _ = write!(self.err, "\r\x1b[K").and_then(|()| self.err.flush());
+            self.shown = false;
+        }
+    }
+}
+
+fn line_text(work: &Work, elapsed: Duration) -> String {
+    let phase = match work.phase {
+        Phase::Connecting => return "Connecting".into(),
+        Phase::Archiving => "Archiving",
+        Phase::Indexing => "Indexing",
+        Phase::Exporting => "Exporting",
+        Phase::Verifying => "Verifying",
+        Phase::Rebuilding => "Rebuilding",
+    };
+    let mut text = format!("{phase}  {}", words::count(work.messages));
+    if let Some(total) = work.messages_total {
+        text.push_str(&format!(" of {}", words::count(total)));
+    }
+    text.push_str(" messages");
+    if work.bytes != 0 {
+        text.push_str(&format!("  {}", words::size(work.bytes)));
+    }
+    let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+    // Before a second has passed a rate says nothing.
+    if millis < 1000 {
+        return text;
+    }
+    let per_second = |n: u64| n.saturating_mul(1000) / millis;
+    if work.messages != 0 {
+        text.push_str(&format!("  {}/s", words::count(per_second(work.messages))));
+    }
+    if work.bytes != 0 {
+        text.push_str(&format!("  {}/s", words::size(per_second(work.bytes))));
+    }
+    if let Some(left) = seconds_left(work, millis) {
+        text.push_str(&format!("  {} left", duration(left)));
+    }
+    text
+}
+
+fn seconds_left(work: &Work, millis: u64) -> Option<u64> {
+    let left = |done: u64, total: Option<u64>| {
+        let total = total.filter(|total| done <= *total && done != 0)?;
+        Some(millis.saturating_mul(total - done) / done / 1000)
+    };
+    // Bytes tell better: large messages come in clusters.
+    left(work.bytes, work.bytes_total).or_else(|| left(work.messages, work.messages_total))
+}
+
+fn duration(seconds: u64) -> String {
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{seconds} s"),
+        (0, _) => format!("{minutes}:{:02} min", seconds % 60),
+        _ => format!("{hours}:{minutes:02} h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_says_how_far_how_fast_how_long() {
+        let work = Work {
+            phase: Phase::Archiving,
+            messages: 1_500,
+            messages_total: Some(6_000),
+            bytes: 30_000_000,
+            bytes_total: None,
+        };
+        let cases = [
+            (work, 500, "Archiving  1,500 of 6,000 messages  30 MB"),
+            (work, 10_000, "Archiving  1,500 of 6,000 messages  30 MB  150/s  3.0 MB/s  30 s left"),
+            (
+                Work { bytes_total: Some(3_000_000_000), messages_total: None, ..work },
+                10_000,
+                "Archiving  1,500 messages  30 MB  150/s  3.0 MB/s  16:30 min left",
+            ),
+            (Work { messages: 7, ..Work::default() }, 10_000, "Connecting"),
+        ];
+        for (work, millis, want) in cases {
+            assert_eq!(line_text(&work, Duration::from_millis(millis)), want);
+        }
+        assert_eq!(duration(7_260), "2:01 h");
+    }
+}

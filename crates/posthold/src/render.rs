@@ -1,0 +1,55 @@
+//! Answers for people and for programs.
+//!
+//! What it is not: behaviour. Whatever stands here is also in the values of `commands`.
+
+pub(crate) mod json;
+#[cfg(test)]
+mod sample;
+mod table;
+pub(crate) mod text;
+pub(crate) mod words;
+
+use std::io::{self, Write};
+
+use commands::{Answer, Failure, Hit};
+
+use crate::cli::Format;
+
+/// Writes hits as they come.
+pub(crate) fn hits(
+    format: Format,
+    hits: &[Hit],
+    width: Option<usize>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    match format {
+        Format::Text => text::hits(hits, width, out),
+        Format::Json => json::hits(hits, out),
+    }
+}
+
+/// Writes the answer to `out`, and remarks that are no part of it to `err`.
+pub(crate) fn answer(
+    format: Format,
+    answer: &Answer,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<()> {
+    match format {
+        Format::Text => text::answer(answer, out, err),
+        Format::Json => json::answer(answer, out),
+    }
+}
+
+/// Writes a failure: for people to `err`, for programs to `out`.
+pub(crate) fn failure(
+    format: Format,
+    failure: &Failure,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<()> {
+    match format {
+        Format::Text => text::failure(failure, err),
+        Format::Json => json::failure(failure, out),
+    }
+}
