@@ -1,0 +1,89 @@
+//! Every test, with the servers of others that some of them need.
+//!
+//! As root, missing Debian packages are installed. Otherwise tests that miss their peer are left
+//! out, and listed at the end.
+
+use std::env;
+use std::fs;
+use std::process::Stdio;
+
+use testkit::Dovecot;
+
+use crate::run::{self, cargo, command, has_cargo_command};
+
+/// What peers come from: a program, and the Debian package that brings it.
+const PEERS: &[(&str, &str)] = &[
+    ("/usr/sbin/dovecot", "dovecot-core"),
+    ("/usr/lib/dovecot/imap", "dovecot-imapd"),
+    ("/usr/bin/openssl", "openssl"),
+];
+
+/// Runs every test; `args` go to the test runner.
+pub(crate) fn run(args: &[String]) -> Result<(), String> {
+    install(PEERS);
+    let left_out = tempfile::NamedTempFile::new().map_err(|it| format!("temporary file: {it}"))?;
+    // Tests of the binary find it built.
+    run::run(&mut cargo(&["build", "--quiet", "--locked", "--package", "posthold"]))?;
+    let mut runner = runner();
+    runner.args(args).env("POSTHOLD_TEST_LEFT_OUT", left_out.path());
+    if Dovecot::available().is_ok() {
+        runner.env("POSTHOLD_TEST_PEERS", "required");
+    }
+    let outcome = run::run(&mut runner);
+    let list = fs::read_to_string(left_out.path()).unwrap_or_default();
+    let mut lines: Vec<&str> = list.lines().collect();
+    lines.sort_unstable();
+    if !lines.is_empty() {
+        println!("\n{} tests were left out:\n{}", lines.len(), lines.join("\n"));
+    }
+    outcome
+}
+
+/// Installs the packages of programs that are missing, if we may; says so otherwise.
+pub(crate) fn install(peers: &[(&str, &str)]) {
+    let missing = peers.iter().filter(|(path, _)| !std::path::Path::new(path).exists());
+    let packages: Vec<&str> = missing.map(|(_, package)| *package).collect();
+    if packages.is_empty() {
+        return;
+    }
+    if !rustix::process::geteuid().is_root() || testkit::peers::program("apt-get").is_none() {
+        println!("missing: {} (as root on Debian they would be installed)", packages.join(", "));
+        return;
+    }
+    println!("installing {}", packages.join(", "));
+    if apt_install(&packages).is_err() {
+        let updated = run::run(apt(&["update"]).stdout(Stdio::null()));
+        if let Err(why) = updated.and_then(|()| apt_install(&packages)) {
+            println!("{why}");
+        }
+    }
+}
+
+fn apt_install(packages: &[&str]) -> Result<(), String> {
+    let mut apt = apt(&["install", "-y", "--no-install-recommends"]);
+    run::run(apt.args(packages).stdout(Stdio::null()))
+}
+
+fn apt(args: &[&str]) -> std::process::Command {
+    let mut apt = command("apt-get");
+    apt.args(["-qq", "-o", "DPkg::Lock::Timeout=600"]).args(args);
+    apt.env("DEBIAN_FRONTEND", "noninteractive");
+    apt
+}
+
+/// nextest, which runs each test in a process of its own; `cargo test` where it cannot be had.
+fn runner() -> std::process::Command {
+    if !has_cargo_command("nextest") {
+        println!("installing cargo-nextest");
+        let installed = run::run(&mut cargo(&["install", "--quiet", "--locked", "cargo-nextest"]));
+        if let Err(why) = installed {
+            println!("{why}\nusing cargo test");
+            return cargo(&["test", "--quiet", "--locked", "--workspace"]);
+        }
+    }
+    let mut runner = cargo(&["nextest", "run", "--locked", "--workspace"]);
+    if env::var_os("CI").is_some() {
+        runner.args(["--status-level", "fail", "--final-status-level", "slow"]);
+    }
+    runner
+}
