@@ -116,10 +116,12 @@ impl MailUrl {
     }
 }
 
-/// The server and the login name; for people.
+/// The URL again, the login name decoded; for people.
 impl fmt::Display for MailUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at {}", self.login, self.server())
+        let server = self.server();
+        let (scheme, host) = server.split_once("://").unwrap_or_default();
+        write!(f, "{scheme}://{}@{host}/", self.login)
     }
 }
 
@@ -176,15 +178,15 @@ mod tests {
     #[test]
     fn urls() {
         let cases = [
-            ("imaps://alice@mail.example.org/", "alice at imaps://mail.example.org:993"),
-            ("imap://alice@mail.example.org", "alice at imap://mail.example.org:143"),
-            ("IMAP://alice@127.0.0.1:1143/", "alice at imap://127.0.0.1:1143"),
+            ("imaps://alice@mail.example.org/", "imaps://alice@mail.example.org:993/"),
+            ("imap://alice@mail.example.org", "imap://alice@mail.example.org:143/"),
+            ("IMAP://alice@127.0.0.1:1143/", "imap://alice@127.0.0.1:1143/"),
             (
                 "imaps://alice@example.org@mail.example.org",
-                "alice@example.org at imaps://mail.example.org:993",
+                "imaps://alice@example.org@mail.example.org:993/",
             ),
-            ("imaps://alice%40example.org@[::1]:993/", "alice@example.org at imaps://[::1]:993"),
-            ("imaps://DOM%5Calice@h", "DOM\\alice at imaps://h:993"),
+            ("imaps://alice%40example.org@[::1]:993/", "imaps://alice@example.org@[::1]:993/"),
+            ("imaps://DOM%5Calice@h", "imaps://DOM\\alice@h:993/"),
             ("imaps://alice:secret@h", "a password does not belong into a URL"),
             ("imaps://h/", "the login name is missing before the host"),
             ("imaps://@h/", "the login name is missing before the host"),

@@ -51,6 +51,22 @@ impl Request {
         }
     }
 
+    /// What it does, in one line without secrets: for whoever has to wait for it, and for the
+    /// record of runs.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let name = self.name();
+        match self {
+            Request::Archive(it) => format!("{name} {} --user {}", it.url, it.user),
+            Request::Import(it) => {
+                let paths: Vec<_> = it.paths.iter().map(|it| it.to_string_lossy()).collect();
+                format!("{name} {} --user {}", paths.join(" "), it.user)
+            }
+            Request::UserAdd(user) => format!("{name} {user}"),
+            _ => name.to_owned(),
+        }
+    }
+
     /// The name of the command, as it is typed.
     #[must_use]
     pub fn name(&self) -> &'static str {

@@ -1,0 +1,67 @@
+//! Owning the data directory: one process at a time writes.
+
+use std::io;
+use std::time::Duration;
+
+use commands::{Failure, FailureKind, Progress, ProgressSink};
+use disk::{DataLock, LockError, LockErrorKind, OsRandom, RealDisk, SystemClock};
+use ports::Disk;
+
+use super::{blocking, faults};
+use crate::context::{Context, DataDir, Ownership};
+
+/// How often a waiting command looks again. flock(2) could wait by itself, but not for a signal.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Makes the data directory when it is missing, and owns it until the value is dropped. `title`
+/// is what others are told.
+pub(super) async fn take(
+    context: &Context,
+    title: &str,
+    progress: &dyn ProgressSink,
+) -> Result<DataLock, Failure> {
+    let data = context.data.clone();
+    blocking(move || make(&data)).await?;
+    let mut told = false;
+    loop {
+        let data = context.data.clone();
+        let command = format!("posthold {title}");
+        let taken = tokio::task::spawn_blocking(move || {
+            DataLock::take(data.path(), &command, &SystemClock, &OsRandom)
+        });
+        let error = match taken.await.map_err(|it| faults::ended_early(&it))? {
+            Ok(lock) => return Ok(lock),
+            Err(error) => error,
+        };
+        let is_owned = matches!(error.kind(), LockErrorKind::Owned { .. });
+        if !is_owned || context.ownership == Ownership::AtOnce {
+            return Err(refused(&error));
+        }
+        if !told {
+            told = true;
+            // Whoever asked and went may still want it done.
+            let _ = progress.send(Progress::Waiting(error.to_string()));
+        }
+        tokio::select! {
+            () = context.stop.asked() => {
+                return Err(Failure::new(FailureKind::Cancelled, "stopped while it waited"));
+            }
+            () = tokio::time::sleep(LOOK_EVERY) => (),
+        }
+    }
+}
+
+fn make(data: &DataDir) -> Result<(), Failure> {
+    RealDisk.create_dir_all(data.path()).map_err(|error: io::Error| {
+        faults::io(&error, "failed to make the data directory")
+            .with_hint("Name another directory with --data or POSTHOLD_DATA.")
+    })
+}
+
+fn refused(error: &LockError) -> Failure {
+    match error.kind() {
+        LockErrorKind::Owned { .. } => Failure::new(FailureKind::Busy, error.to_string())
+            .with_hint("Wait for it to end, or let this command wait with --wait."),
+        _ => Failure::chain(FailureKind::Io, error),
+    }
+}
