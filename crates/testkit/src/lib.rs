@@ -14,6 +14,7 @@
 )]
 
 pub mod certificates;
+pub mod corpus;
 pub mod dovecot;
 pub mod fault_proxy;
 pub mod faulty_disk;
