@@ -2,10 +2,36 @@
 //!
 //! What it is not: the truth. The bytes are; everything here can be made again from them.
 //!
-//! Rules: parsing never fails, never panics, never exceeds the limits of `limits`; what is wrong
+//! Rules: parsing never fails, never panics, never exceeds the limits of [`limits`]; what is wrong
 //! with a message is a [`Defect`].
 
+mod charset;
+mod date;
+mod defect;
+mod entity;
+mod fallback;
+mod guard;
+mod hash;
+mod header;
+mod html;
+mod library;
+pub mod limits;
+mod params;
+mod reading;
+mod transfer;
+mod vocabulary;
+mod walk;
+mod words;
+
+use types::limits::PARSE_BYTES_MAX;
 use types::{Address, Hash, Timestamp};
+
+pub use date::parse_date;
+pub use defect::Defect;
+pub use hash::header_hash;
+
+use defect::Defects;
+use reading::Reading;
 
 /// Counts up whenever the same bytes may give another [`Message`].
 pub const PARSER_VERSION: u32 = 1;
@@ -50,4 +76,42 @@ pub struct Part {
     pub size: u64,
     /// Whether it counts as an attachment (against an inline picture or a named text body).
     pub attachment: bool,
+}
+
+/// Reads a message. Never fails and never panics; what is wrong with the message is said beside
+/// it, each defect once.
+///
+/// Of more than `PARSE_BYTES_MAX` bytes the rest is not looked at.
+#[must_use]
+pub fn parse(bytes: &[u8]) -> (Message, Vec<Defect>) {
+    parse_prefix(bytes, u64::try_from(bytes.len()).unwrap_or(u64::MAX))
+}
+
+/// Reads the first bytes of a message of `total_size` bytes, as far as they go.
+///
+/// The canonical hash of a part of a message groups it with nothing.
+#[must_use]
+pub fn parse_prefix(bytes: &[u8], total_size: u64) -> (Message, Vec<Defect>) {
+    let bytes = bytes.get(..PARSE_BYTES_MAX).unwrap_or(bytes);
+    let (mut message, mut defects) = guard::quietly(|| read(bytes)).unwrap_or_else(|| {
+        let mut defects = Defects::default();
+        defects.add(Defect::ParserPanicked);
+        (guard::quietly(|| fallback::read(bytes)).unwrap_or_default(), defects)
+    });
+    message.header_hash = header_hash(bytes);
+    message.canonical_hash = hash::canonical_hash(bytes, total_size);
+    let is_prefix = u64::try_from(bytes.len()).is_ok_and(|it| it < total_size);
+    defects.add_if(is_prefix, Defect::PartlyParsed);
+    let mut defects = defects.into_sorted();
+    // The end that is missing is only out of sight.
+    defects.retain(|it| !is_prefix || *it != Defect::MultipartUnclosed);
+    (message, defects)
+}
+
+fn read(bytes: &[u8]) -> (Message, Defects) {
+    let mut reading = Reading::default();
+    let (end, body) = header::block_end(bytes, 0, |_| false);
+    let (entity, start) = reading.root_header(bytes, end, body);
+    walk::walk(&mut reading, bytes, start, entity, 0);
+    reading.finish()
 }
