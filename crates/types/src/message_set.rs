@@ -52,6 +52,13 @@ impl MessageSet {
         self.0.iter()
     }
 
+    /// The messages from number `first` on, in ascending order.
+    pub fn iter_from(&self, first: u32) -> impl Iterator<Item = u32> + '_ {
+        let mut numbers = self.0.iter();
+        numbers.advance_to(first);
+        numbers
+    }
+
     /// The portable roaring form, for a table of a view.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
