@@ -1,1 +1,1 @@
-//! The binary, end to end: see `tests/it/main.rs`.
+//! Tests of the real binary from end to end: see `tests/it`.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::stop::Stop;
+use archiver::CancelToken;
 
 /// The store that mail goes to until stores can be made and named.
 const STORE_NAME: &str = "default";
@@ -24,7 +24,7 @@ pub(crate) struct Context {
     /// What to do when another process owns it.
     pub(crate) ownership: Ownership,
     /// Says when to stop.
-    pub(crate) stop: Stop,
+    pub(crate) stop: CancelToken,
 }
 
 /// A data directory: where in it things are (design: commands and exit codes).

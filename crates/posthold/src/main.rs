@@ -18,13 +18,13 @@ use std::process;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use archiver::CancelToken;
 use commands::{ExitCode, Failure, FailureKind};
 use tracing::level_filters::LevelFilter;
 
 use crate::cli::{Format, Invocation, Refused, Task};
 use crate::context::{Context, DataDir};
 use crate::progress::Surface;
-use crate::stop::Stop;
 
 /// Threads that run tasks. Fetching, writing and answering want two; hashing, compression and
 /// SQLite run on the blocking pool.
@@ -43,7 +43,7 @@ fn command() -> ExitCode {
         Ok(Invocation { task: Task::Reference, .. }) => print_reference(),
         Ok(Invocation { task: Task::Request(request), data, format, ownership }) => {
             let surface = Arc::new(Surface::of_process(format));
-            let context = Context { data: DataDir::new(data), ownership, stop: Stop::default() };
+            let context = Context { data: DataDir::new(data), ownership, stop: CancelToken::new() };
             execute(request, &context, &surface)
         }
         Err(Refused::Request(failure)) => {
@@ -102,18 +102,26 @@ fn print_reference() -> ExitCode {
 /// Prints what clap has to say: help and version as they are, errors in the format asked for.
 fn usage(error: &clap::Error, wants_json: bool) -> ExitCode {
     if error.use_stderr() && wants_json {
-        let text = error.render().to_string();
-        let mut lines = text.lines().map(str::trim).filter(|it| !it.is_empty());
-        let first = lines.next().unwrap_or_default();
-        let message = first.strip_prefix("error: ").unwrap_or(first);
-        let hint: Vec<&str> = lines.collect();
-        let failure = Failure::new(FailureKind::Request, message).with_hint(hint.join(" "));
+        let failure = usage_failure(&error.render().to_string());
         Surface::of_process(Format::Json).failure(&failure);
         return ExitCode::Wrong;
     }
     // Nobody is left to tell when the stream is closed.
     let _ = error.print();
     if error.use_stderr() { ExitCode::Wrong } else { ExitCode::Done }
+}
+
+/// From clap's text: the first paragraph is the message, the others are the hint.
+fn usage_failure(text: &str) -> Failure {
+    let one_line = |it: &str| it.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut paragraphs = text.split("\n\n").map(one_line).filter(|it| !it.is_empty());
+    let first = paragraphs.next().unwrap_or_default();
+    let message = first.strip_prefix("error: ").unwrap_or(&first);
+    let failure = Failure::new(FailureKind::Request, message);
+    match paragraphs.collect::<Vec<_>>() {
+        hint if hint.is_empty() => failure,
+        hint => failure.with_hint(hint.join(" ")),
+    }
 }
 
 /// Sends what the program says about itself to standard error, from `POSTHOLD_TRACE` up.

@@ -73,7 +73,7 @@ fn from_person(prompt: &str) -> Result<Secret, Failure> {
     terminal.write_all(prompt.as_bytes()).map_err(failed)?;
     let line = {
         let _silence = Silence::new(&terminal).map_err(failed)?;
-        typed_line(&terminal).map_err(failed)?
+        typed_line(BufReader::new(&terminal)).map_err(failed)?
     };
     terminal.write_all(b"\n").map_err(failed)?;
     let Some(line) = line else {
@@ -84,7 +84,7 @@ fn from_person(prompt: &str) -> Result<Secret, Failure> {
 }
 
 /// Reads up to the end of the line; `None` when the person gives up (Ctrl-C, Ctrl-D, end).
-fn typed_line(keys: impl Read) -> io::Result<Option<Vec<u8>>> {
+fn typed_line(keys: impl BufRead) -> io::Result<Option<Vec<u8>>> {
     const CTRL_C: u8 = 3;
     const CTRL_D: u8 = 4;
     const BACKSPACE: u8 = 8;

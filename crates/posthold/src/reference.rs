@@ -10,7 +10,7 @@ pub(crate) fn page(command: &Command) -> String {
     command.build();
     let mut page = String::from(
         "# Commands\n\n\
-         <!-- Made by `cargo xtask codegen` from the definition of the command line. -->\n\n\
+         <!-- Made by `cargo xtask references --write` from the definition of the command line. -->\n\n\
          Every command takes the options of [all commands](#all-commands), before or after its \
          name.\nAnswers for programs are described in [json.md](json.md).\n\n\
          | exit code | means |\n|---|---|\n\
@@ -123,6 +123,6 @@ mod tests {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/commands.md");
         let page = super::page(&crate::cli::command());
         let stored = std::fs::read_to_string(path).unwrap_or_default();
-        assert_eq!(stored, page, "run `cargo xtask codegen`");
+        assert_eq!(stored, page, "run `cargo xtask references --write`");
     }
 }

@@ -8,6 +8,7 @@
 
 mod faults;
 mod ownership;
+mod report;
 mod users;
 
 use commands::{Answer, Failure, FailureKind, ProgressSink, Request};

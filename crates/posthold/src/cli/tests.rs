@@ -24,7 +24,7 @@ fn parsed(line: &[&str]) -> Result<Invocation, Refused> {
     parse(args, &Asked::default())
 }
 
-fn check(line: &[&str], want: Expect) {
+fn check(line: &[&str], want: &Expect) {
     let got = match parsed(line) {
         Ok(it) => format!("{:?} {:?} {:?} {:#?}", it.data, it.format, it.ownership, it.task),
         Err(Refused::Request(failure)) => {
@@ -58,7 +58,7 @@ fn global_options_stand_before_or_after_the_name() {
 fn archive() {
     check(
         &["archive", "imap://alice@127.0.0.1:1143/", "--user", "alice", "--wait"],
-        expect![[r#"
+        &expect![[r#"
         "posthold-data" Text Wait Request(
             Archive(
                 Archive {
@@ -100,7 +100,7 @@ fn archive() {
             "--ca-file",
             "f",
         ],
-        expect![[r#"
+        &expect![[r#"
             error: the argument '--fingerprint <HEX>' cannot be used with '--ca-file <FILE>'
 
             Usage: posthold archive --user <NAME> --fingerprint <HEX> <URL>
@@ -110,19 +110,19 @@ fn archive() {
     );
     check(
         &["archive", "imaps://alice:secret@h/", "--user", "alice"],
-        expect![[r#"
+        &expect![[r#"
         request: the account URL is wrong: a password does not belong into a URL
         Some("Write it like imaps://alice@mail.example.org/; the password comes from --password-file, POSTHOLD_PASSWORD or a prompt.")"#]],
     );
     check(
         &["archive", "imaps://alice@h/", "--user", "a/b"],
-        expect![[r#"
+        &expect![[r#"
         request: a user name has no control characters and no slash: "a/b"
         None"#]],
     );
     check(
         &["archive", "imaps://alice@h/"],
-        expect![[r#"
+        &expect![[r#"
         error: the following required arguments were not provided:
           --user <NAME>
 
@@ -167,7 +167,7 @@ fn queries() {
 fn export() {
     check(
         &["export", "--all", "--to", "OUT", "--format", "eml"],
-        expect![[r#"
+        &expect![[r#"
         "posthold-data" Text AtOnce Request(
             Export(
                 Export {
@@ -181,7 +181,7 @@ fn export() {
     );
     check(
         &["export", "--to", "OUT"],
-        expect![[r#"
+        &expect![[r#"
         error: the following required arguments were not provided:
           <--query <QUERY>|--folder <FOLDER>|--all>
 
@@ -192,7 +192,7 @@ fn export() {
     );
     check(
         &["export", "--all", "--query", "x", "--to", "OUT"],
-        expect![[r#"
+        &expect![[r#"
         error: the argument '--all' cannot be used with '--query <QUERY>'
 
         Usage: posthold export --to <DIR> <--query <QUERY>|--folder <FOLDER>|--all>

@@ -53,7 +53,7 @@ pub(crate) fn minute(at: Timestamp) -> String {
 /// Text of one line that a terminal shows as it is: what would move the cursor, change colours
 /// or turn the direction of writing becomes a visible sign.
 pub(crate) fn line(text: &str) -> Cow<'_, str> {
-    shown(text, |it| it.is_control())
+    shown(text, char::is_control)
 }
 
 /// Text of many lines, likewise; line ends (CR LF as LF) and tabs stay.

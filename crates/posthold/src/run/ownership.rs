@@ -43,7 +43,7 @@ pub(super) async fn take(
             let _ = progress.send(Progress::Waiting(error.to_string()));
         }
         tokio::select! {
-            () = context.stop.asked() => {
+            () = context.stop.cancelled() => {
                 return Err(Failure::new(FailureKind::Cancelled, "stopped while it waited"));
             }
             () = tokio::time::sleep(LOOK_EVERY) => (),

@@ -7,7 +7,7 @@ use types::{BlobId, Timestamp, UserName};
 use super::*;
 use crate::render::sample;
 
-fn check(answer: &Answer, want: Expect) {
+fn check(answer: &Answer, want: &Expect) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     super::answer(answer, &mut out, &mut err).unwrap();
     // The first line stands at the margin, or an indentation common to all would not be seen.
@@ -22,7 +22,7 @@ fn check(answer: &Answer, want: Expect) {
 fn runs() {
     check(
         &Answer::Archive(sample::partial_run()),
-        expect![[r#"
+        &expect![[r#"
             stdout:
             Done in part: 1,002 archived, 200 there already, 31 excluded, 1 quarantined.
 
@@ -43,7 +43,7 @@ fn runs() {
     };
     check(
         &Answer::Import(whole, ImportCounts { read: 1203, skipped: 1 }),
-        expect![[r#"
+        &expect![[r#"
             stdout:
             All done: 1,203 read, 1,002 archived, 200 there already, 31 excluded.
             Passed over 1 file known not to be mail.
@@ -57,7 +57,7 @@ fn runs() {
     };
     check(
         &Answer::Archive(stopped),
-        expect![[r#"
+        &expect![[r#"
             stdout:
             Stopped as asked; the next run goes on from here: 1,002 archived, 200 there already, 31 excluded, 1 quarantined.
 
@@ -95,13 +95,13 @@ fn searches() {
     let behind = IndexReach { read: 10, entries: 1200 };
     check(
         &Answer::Search(SearchAnswer { count: 2, shown: 2, index: IndexReach::default() }),
-        expect![[r#"
+        &expect![[r#"
             stdout:
         "#]],
     );
     check(
         &Answer::Search(SearchAnswer { count: 5000, shown: 20, index: behind }),
-        expect![[r#"
+        &expect![[r#"
             stdout:
             stderr: 20 of 5,000 hits.
             stderr: The index has read 10 of 1,200 entries; newer mail is not found yet.
@@ -109,7 +109,7 @@ fn searches() {
     );
     check(
         &Answer::Search(SearchAnswer { count: 0, shown: 0, index: behind }),
-        expect![[r#"
+        &expect![[r#"
             stdout:
             stderr: Nothing found.
             stderr: The index has read 10 of 1,200 entries; newer mail is not found yet.
@@ -117,7 +117,7 @@ fn searches() {
     );
     check(
         &Answer::Count(SearchAnswer { count: 5000, shown: 0, index: behind }),
-        expect![[r#"
+        &expect![[r#"
             stdout:
             5000
             stderr: The index has read 10 of 1,200 entries; newer mail is not found yet.
@@ -129,7 +129,7 @@ fn searches() {
 fn a_shown_message() {
     check(
         &Answer::Show(Box::new(sample::shown())),
-        expect![[r#"
+        &expect![[r#"
             stdout:
             Date:       2026-11-21T18:01:40Z
             From:       Bob <bob@example.org>
@@ -165,7 +165,7 @@ fn exports() {
     };
     check(
         &Answer::Export(whole.clone()),
-        expect![[r#"
+        &expect![[r#"
             stdout:
             Exported 1 message (2.3 kB) to OUT.
             1,203 messages there already, byte for byte.
@@ -180,7 +180,7 @@ fn exports() {
     };
     check(
         &Answer::Export(partly),
-        expect![[r#"
+        &expect![[r#"
             stdout:
             Exported 1 placement (2.3 kB) to OUT.
             1,203 placements there already, byte for byte.
@@ -218,7 +218,7 @@ fn checks() {
         VerifyAnswer { messages: 2, blobs: 2, entries: 9, bytes: 12_345, ..Default::default() };
     check(
         &Answer::Verify(clean.clone()),
-        expect![[r#"
+        &expect![[r#"
             stdout:
             Everything is as it was stored: 2 messages, 2 blobs, 9 entries, 12 kB.
         "#]],
@@ -230,7 +230,7 @@ fn checks() {
     };
     check(
         &Answer::Verify(VerifyAnswer { defects: vec![defect], ..clean }),
-        expect![[r#"
+        &expect![[r#"
             stdout:
             Found 1 defect in 2 messages, 2 blobs, 9 entries, 12 kB:
               log, 000001.seg at 4096: the frame's checksum differs
@@ -247,7 +247,7 @@ fn users_and_views() {
     };
     check(
         &Answer::UserList(vec![user("alice", 1), user("bob@example.org", 12_000)]),
-        expect![[r#"
+        &expect![[r#"
             stdout:
               alice                  1 message  since 2026-11-21 18:01
               bob@example.org  12,000 messages  since 2026-11-21 18:01
@@ -255,14 +255,14 @@ fn users_and_views() {
     );
     check(
         &Answer::UserList(Vec::new()),
-        expect![[r#"
+        &expect![[r#"
             stdout:
             There are no users.
         "#]],
     );
     check(
         &Answer::UserAdd(UserName::new("alice").unwrap()),
-        expect![[r#"
+        &expect![[r#"
             stdout:
             Made the user alice.
         "#]],
@@ -270,7 +270,7 @@ fn users_and_views() {
     let rebuilt = RebuildAnswer { view: View::Catalog, entries: 1200, messages: 1 };
     check(
         &Answer::Rebuild(rebuilt),
-        expect![[r#"
+        &expect![[r#"
             stdout:
             Made the catalog anew: 1 message, 1,200 entries.
         "#]],

@@ -1,0 +1,155 @@
+//! From the archiver's reports to answers.
+
+use archiver::{
+    ExcludedFolder, ImportReport, MailboxReport, RunFailure, RunFailureKind, RunReport,
+};
+use commands::{Failure, FailureKind, ImportCounts, MailboxCounts, RunAnswer, RunOutcome};
+use ledger::Outcome;
+
+/// The answer of an archiving run. A run that ended before it saw a mailbox is a failure.
+pub(super) fn of_run(report: RunReport) -> Result<RunAnswer, Failure> {
+    let nothing_seen = report.mailboxes.is_empty() && report.excluded_folders.is_empty();
+    let mut warnings = sentences(report.warnings);
+    if let Some(failure) = report.failure {
+        if nothing_seen {
+            return Err(of_failure(failure));
+        }
+        warnings.insert(0, told(&failure));
+    }
+    let excluded_folders = report.excluded_folders.into_iter().map(excluded);
+    let mut mailboxes: Vec<MailboxCounts> =
+        report.mailboxes.into_iter().map(mailbox).chain(excluded_folders).collect();
+    mailboxes.sort_by(|a, b| a.mailbox.cmp(&b.mailbox));
+    Ok(RunAnswer {
+        outcome: outcome(report.outcome),
+        cancelled: report.cancelled,
+        archived: report.counts.archived,
+        already: report.counts.already,
+        excluded: report.counts.excluded.total(),
+        quarantined: report.counts.quarantined,
+        warnings,
+        mailboxes,
+        searchable: true,
+    })
+}
+
+/// The answer of an import. One that ended before it read a message is a failure.
+pub(super) fn of_import(report: ImportReport) -> Result<(RunAnswer, ImportCounts), Failure> {
+    let mut warnings = sentences(report.warnings);
+    if let Some(failure) = report.failure {
+        if report.read == 0 {
+            return Err(of_failure(failure));
+        }
+        warnings.insert(0, told(&failure));
+    }
+    let answer = RunAnswer {
+        outcome: outcome(report.outcome),
+        cancelled: report.cancelled,
+        archived: report.archived,
+        already: report.already,
+        excluded: 0,
+        quarantined: report.quarantined,
+        warnings,
+        mailboxes: report.folders.into_iter().map(mailbox).collect(),
+        searchable: true,
+    };
+    Ok((answer, ImportCounts { read: report.read, skipped: report.skipped }))
+}
+
+fn outcome(outcome: Outcome) -> RunOutcome {
+    match outcome {
+        Outcome::Succeeded => RunOutcome::Succeeded,
+        Outcome::Partial => RunOutcome::Partial,
+        Outcome::Failed => RunOutcome::Failed,
+    }
+}
+
+fn mailbox(it: MailboxReport) -> MailboxCounts {
+    MailboxCounts {
+        mailbox: it.mailbox,
+        server_count: it.server_count,
+        archived: it.archived,
+        already: it.already,
+        excluded: it.excluded,
+        excluded_reason: None,
+        quarantined: it.quarantined,
+        complete: it.complete,
+        failure: it.error,
+    }
+}
+
+/// A mailbox that was left out is complete: nothing of it is in scope.
+fn excluded(it: ExcludedFolder) -> MailboxCounts {
+    let count = it.count.unwrap_or(0);
+    MailboxCounts {
+        mailbox: it.path,
+        server_count: count,
+        archived: 0,
+        already: 0,
+        excluded: count,
+        excluded_reason: Some(it.reason.to_string()),
+        quarantined: 0,
+        complete: true,
+        failure: None,
+    }
+}
+
+fn of_failure(failure: RunFailure) -> Failure {
+    let kind = match failure.kind {
+        RunFailureKind::Credentials => FailureKind::Credentials,
+        RunFailureKind::Configuration => FailureKind::Configuration,
+        RunFailureKind::Unavailable => FailureKind::Unavailable,
+        RunFailureKind::Throttled => FailureKind::Throttled,
+        RunFailureKind::Protocol => FailureKind::Protocol,
+        RunFailureKind::DiskFull => FailureKind::DiskFull,
+        RunFailureKind::Store => FailureKind::Store,
+    };
+    Failure { kind, message: failure.message, hint: failure.hint }
+}
+
+fn told(failure: &RunFailure) -> String {
+    match &failure.hint {
+        Some(hint) => format!("{}. {hint}", failure.message),
+        None => format!("{}.", failure.message),
+    }
+}
+
+fn sentences(warnings: Vec<String>) -> Vec<String> {
+    warnings.into_iter().map(|it| if it.ends_with('.') { it } else { it + "." }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(mailboxes: Vec<MailboxReport>) -> RunReport {
+        let failure = RunFailure {
+            kind: RunFailureKind::Unavailable,
+            message: "the connection ended".into(),
+            hint: Some("Run it again.".into()),
+        };
+        RunReport {
+            outcome: Outcome::Partial,
+            warnings: vec!["the certificate was not checked".into()],
+            mailboxes,
+            failure: Some(failure),
+            ..RunReport::default()
+        }
+    }
+
+    #[test]
+    fn a_run_that_saw_nothing_is_a_failure() {
+        let failure = of_run(failed(Vec::new())).unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Unavailable);
+        assert_eq!(failure.hint.as_deref(), Some("Run it again."));
+    }
+
+    #[test]
+    fn a_run_that_ended_early_says_why_first() {
+        let inbox = MailboxReport { mailbox: "INBOX".into(), ..MailboxReport::default() };
+        let answer = of_run(failed(vec![inbox])).unwrap();
+        assert_eq!(answer.outcome, RunOutcome::Partial);
+        let want = ["the connection ended. Run it again.", "the certificate was not checked."];
+        assert_eq!(answer.warnings, want);
+    }
+}

@@ -1,0 +1,15 @@
+//! The real binary from end to end: files and servers in, answers and files out.
+//!
+//! Rules: every test has a directory of its own; servers are started by `testkit` on loopback;
+//! nothing asserts a time; what is compared with a source is compared byte for byte.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what fails here, fails the test"
+)]
+
+mod cli;
+mod posthold;
+mod users;
