@@ -4,6 +4,7 @@
 //! commands are its steps, and `bench`. What a step needs of the system, it says.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to the person at work")]
 
+mod bench;
 mod ci;
 mod layers;
 mod references;
@@ -21,6 +22,9 @@ usage: cargo xtask COMMAND
   tidy        sizes, module documentation, standards cited, titles, what ARCHITECTURE.md names
   references  docs/reference is what the binary prints (--write makes it so)
   test        installs missing peers when root, then runs every test (arguments go to the runner)
+  bench       Posthold beside mbsync and notmuch; writes docs/performance.md
+              [--corpus DIR | --messages N] [--runs N] [--only archive|import|search|large]
+              [--dir DIR] [--notmuch N]
 ";
 
 fn main() -> ExitCode {
@@ -35,6 +39,7 @@ fn main() -> ExitCode {
         "tidy" => tidy::run(),
         "references" => references::run(rest),
         "test" => test::run(rest),
+        "bench" => bench::run(rest),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {

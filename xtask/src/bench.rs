@@ -1,0 +1,262 @@
+//! `cargo xtask bench`: Posthold beside programs that people know, in the same minutes.
+//!
+//! Every figure is a median of several rounds, and the programs take turns within a round, so
+//! that a busy machine slows all of them. What counts are the ratios. The results are written to
+//! docs/performance.md; the machine is described, not named.
+
+mod disk;
+mod mail;
+mod measure;
+mod peers;
+mod posthold;
+mod queries;
+mod report;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use testkit::dovecot::Mail;
+use testkit::{Dovecot, DovecotOptions, corpus};
+
+use crate::run::{self, cargo, root};
+use mail::{Corpus, MAILBOXES};
+use report::Report;
+
+/// What `cargo xtask bench` was asked for.
+struct Options {
+    /// Mail to use instead of made-up mail: every file below is a message.
+    corpus: Option<PathBuf>,
+    /// How many made-up messages.
+    n_messages: u64,
+    /// Rounds; figures are medians over them.
+    runs: usize,
+    /// Only the parts of this name.
+    only: Option<String>,
+    /// Where to work: on the disk that is to be measured.
+    dir: PathBuf,
+    /// Messages that notmuch indexes: it is slow, and rates are compared.
+    n_notmuch: usize,
+}
+
+/// One part of the benchmark.
+type Part = (&'static str, fn(&mut Bench) -> Result<(), String>);
+
+const PARTS: &[Part] =
+    &[("archive", archive), ("import", import), ("search", search), ("large", large)];
+
+/// What the parts share.
+pub(crate) struct Bench {
+    options: Options,
+    corpus: Corpus,
+    report: Report,
+}
+
+/// Measures, prints, and writes docs/performance.md when every part ran.
+pub(crate) fn run(args: &[String]) -> Result<(), String> {
+    let options = options(args)?;
+    crate::test::install(peers::PACKAGES);
+    run::run(&mut cargo(&["build", "--release", "--locked", "--package", "posthold"]))?;
+    fs::create_dir_all(&options.dir).map_err(|it| format!("the directory to work in: {it}"))?;
+    let corpus = match &options.corpus {
+        Some(dir) => Corpus::read(dir)?,
+        None => Corpus::make(options.n_messages),
+    };
+    let report = Report::new(&corpus, options.runs);
+    let mut bench = Bench { options, corpus, report };
+    for (name, part) in PARTS {
+        if bench.options.only.as_deref().is_none_or(|it| it == *name) {
+            println!("==== {name}");
+            part(&mut bench)?;
+        }
+    }
+    let text = bench.report.text();
+    println!("\n{text}");
+    if bench.options.only.is_none() {
+        fs::write(root().join("docs/performance.md"), text)
+            .map_err(|it| format!("failed to write docs/performance.md: {it}"))?;
+    }
+    Ok(())
+}
+
+fn options(args: &[String]) -> Result<Options, String> {
+    let mut options = Options {
+        corpus: None,
+        n_messages: 20_000,
+        runs: 3,
+        only: None,
+        dir: root().join("target/bench"),
+        n_notmuch: 2_000,
+    };
+    let mut args = args.iter();
+    while let Some(name) = args.next() {
+        let value = args.next().ok_or(format!("{name} needs a value"))?;
+        let number = || value.parse().map_err(|_| format!("{name} needs a number"));
+        match name.as_str() {
+            "--corpus" => options.corpus = Some(value.into()),
+            "--messages" => options.n_messages = number()?,
+            "--runs" => options.runs = usize::try_from(number()?.max(1)).unwrap_or(1),
+            "--only" => options.only = Some(value.clone()),
+            "--dir" => options.dir = value.into(),
+            "--notmuch" => options.n_notmuch = usize::try_from(number()?).unwrap_or(usize::MAX),
+            _ => return Err(format!("bench knows no {name}")),
+        }
+    }
+    Ok(options)
+}
+
+/// An empty directory of this name in the directory to work in.
+fn fresh(options: &Options, name: &str) -> Result<PathBuf, String> {
+    let path = options.dir.join(name);
+    let cause = |it: std::io::Error| format!("{}: {it}", path.display());
+    if path.exists() {
+        fs::remove_dir_all(&path).map_err(cause)?;
+    }
+    fs::create_dir_all(&path).map_err(cause)?;
+    Ok(path)
+}
+
+/// A mail account at a server, into files and into a store, and again when nothing is new.
+fn archive(bench: &mut Bench) -> Result<(), String> {
+    let options = DovecotOptions { special_use: false, ..DovecotOptions::default() };
+    let dovecot = Dovecot::start_with(options);
+    for (name, mails) in bench.corpus.by_mailbox() {
+        dovecot.fill("alice", name, mails.iter().map(|it| it.as_mail()));
+    }
+    // The server reads everything once, so that its caches are as warm for the first as later.
+    let served = bench.served(&dovecot);
+    bench.report.served(served);
+    for round in 1..=bench.options.runs {
+        println!("round {round}");
+        bench.report.disk(disk::syncs_per_second(&bench.options.dir)?);
+        for (fsync, name) in [(false, "mbsync, no fsync"), (true, "mbsync, fsync")] {
+            let dir = fresh(&bench.options, "mbsync")?;
+            let first = peers::mbsync(&dovecot, &dir, fsync)?;
+            bench.report.add(name, first);
+            let again = peers::mbsync(&dovecot, &dir, fsync)?;
+            bench.report.add(&format!("{name}, again"), again);
+        }
+        let data = fresh(&bench.options, "archive")?;
+        let first = posthold::archive(&dovecot, &data)?;
+        bench.check_count("archive", first.archived)?;
+        bench.report.add("posthold archive", first.sample);
+        let again = posthold::archive(&dovecot, &data)?;
+        if again.archived != 0 {
+            return Err(format!("the second run archived {}", again.archived));
+        }
+        bench.report.add("posthold archive, again", again.sample);
+        bench.report.store(posthold::sizes(&data)?);
+    }
+    Ok(())
+}
+
+/// Files into a store, beside the indexing of the same files.
+fn import(bench: &mut Bench) -> Result<(), String> {
+    let mbox = bench.options.dir.join("all.mbox");
+    bench.corpus.write_mbox(&mbox)?;
+    let maildir = fresh(&bench.options, "maildir")?;
+    bench.corpus.write_maildir(&maildir, usize::MAX)?;
+    let sample_dir = fresh(&bench.options, "sample")?;
+    let n_sample = bench.corpus.write_maildir(&sample_dir, bench.options.n_notmuch)?;
+    for round in 1..=bench.options.runs {
+        println!("round {round}");
+        bench.report.disk(disk::syncs_per_second(&bench.options.dir)?);
+        for (name, path) in [("posthold import mbox", &mbox), ("posthold import maildir", &maildir)]
+        {
+            let data = fresh(&bench.options, "import")?;
+            let outcome = posthold::import(path, &data)?;
+            bench.check_count(name, outcome.archived)?;
+            bench.report.add(name, outcome.sample);
+        }
+        let sample = peers::notmuch_new(&sample_dir)?;
+        bench.report.add_partial("notmuch new", sample, n_sample);
+        bench.report.notmuch_bytes(measure::tree_bytes(&sample_dir.join(".notmuch")), n_sample);
+    }
+    Ok(())
+}
+
+/// Queries over the archive that `archive` or `import` left.
+fn search(bench: &mut Bench) -> Result<(), String> {
+    let data = ["archive", "import"].map(|it| bench.options.dir.join(it));
+    let data = data.iter().find(|it| it.join("stores").exists());
+    let data = data.ok_or("search needs the store that `archive` leaves")?;
+    let queries = queries::mixed(&bench.corpus);
+    for _ in 0..bench.options.runs {
+        let times = posthold::search(data, &bench.options.dir, &queries)?;
+        bench.report.search(times);
+    }
+    let sample_dir = bench.options.dir.join("sample");
+    if sample_dir.join(".notmuch").exists() {
+        let times = peers::notmuch_search(&sample_dir, &queries)?;
+        bench.report.notmuch_search(times);
+    }
+    Ok(())
+}
+
+/// One message of 200 MB.
+fn large(bench: &mut Bench) -> Result<(), String> {
+    let options = DovecotOptions { special_use: false, ..DovecotOptions::default() };
+    let dovecot = Dovecot::start_with(options);
+    let message = corpus::large_message(1, 200 << 20);
+    let mail = Mail { bytes: &message, flags: "", received: 1_600_000_000 };
+    dovecot.fill("alice", "INBOX", [mail]);
+    drop(message);
+    let data = fresh(&bench.options, "large")?;
+    let outcome = posthold::archive(&dovecot, &data)?;
+    if outcome.archived != 1 {
+        return Err("the large message was not archived".into());
+    }
+    bench.report.large(outcome.sample);
+    Ok(())
+}
+
+impl Bench {
+    /// Reads everything once; how many messages and bytes the server gives.
+    fn served(&self, dovecot: &Dovecot) -> (u64, u64) {
+        let mut imap = dovecot.login("alice");
+        let (mut n, mut bytes) = (0, 0);
+        for name in MAILBOXES {
+            for message in imap.mailbox(name).messages {
+                n += 1;
+                bytes += message.bytes.len() as u64;
+            }
+        }
+        (n, bytes)
+    }
+
+    /// An archive that is not whole is not fast.
+    fn check_count(&self, name: &str, archived: u64) -> Result<(), String> {
+        let expected = self.corpus.mails.len() as u64;
+        if archived == expected {
+            return Ok(());
+        }
+        Err(format!("{name}: {archived} archived of {expected}"))
+    }
+}
+
+/// The middle one.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match (values.len() % 2, values.get(middle.saturating_sub(1)), values.get(middle)) {
+        (0, Some(below), Some(above)) => f64::midpoint(*below, *above),
+        (_, _, Some(value)) => *value,
+        _ => f64::NAN,
+    }
+}
+
+/// A path as an argument.
+fn arg(path: &Path) -> Result<&str, String> {
+    path.to_str().ok_or(format!("{} is not UTF-8", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians() {
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), 2.5);
+        assert!(median(Vec::new()).is_nan());
+    }
+}

@@ -1,0 +1,100 @@
+//! The program itself, as its users run it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use testkit::Dovecot;
+use testkit::dovecot::PASSWORD;
+
+use super::arg;
+use super::measure::{self, Sample, tree_bytes};
+use super::queries::Mixed;
+use crate::run::root;
+
+/// What a command did, and what it cost.
+pub(super) struct Done {
+    pub(super) sample: Sample,
+    pub(super) archived: u64,
+}
+
+/// What a store takes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sizes {
+    pub(super) log: u64,
+    pub(super) catalog: u64,
+    pub(super) index: u64,
+}
+
+/// Times of queries, in microseconds.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SearchTimes {
+    /// The first time each is asked.
+    pub(super) first_us: Vec<f64>,
+    /// The second time.
+    pub(super) again_us: Vec<f64>,
+}
+
+fn binary() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root().join("target"), PathBuf::from);
+    target.join("release/posthold")
+}
+
+fn posthold(data: &Path) -> Result<Command, String> {
+    let mut posthold = Command::new(binary());
+    posthold.args(["--json", "--data", arg(data)?]).env("POSTHOLD_PASSWORD", PASSWORD);
+    Ok(posthold)
+}
+
+/// Archives alice's account, without TLS as mbsync does.
+pub(super) fn archive(dovecot: &Dovecot, data: &Path) -> Result<Done, String> {
+    let url = format!("imap://alice@{}/", dovecot.imap());
+    done(posthold(data)?.args(["archive", &url, "--user", "alice", "--plain"]))
+}
+
+/// Imports an mbox file or a Maildir.
+pub(super) fn import(path: &Path, data: &Path) -> Result<Done, String> {
+    done(posthold(data)?.args(["import", arg(path)?, "--user", "alice"]))
+}
+
+fn done(command: &mut Command) -> Result<Done, String> {
+    let (sample, text, code) = measure::run(command)?;
+    let answer: Value = serde_json::from_str(&text).map_err(|it| format!("{it}: {text}"))?;
+    let number = |name: &str| answer.get(name).and_then(Value::as_u64).unwrap_or_default();
+    if code != Some(0) {
+        return Err(format!("posthold ended with {code:?}: {text}"));
+    }
+    // Of files, the same message twice is archived once.
+    let archived = number("archived") + if number("archived") == 0 { 0 } else { number("already") };
+    Ok(Done { sample, archived })
+}
+
+/// What the store of a data directory takes.
+pub(super) fn sizes(data: &Path) -> Result<Sizes, String> {
+    let store = data.join("stores/default");
+    let catalog = ["catalog.db", "catalog.db-wal"].map(|it| fs::metadata(store.join(it)));
+    Ok(Sizes {
+        log: tree_bytes(&store.join("segments")),
+        catalog: catalog.into_iter().flatten().map(|it| it.len()).sum(),
+        index: tree_bytes(&store.join("index")),
+    })
+}
+
+/// Asks all queries twice in one process.
+pub(super) fn search(data: &Path, dir: &Path, queries: &[Mixed]) -> Result<SearchTimes, String> {
+    let path = dir.join("queries.txt");
+    let lines: Vec<&str> = queries.iter().map(|it| it.posthold.as_str()).collect();
+    fs::write(&path, lines.join("\n")).map_err(|it| format!("{}: {it}", path.display()))?;
+    let mut posthold = posthold(data)?;
+    let (_, text, code) = measure::run(posthold.args(["internal", "bench-search", arg(&path)?]))?;
+    if code != Some(0) {
+        return Err(format!("bench-search ended with {code:?}: {text}"));
+    }
+    let answer: Value = serde_json::from_str(&text).map_err(|it| format!("{it}: {text}"))?;
+    let times = |name: &str| {
+        let list = answer.get(name).and_then(Value::as_array).into_iter().flatten();
+        list.filter_map(Value::as_f64).collect()
+    };
+    Ok(SearchTimes { first_us: times("first_us"), again_us: times("again_us") })
+}

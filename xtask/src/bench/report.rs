@@ -1,0 +1,355 @@
+//! From samples to a page: medians, ratios, and what they were to be.
+
+use std::fmt::Write as _;
+use std::fs;
+
+use super::mail::Corpus;
+use super::measure::Sample;
+use super::median;
+use super::posthold::{SearchTimes, Sizes};
+
+/// All that was measured.
+pub(super) struct Report {
+    description: String,
+    n_messages: u64,
+    n_bytes: u64,
+    n_runs: usize,
+    served: Option<(u64, u64)>,
+    runs: Vec<(String, u64, Vec<Sample>)>,
+    disk: Vec<f64>,
+    sizes: Option<Sizes>,
+    notmuch_bytes: Option<(u64, u64)>,
+    search: Vec<SearchTimes>,
+    notmuch_search: Option<(f64, Vec<f64>)>,
+    large: Option<Sample>,
+}
+
+/// A figure beside what it was to be.
+struct Goal {
+    what: &'static str,
+    measured: f64,
+    at_most: f64,
+    aim: Option<f64>,
+    unit: &'static str,
+}
+
+impl Report {
+    pub(super) fn new(corpus: &Corpus, n_runs: usize) -> Report {
+        Report {
+            description: corpus.description.clone(),
+            n_messages: corpus.mails.len() as u64,
+            n_bytes: corpus.n_bytes(),
+            n_runs,
+            served: None,
+            runs: Vec::new(),
+            disk: Vec::new(),
+            sizes: None,
+            notmuch_bytes: None,
+            search: Vec::new(),
+            notmuch_search: None,
+            large: None,
+        }
+    }
+
+    /// A run over all messages.
+    pub(super) fn add(&mut self, name: &str, sample: Sample) {
+        self.add_partial(name, sample, self.n_messages);
+    }
+
+    /// A run over `n` messages.
+    pub(super) fn add_partial(&mut self, name: &str, sample: Sample, n: u64) {
+        let Sample { wall_s, cpu_s, anon_mib } = sample;
+        println!("{name:<28} {wall_s:>8.2} s  {cpu_s:>7.2} s CPU  {anon_mib:>6.1} MiB");
+        match self.runs.iter_mut().find(|(it, ..)| it == name) {
+            Some((.., samples)) => samples.push(sample),
+            None => self.runs.push((name.to_owned(), n, vec![sample])),
+        }
+    }
+
+    pub(super) fn served(&mut self, served: (u64, u64)) {
+        self.served = Some(served);
+    }
+
+    pub(super) fn disk(&mut self, syncs_per_second: f64) {
+        println!("{:<28} {syncs_per_second:>8.0} appends of 30 kB and fdatasync a second", "disk");
+        self.disk.push(syncs_per_second);
+    }
+
+    pub(super) fn store(&mut self, sizes: Sizes) {
+        self.sizes = Some(sizes);
+    }
+
+    pub(super) fn notmuch_bytes(&mut self, bytes: u64, n_messages: u64) {
+        self.notmuch_bytes = Some((bytes, n_messages));
+    }
+
+    pub(super) fn search(&mut self, times: SearchTimes) {
+        let [p50, p99] = [0.5, 0.99].map(|share| quantile(&times.again_us, share) / 1000.0);
+        println!("{:<28} p50 {p50:.3} ms, p99 {p99:.3} ms", "posthold search");
+        self.search.push(times);
+    }
+
+    pub(super) fn notmuch_search(&mut self, times: (f64, Vec<f64>)) {
+        self.notmuch_search = Some(times);
+    }
+
+    pub(super) fn large(&mut self, sample: Sample) {
+        self.add_partial("posthold archive, 200 MB", sample, 1);
+        self.large = Some(sample);
+    }
+
+    /// The page.
+    pub(super) fn text(&self) -> String {
+        let mut text = String::from(
+            "# Speed and memory\n\n<!-- Written by `cargo xtask bench`; do not edit. -->\n\n",
+        );
+        let _ = writeln!(text, "{}\n", self.setting());
+        let goals = self.goals();
+        if !goals.is_empty() {
+            text.push_str("| goal | measured | at most | aim | reached |\n|---|---|---|---|---|\n");
+            for goal in &goals {
+                let _ = writeln!(text, "{}", goal.row());
+            }
+            text.push('\n');
+        }
+        self.write_runs(&mut text);
+        self.write_sizes(&mut text);
+        self.write_search(&mut text);
+        text
+    }
+
+    fn setting(&self) -> String {
+        let mib = self.n_bytes as f64 / f64::from(1 << 20);
+        let mut text = format!(
+            "{} {}, {mib:.1} MiB as files (mean {} bytes)",
+            self.n_messages,
+            self.description,
+            self.n_bytes / self.n_messages.max(1)
+        );
+        if let Some((n, bytes)) = self.served {
+            let _ = write!(text, "; as the server gives them {n} with {bytes} bytes");
+        }
+        let _ = write!(text, ". {}. ", machine());
+        let _ = write!(
+            text,
+            "Medians of {} rounds in which the programs took turns; server and client share the \
+             machine; ratios are medians of the ratios within a round.",
+            self.n_runs
+        );
+        if !self.disk.is_empty() {
+            let _ = write!(
+                text,
+                " In the same minutes the disk made {:.0} appends of 30 kB durable in a second.",
+                median(self.disk.clone())
+            );
+        }
+        text
+    }
+
+    fn samples(&self, name: &str) -> &[Sample] {
+        self.runs.iter().find(|(it, ..)| it == name).map_or(&[], |(.., samples)| samples)
+    }
+
+    /// The median of the ratios of wall time, round by round.
+    fn ratio(&self, ours: &str, theirs: &str) -> f64 {
+        let pairs = self.samples(ours).iter().zip(self.samples(theirs));
+        median(pairs.map(|(a, b)| a.wall_s / b.wall_s).collect())
+    }
+
+    fn rate(&self, name: &str) -> f64 {
+        let n = self.runs.iter().find(|(it, ..)| it == name).map_or(0, |(_, n, _)| *n);
+        median(self.samples(name).iter().map(|it| n as f64 / it.wall_s).collect())
+    }
+
+    fn goals(&self) -> Vec<Goal> {
+        let goal = |what, measured, at_most, aim, unit| Goal { what, measured, at_most, aim, unit };
+        let raw = self.served.map_or(self.n_bytes, |(_, bytes)| bytes) as f64;
+        let per_message = 1000.0 * self.n_messages as f64;
+        let ours = "posthold archive";
+        let anon = self.samples(ours).iter().map(|it| it.anon_mib).fold(f64::NAN, f64::max);
+        let sizes = self.sizes.unwrap_or_default();
+        let store = (sizes.log + sizes.catalog) as f64;
+        let ms = |share| {
+            let of = |it: &SearchTimes| quantile(&it.again_us, share) / 1000.0;
+            median(self.search.iter().map(of).collect())
+        };
+        let again = "posthold archive, again";
+        let import = self.rate("notmuch new") / self.rate("posthold import mbox");
+        let mut goals = vec![
+            goal(
+                "archive over IMAP, wall time against mbsync without fsync",
+                self.ratio(ours, "mbsync, no fsync"),
+                1.2,
+                Some(0.8),
+                "",
+            ),
+            goal(
+                "archive over IMAP, wall time against mbsync with fsync",
+                self.ratio(ours, "mbsync, fsync"),
+                0.5,
+                Some(0.33),
+                "",
+            ),
+            goal("its peak of anonymous memory", anon, 300.0, None, " MiB"),
+            goal(
+                "second run, nothing new, against mbsync's",
+                self.ratio(again, "mbsync, no fsync, again"),
+                1.0,
+                None,
+                "",
+            ),
+            goal(
+                "import of mbox, time a message against notmuch new",
+                import,
+                1.0 / 20.0,
+                None,
+                "",
+            ),
+            goal("search, p50", ms(0.5), 1.0, None, " ms"),
+            goal("search, p99", ms(0.99), 25.0, None, " ms"),
+            goal(
+                "archive of one 200 MB message, peak of anonymous memory",
+                self.large.map_or(f64::NAN, |it| it.anon_mib),
+                150.0,
+                None,
+                " MiB",
+            ),
+        ];
+        if self.sizes.is_some() {
+            let bound = (0.53 * raw + per_message) / raw;
+            goals.push(goal("store without index, of the raw bytes", store / raw, bound, None, ""));
+            let index = sizes.index as f64 / raw;
+            goals.push(goal("index, of the raw bytes", index, 0.06, None, ""));
+        }
+        goals.retain(|it| it.measured.is_finite());
+        goals
+    }
+
+    fn write_runs(&self, text: &mut String) {
+        text.push_str("| program | wall | messages a second | CPU | anonymous memory |\n");
+        text.push_str("|---|---|---|---|---|\n");
+        for (name, _, samples) in &self.runs {
+            let of = |value: fn(&Sample) -> f64| median(samples.iter().map(value).collect());
+            let _ = writeln!(
+                text,
+                "| {name} | {:.2} s | {:.0} | {:.2} s | {:.1} MiB |",
+                of(|it| it.wall_s),
+                self.rate(name),
+                of(|it| it.cpu_s),
+                of(|it| it.anon_mib)
+            );
+        }
+        text.push('\n');
+    }
+
+    fn write_sizes(&self, text: &mut String) {
+        let Some(sizes) = self.sizes else { return };
+        let raw = self.served.map_or(self.n_bytes, |(_, bytes)| bytes) as f64;
+        text.push_str("| store | bytes | of the raw bytes | a message |\n|---|---|---|---|\n");
+        for (name, bytes) in
+            [("log", sizes.log), ("catalog", sizes.catalog), ("index", sizes.index)]
+        {
+            let each = bytes / self.n_messages.max(1);
+            let _ = writeln!(text, "| {name} | {bytes} | {:.3} | {each} |", bytes as f64 / raw);
+        }
+        if let Some((bytes, n)) = self.notmuch_bytes {
+            let share = bytes as f64 / (self.n_bytes as f64 / self.n_messages as f64 * n as f64);
+            let each = bytes / n.max(1);
+            let _ = writeln!(
+                text,
+                "| notmuch's index of {n} of them | {bytes} | {share:.3} | {each} |"
+            );
+        }
+        text.push('\n');
+    }
+
+    fn write_search(&self, text: &mut String) {
+        if self.search.is_empty() {
+            return;
+        }
+        text.push_str(
+            "Two hundred queries (words, phrases, senders, date ranges, beginnings of words, 40 \
+             each), 50 hits each, newest first, in milliseconds:\n\n\
+             | program | p50 | p95 | p99 | slowest |\n|---|---|---|---|---|\n",
+        );
+        let mut row = |name: &str, times_ms: &dyn Fn(f64) -> f64| {
+            let [a, b, c, d] = [0.5, 0.95, 0.99, 1.0].map(times_ms);
+            let _ = writeln!(text, "| {name} | {a:.3} | {b:.3} | {c:.3} | {d:.3} |");
+        };
+        let of = |times: fn(&SearchTimes) -> &Vec<f64>| {
+            move |share| {
+                let each = self.search.iter().map(|it| quantile(times(it), share) / 1000.0);
+                median(each.collect())
+            }
+        };
+        row("posthold, asked the first time", &of(|it| &it.first_us));
+        row("posthold, asked again", &of(|it| &it.again_us));
+        if let Some((floor_s, times_s)) = &self.notmuch_search {
+            row("notmuch, a process each", &|share| quantile(times_s, share) * 1000.0);
+            let ms = floor_s * 1000.0;
+            let _ = writeln!(text, "\nOf notmuch's times, {ms:.1} ms are the start of a process.");
+        }
+    }
+}
+
+impl Goal {
+    fn row(&self) -> String {
+        let Goal { what, measured, at_most, aim, unit } = self;
+        let reached = if measured <= at_most { "yes" } else { "**no**" };
+        let aim = aim.map(|it| format!("{it:.2}{unit}")).unwrap_or_default();
+        format!("| {what} | {measured:.3}{unit} | {at_most:.3}{unit} | {aim} | {reached} |")
+    }
+}
+
+/// The value below which this share of the values is.
+fn quantile(values: &[f64], share: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let n = sorted.len();
+    let rank = (1..=n).find(|it| share * n as f64 <= *it as f64).unwrap_or(n);
+    sorted.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
+}
+
+/// Processor, memory and kernel, as `/proc` tells them.
+fn machine() -> String {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let value = |text: &str, key: &str| {
+        let line = text.lines().find(|it| it.starts_with(key));
+        line.and_then(|it| it.split_once(':')).map(|(_, it)| it.trim().to_owned())
+    };
+    let cpu = read("/proc/cpuinfo");
+    let n_cpus = cpu.lines().filter(|it| it.starts_with("processor")).count();
+    let model = value(&cpu, "model name").unwrap_or_else(|| "unknown processor".into());
+    let memory = value(&read("/proc/meminfo"), "MemTotal").unwrap_or_default();
+    let memory: f64 = memory.split(' ').next().and_then(|it| it.parse().ok()).unwrap_or_default();
+    let kernel = read("/proc/sys/kernel/osrelease");
+    let kernel = kernel.split(['-', '+', '\n']).next().unwrap_or_default();
+    let gib = memory / f64::from(1 << 20);
+    format!("Machine: {n_cpus} processors ({model}), {gib:.0} GiB of memory, Linux {kernel}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles() {
+        let values: Vec<f64> = (1..=200).map(f64::from).collect();
+        let got = [0.5, 0.99, 1.0].map(|share| quantile(&values, share));
+        assert_eq!(got, [100.0, 198.0, 200.0]);
+        assert!(quantile(&[], 0.5).is_nan());
+    }
+
+    #[test]
+    fn ratios_are_paired() {
+        let mut report = Report::new(&Corpus::make(10), 3);
+        for (ours, theirs) in [(1.0, 2.0), (10.0, 10.0), (3.0, 4.0)] {
+            report.add("posthold archive", Sample { wall_s: ours, ..Sample::default() });
+            report.add("mbsync, fsync", Sample { wall_s: theirs, ..Sample::default() });
+        }
+        assert_eq!(report.ratio("posthold archive", "mbsync, fsync"), 0.75);
+        let text = report.text();
+        assert!(text.contains("with fsync | 0.750 | 0.500 | 0.33 | **no** |"), "{text}");
+        assert!(!text.contains("notmuch new"), "what was not measured is not shown: {text}");
+    }
+}
