@@ -24,7 +24,7 @@ usage: cargo xtask COMMAND
   test        installs missing peers when root, then runs every test (arguments go to the runner)
   bench       Posthold beside mbsync and notmuch; writes docs/performance.md
               [--corpus DIR | --messages N] [--runs N] [--only archive|import|search|large]
-              [--dir DIR] [--notmuch N]
+              [--dir DIR] [--notmuch N] [--binary PATH]
 ";
 
 fn main() -> ExitCode {

@@ -11,7 +11,7 @@ use testkit::dovecot::PASSWORD;
 use super::arg;
 use super::measure::{self, Sample, tree_bytes};
 use super::queries::Mixed;
-use crate::run::root;
+use crate::run::{self, cargo, root};
 
 /// What a command did, and what it cost.
 pub(super) struct Done {
@@ -36,26 +36,65 @@ pub(super) struct SearchTimes {
     pub(super) again_us: Vec<f64>,
 }
 
-fn binary() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root().join("target"), PathBuf::from);
-    target.join("release/posthold")
+/// The program.
+pub(super) struct Posthold {
+    binary: PathBuf,
 }
 
-fn posthold(data: &Path) -> Result<Command, String> {
-    let mut posthold = Command::new(binary());
-    posthold.args(["--json", "--data", arg(data)?]).env("POSTHOLD_PASSWORD", PASSWORD);
-    Ok(posthold)
-}
+impl Posthold {
+    /// The one that these sources make.
+    pub(super) fn build() -> Result<Posthold, String> {
+        run::run(&mut cargo(&["build", "--release", "--locked", "--package", "posthold"]))?;
+        let target = std::env::var_os("CARGO_TARGET_DIR");
+        let target = target.map_or(root().join("target"), PathBuf::from);
+        Ok(Posthold::at(target.join("release/posthold")))
+    }
 
-/// Archives alice's account, without TLS as mbsync does.
-pub(super) fn archive(dovecot: &Dovecot, data: &Path) -> Result<Done, String> {
-    let url = format!("imap://alice@{}/", dovecot.imap());
-    done(posthold(data)?.args(["archive", &url, "--user", "alice", "--plain"]))
-}
+    /// The one in this file.
+    pub(super) fn at(binary: PathBuf) -> Posthold {
+        Posthold { binary }
+    }
 
-/// Imports an mbox file or a Maildir.
-pub(super) fn import(path: &Path, data: &Path) -> Result<Done, String> {
-    done(posthold(data)?.args(["import", arg(path)?, "--user", "alice"]))
+    fn command(&self, data: &Path) -> Result<Command, String> {
+        let mut posthold = Command::new(&self.binary);
+        posthold.args(["--json", "--data", arg(data)?]).env("POSTHOLD_PASSWORD", PASSWORD);
+        Ok(posthold)
+    }
+
+    /// Archives alice's account, without TLS as mbsync does.
+    pub(super) fn archive(&self, dovecot: &Dovecot, data: &Path) -> Result<Done, String> {
+        let url = format!("imap://alice@{}/", dovecot.imap());
+        done(self.command(data)?.args(["archive", &url, "--user", "alice", "--plain"]))
+    }
+
+    /// Imports an mbox file or a Maildir.
+    pub(super) fn import(&self, path: &Path, data: &Path) -> Result<Done, String> {
+        done(self.command(data)?.args(["import", arg(path)?, "--user", "alice"]))
+    }
+
+    /// Asks all queries twice in one process.
+    pub(super) fn search(
+        &self,
+        data: &Path,
+        dir: &Path,
+        queries: &[Mixed],
+    ) -> Result<SearchTimes, String> {
+        let path = dir.join("queries.txt");
+        let lines: Vec<&str> = queries.iter().map(|it| it.posthold.as_str()).collect();
+        fs::write(&path, lines.join("\n")).map_err(|it| format!("{}: {it}", path.display()))?;
+        let mut command = self.command(data)?;
+        let (_, text, code) =
+            measure::run(command.args(["internal", "bench-search", arg(&path)?]))?;
+        if code != Some(0) {
+            return Err(format!("bench-search ended with {code:?}: {text}"));
+        }
+        let answer: Value = serde_json::from_str(&text).map_err(|it| format!("{it}: {text}"))?;
+        let times = |name: &str| {
+            let list = answer.get(name).and_then(Value::as_array).into_iter().flatten();
+            list.filter_map(Value::as_f64).collect()
+        };
+        Ok(SearchTimes { first_us: times("first_us"), again_us: times("again_us") })
+    }
 }
 
 fn done(command: &mut Command) -> Result<Done, String> {
@@ -79,22 +118,4 @@ pub(super) fn sizes(data: &Path) -> Result<Sizes, String> {
         catalog: catalog.into_iter().flatten().map(|it| it.len()).sum(),
         index: tree_bytes(&store.join("index")),
     })
-}
-
-/// Asks all queries twice in one process.
-pub(super) fn search(data: &Path, dir: &Path, queries: &[Mixed]) -> Result<SearchTimes, String> {
-    let path = dir.join("queries.txt");
-    let lines: Vec<&str> = queries.iter().map(|it| it.posthold.as_str()).collect();
-    fs::write(&path, lines.join("\n")).map_err(|it| format!("{}: {it}", path.display()))?;
-    let mut posthold = posthold(data)?;
-    let (_, text, code) = measure::run(posthold.args(["internal", "bench-search", arg(&path)?]))?;
-    if code != Some(0) {
-        return Err(format!("bench-search ended with {code:?}: {text}"));
-    }
-    let answer: Value = serde_json::from_str(&text).map_err(|it| format!("{it}: {text}"))?;
-    let times = |name: &str| {
-        let list = answer.get(name).and_then(Value::as_array).into_iter().flatten();
-        list.filter_map(Value::as_f64).collect()
-    };
-    Ok(SearchTimes { first_us: times("first_us"), again_us: times("again_us") })
 }
