@@ -23,6 +23,7 @@ pub(super) fn mixed(corpus: &Corpus) -> Vec<Mixed> {
     let pairs: Vec<(String, String)> = texts.iter().filter_map(|it| pair(it)).collect();
     let mut senders: Vec<String> = texts.iter().filter_map(|it| sender(it)).collect();
     senders.dedup();
+    let years: Vec<u32> = texts.iter().filter_map(|it| year(it)).collect();
     let mut queries = Vec::new();
     for n in 0..N_EACH {
         let pair = |skip: usize| pairs.get((n * 5 + skip) % pairs.len().max(1));
@@ -35,7 +36,8 @@ pub(super) fn mixed(corpus: &Corpus) -> Vec<Mixed> {
         if let Some(sender) = senders.get(n * 7 % senders.len().max(1)) {
             push(&mut queries, "from", format!("from:{sender}"), format!("from:{sender}"));
         }
-        let (year, month) = (2002 + n / 2, 1 + n % 12);
+        let year = years.get(n * 7 % years.len().max(1)).copied().unwrap_or(2020);
+        let month = 1 + n % 12;
         let posthold = format!("after:{year}-{month:02}-01 before:{}-{month:02}-01", year + 1);
         let notmuch = format!("date:{year}-{month:02}-01..{}-{month:02}-01", year + 1);
         push(&mut queries, "date", posthold, notmuch);
@@ -71,6 +73,13 @@ fn pair(text: &str) -> Option<(String, String)> {
     None
 }
 
+/// The year of a message.
+fn year(text: &str) -> Option<u32> {
+    let line = text.lines().find(|it| it.starts_with("Date: "))?;
+    let mut numbers = line.split(' ').filter_map(|it| it.parse().ok());
+    numbers.find(|it| (1990..2030).contains(it))
+}
+
 /// The local part of the sender's address.
 fn sender(text: &str) -> Option<String> {
     let line = text.lines().find(|it| it.starts_with("From: "))?;
@@ -93,7 +102,8 @@ mod tests {
     }
 
     #[test]
-    fn senders() {
+    fn senders_and_years() {
+        assert_eq!(year("From: x\nDate: Tue, 1 Jan 2019 14:27:55 +0000\n"), Some(2019));
         assert_eq!(sender("To: x\nFrom: A. B <Ann.Lee@example.org>\n"), Some("ann.lee".into()));
         assert_eq!(sender("From: nobody\n"), None);
     }
