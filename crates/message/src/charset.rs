@@ -39,7 +39,7 @@ pub(crate) fn decode<'x>(charset: &[u8], bytes: &'x [u8], defects: &mut Defects)
 /// windows-1252.
 pub(crate) fn unsaid(bytes: &[u8]) -> Cow<'_, str> {
     if has_escapes(bytes) && bytes.is_ascii() {
-        return library::decode(b"iso-2022-jp", bytes).unwrap_or_else(|| to_utf8(bytes));
+        return iso_2022_jp(bytes).unwrap_or_else(|| to_utf8(bytes));
     }
     match std::str::from_utf8(bytes) {
         Ok(text) => text.into(),
@@ -117,9 +117,27 @@ fn utf8<'x>(bytes: &'x [u8], defects: &mut Defects) -> Cow<'x, str> {
     if broken > good { windows_1252(bytes) } else { text }
 }
 
+/// The library reads two escapes in a row as an error. Mail has them wherever a sender cut a
+/// text and put the pieces together.
+fn iso_2022_jp(bytes: &[u8]) -> Option<Cow<'_, str>> {
+    const TO_ASCII: &[u8] = b"\x1b(B";
+    let mut plain = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some(at) = memmem::find(rest, b"\x1b(B\x1b") {
+        let (head, tail) = rest.split_at_checked(at)?;
+        plain.extend_from_slice(head);
+        rest = tail.strip_prefix(TO_ASCII)?;
+    }
+    plain.extend_from_slice(rest);
+    let text = library::decode(b"iso-2022-jp", &plain)?;
+    Some(text.into_owned().into())
+}
+
 /// By its name, when that is known and makes anything of the bytes.
 fn named<'x>(charset: &[u8], bytes: &'x [u8], defects: &mut Defects) -> Cow<'x, str> {
-    match library::decode(charset, bytes) {
+    let is_japanese = charset.get(..11).is_some_and(|it| it.eq_ignore_ascii_case(b"iso-2022-jp"));
+    let decoded = if is_japanese { iso_2022_jp(bytes) } else { library::decode(charset, bytes) };
+    match decoded {
         Some(text) if !text.chars().all(|it| it == char::REPLACEMENT_CHARACTER) => text,
         _ => {
             defects.add(Defect::UnknownCharset);
@@ -137,7 +155,7 @@ mod tests {
         let none: &[Defect] = &[];
         let wrong: &[Defect] = &[Defect::WrongCharset];
         let unknown: &[Defect] = &[Defect::UnknownCharset];
-        let cases: [(&str, &[u8], &str, &[Defect]); 19] = [
+        let cases: [(&str, &[u8], &str, &[Defect]); 20] = [
             ("", b"plain", "plain", none),
             ("utf-8", "Käse".as_bytes(), "Käse", none),
             ("UTF-8", b"K\xe4se", "Käse", wrong),
@@ -158,6 +176,7 @@ mod tests {
             ("koi8-r*ru", b"\xf0\xd2\xc9\xd7\xc5\xd4", "Привет", none),
             ("iso-2022-jp", b"\x1b$B%O%m!<\x1b(B", "ハロー", none),
             ("", b"\x1b$B%O%m!<\x1b(B", "ハロー", none),
+            ("ISO-2022-JP", b"\x1b$B%O%m\x1b(B\x1b$B!<\x1b(B!", "ハロー!", none),
             ("us-ascii", b"\x1b$B%O%m!<\x1b(B", "ハロー", none),
             ("utf-7", b"+ZYeB9FH6-", "文致出", none),
             ("x-nothing", b"K\xe4se", "Käse", unknown),

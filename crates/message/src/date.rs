@@ -9,6 +9,9 @@ use types::{Civil, Timestamp};
 /// The first second that no date of mail can reach: 2101-01-01T00:00:00Z.
 const END: i64 = 4_133_980_800;
 
+/// Seconds from midnight to noon.
+const NOON: i64 = 43_200;
+
 /// How far a Date may lie behind the moment at which a server received the message: one year.
 const AHEAD_SECONDS_MAX: i64 = 366 * 86_400;
 
@@ -72,6 +75,8 @@ impl Found {
             self.take_number(word);
         } else if let (None, Some(month)) = (self.month, month(word)) {
             self.month = Some(month);
+        } else if let Some(time) = self.time.filter(|_| word.eq_ignore_ascii_case("pm")) {
+            self.time = Some(if time < NOON { time + NOON } else { time });
         } else if self.time.is_some() && self.zone.is_none() {
             self.zone = named_zone(word);
         }
@@ -93,6 +98,8 @@ impl Found {
         }
         if word.len() <= 2 && self.day.is_none() {
             self.day = word.parse().ok();
+        } else if word.len() == 4 && self.time.is_some() && self.year.is_some() {
+            self.zone = self.zone.or_else(|| numeric_zone(word));
         } else if self.year.is_none() {
             self.year = year(word);
         }
@@ -159,9 +166,11 @@ fn month(word: &str) -> Option<u8> {
     u8::try_from(at + 1).ok()
 }
 
-/// `+0100`, `-05:30`, `+1`; more than a day is no zone.
+/// `+0100`, `-05:30`, `+1`, `0100`, `+-0500` (which means the minus); more than a day is no zone.
 fn numeric_zone(word: &str) -> Option<i64> {
-    let (sign, rest) = word.split_at_checked(1)?;
+    let is_sign = |it: char| matches!(it, '+' | '-');
+    let signs = word.find(|it| !is_sign(it))?;
+    let (signs, rest) = word.split_at_checked(signs)?;
     let digits: String = rest.chars().filter(char::is_ascii_digit).take(4).collect();
     let number: i64 = digits.parse().ok()?;
     let (hours, minutes) = match digits.len() {
@@ -170,7 +179,7 @@ fn numeric_zone(word: &str) -> Option<i64> {
     };
     let seconds = hours * 3600 + minutes * 60;
     let fits = hours < 24 && minutes < 60;
-    fits.then_some(if sign == "-" { -seconds } else { seconds })
+    fits.then_some(if signs.ends_with('-') { -seconds } else { seconds })
 }
 
 /// RFC 5322 §4.3, and names that are common and mean one zone; others are UTC.
@@ -232,6 +241,11 @@ mod tests {
             ("Wed, 01 Jan 2003 10:00:00 (GMT+1)", "2003-01-01T10:00:00Z"),
             ("Wed, 01 Jan 2003 10:00:00 XYZ", "2003-01-01T10:00:00Z"),
             ("Wed, 01 Jan 2003 10:00:00 +9999", "2003-01-01T10:00:00Z"),
+            ("Thu, 29 Aug 2002 15:36:58 +-0500", "2002-08-29T20:36:58Z"),
+            ("Tue, 06 Aug 2002 06:50:21 PM -0400", "2002-08-06T22:50:21Z"),
+            ("Tue, 06 Aug 2002 12:50:21 PM -0400", "2002-08-06T16:50:21Z"),
+            ("Fri, 02 Aug 2002 23:37:59 0530", "2002-08-02T18:07:59Z"),
+            ("Mon, 21 Aug 95 13:30:57 -600", "1995-08-21T19:30:57Z"),
             ("Thu, 1 Jan 1970 00:00:00 +0000", "1970-01-01T00:00:00Z"),
             ("Wed, 31 Dec 2100 23:59:59 +0000", "2100-12-31T23:59:59Z"),
             ("Sat, 1 Jan 2101 00:00:00 +0000", ""),

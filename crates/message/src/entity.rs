@@ -134,7 +134,9 @@ fn kind(media_type: &str) -> Kind {
             | "global-delivery-status"
             | "global-disposition-notification",
         ) => Kind::Text,
-        ("text", "html") | ("application", "xhtml+xml") => Kind::Html,
+        // RFC 1896 has the same shape: tags between which the text stands.
+        ("text", "html" | "x-amp-html" | "enriched" | "richtext")
+        | ("application", "xhtml+xml") => Kind::Html,
         ("text", _) => Kind::Text,
         _ => Kind::Other,
     }

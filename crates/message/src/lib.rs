@@ -93,11 +93,7 @@ pub fn parse(bytes: &[u8]) -> (Message, Vec<Defect>) {
 #[must_use]
 pub fn parse_prefix(bytes: &[u8], total_size: u64) -> (Message, Vec<Defect>) {
     let bytes = bytes.get(..PARSE_BYTES_MAX).unwrap_or(bytes);
-    let (mut message, mut defects) = guard::quietly(|| read(bytes)).unwrap_or_else(|| {
-        let mut defects = Defects::default();
-        defects.add(Defect::ParserPanicked);
-        (guard::quietly(|| fallback::read(bytes)).unwrap_or_default(), defects)
-    });
+    let (mut message, mut defects) = guarded(bytes, read);
     message.header_hash = header_hash(bytes);
     message.canonical_hash = hash::canonical_hash(bytes, total_size);
     let is_prefix = u64::try_from(bytes.len()).is_ok_and(|it| it < total_size);
@@ -108,10 +104,39 @@ pub fn parse_prefix(bytes: &[u8], total_size: u64) -> (Message, Vec<Defect>) {
     (message, defects)
 }
 
+/// Reads with `read`, or in the simple way when that panics.
+fn guarded(bytes: &[u8], read: fn(&[u8]) -> (Message, Defects)) -> (Message, Defects) {
+    guard::quietly(|| read(bytes)).unwrap_or_else(|| {
+        let mut defects = Defects::default();
+        defects.add(Defect::ParserPanicked);
+        (guard::quietly(|| fallback::read(bytes)).unwrap_or_default(), defects)
+    })
+}
+
 fn read(bytes: &[u8]) -> (Message, Defects) {
     let mut reading = Reading::default();
     let (end, body) = header::block_end(bytes, 0, |_| false);
     let (entity, start) = reading.root_header(bytes, end, body);
     walk::walk(&mut reading, bytes, start, entity, 0);
     reading.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn when_the_parser_panics_the_header_is_read_all_the_same() {
+        let bytes = b"From: \"Bob B.\" <bob@example.org>\r\nTo: a@b, <c@d>\r\nSubject: =?utf-8?Q?x?=\r\n\
+            Date: Tue, 4 Mar 2025 10:15:00 +0100\r\nMessage-ID: <id@example.org>\r\n\r\nbody\xff\r\n";
+        let (message, defects) = guarded(bytes, |_| panic!("as a library might"));
+        assert_eq!(defects.into_sorted(), [Defect::ParserPanicked]);
+        let bob = Address { name: "Bob B.".into(), addr: "bob@example.org".into() };
+        assert_eq!(message.from, [bob]);
+        assert_eq!(message.to, [Address::bare("a@b"), Address::bare("c@d")]);
+        assert_eq!(message.subject, "=?utf-8?Q?x?=");
+        assert_eq!(message.message_id_header, "id@example.org");
+        assert_eq!(message.date.map(|it| it.to_string()).as_deref(), Some("2025-03-04T09:15:00Z"));
+        assert_eq!(message.text, "body\u{fffd}");
+    }
 }

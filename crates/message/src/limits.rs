@@ -13,7 +13,7 @@ pub const FIELD_BYTES_MAX: usize = 512 << 10;
 pub const PARTS_MAX: usize = 1_000;
 
 /// How deep multiparts and messages may stand inside one another.
-pub const NESTING_MAX: usize = 30;
+pub const NESTING_MAX: usize = 100;
 
 /// How deep messages that are base64 or quoted-printable may stand inside one another. Each has
 /// to be decoded before it can be read.

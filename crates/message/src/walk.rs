@@ -237,12 +237,15 @@ impl Walk<'_> {
     }
 
     /// Which level's delimiter a line is, and whether it closes it. The innermost goes first.
+    /// RFC 2046 §5.1.1: what follows the boundary on its line does not matter; here it does not
+    /// begin with a letter, as boundaries may begin like one another.
     fn match_level(&self, line: &[u8]) -> Option<(usize, bool)> {
         let line = line.strip_prefix(b"--")?;
         self.levels.iter().enumerate().rev().find_map(|(idx, level)| {
             let tail = line.strip_prefix(level.boundary.as_slice())?;
             let closes = tail.starts_with(b"--");
-            (closes || tail.trim_ascii().is_empty()).then_some((idx, closes))
+            let ends = tail.first().is_none_or(u8::is_ascii_whitespace);
+            (closes || ends).then_some((idx, closes))
         })
     }
 
