@@ -193,6 +193,12 @@ pub trait Source: Send + 'static {
     /// `imap`, `maildir`, ...: how messages come, for their placement details.
     fn transport(&self) -> &'static str;
 
+    /// What its owner must be told of the connection and its server: no encryption, a certificate
+    /// that was not checked, an alert. Whole sentences without a full stop.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Every mailbox that the account sees.
     fn mailboxes(
         &mut self,
