@@ -1,1 +1,23 @@
-//! To be written.
+//! Mail servers as sources of messages: IMAP.
+//!
+//! What it is not: a decision about mail. It reports what a server said, and never sends a
+//! command that changes a mailbox; `imap::command` lists all that it can send.
+//!
+//! Rules:
+//! - Every line, literal, list and wait has a limit with a name (`imap::limits`).
+//! - What a server leaves out, answers with NIL, answers with nothing or refuses are four
+//!   different results.
+//! - A response that cannot be understood is an error that shows its bytes; it is never skipped.
+//! - Throttling is never taken for a wrong password, and never for success.
+
+mod imap;
+mod sasl;
+mod server_url;
+
+pub use imap::{
+    Description, ImapAccount, ImapConnection, ImapSettings, Security, Timeouts, decode_mutf7,
+    encode_mutf7,
+};
+pub use net::{CertificatePolicy, Fingerprint, Server};
+pub use sasl::Mechanism;
+pub use server_url::{Scheme, ServerUrl, UrlError};

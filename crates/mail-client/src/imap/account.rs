@@ -1,0 +1,165 @@
+//! An account at an IMAP server, and how to reach it.
+
+use std::fmt;
+use std::time::Duration;
+
+use net::{CertificatePolicy, Deadlines, Server, Stream, TlsClient};
+use ports::{Connect, SourceError};
+use tokio::time::timeout;
+use types::Secret;
+
+use super::connection::ImapConnection;
+use super::session::Session;
+use super::{login, trouble};
+use crate::sasl::Mechanism;
+use crate::server_url::{Scheme, ServerUrl};
+
+/// How a connection is protected.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Security {
+    /// TLS from the first byte (RFC 8314 §3.2).
+    ImplicitTls,
+    /// STARTTLS; without it there is no connection.
+    StartTls,
+    /// STARTTLS where the server offers it. Where it does not, only a server on this machine is
+    /// talked to.
+    StartTlsIfOffered,
+    /// None, on purpose.
+    Plain,
+}
+
+/// How long waits may take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Timeouts {
+    /// TCP connection; the TLS handshake has as long again.
+    pub connect: Duration,
+    /// From the greeting to the end of the login.
+    pub login: Duration,
+    /// One wait for bytes; also one line.
+    pub idle: Duration,
+    /// A command that moves no messages, answer included; of one that does, the longest time
+    /// without a message.
+    pub command: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Timeouts {
+        Timeouts {
+            connect: Duration::from_secs(30),
+            login: Duration::from_mins(2),
+            idle: Duration::from_mins(5),
+            command: Duration::from_mins(30),
+        }
+    }
+}
+
+/// Everything that an account is reached and opened with.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ImapSettings {
+    /// Where.
+    pub server: Server,
+    /// How the connection is protected.
+    pub security: Security,
+    /// Which certificates are accepted.
+    pub certificates: CertificatePolicy,
+    /// Whose password it is: the account's own login, or that of a master user.
+    pub login: String,
+    /// Whose mailboxes are opened, when not those of `login` (RFC 4616 §2, `authzid`).
+    pub authzid: Option<String>,
+    /// The password, or the access token for [`Mechanism::XOAuth2`].
+    pub secret: Secret,
+    /// How the login is proven.
+    pub mechanism: Mechanism,
+    /// Asks for COMPRESS=DEFLATE (RFC 4978) where it is offered.
+    pub compress: bool,
+    /// How long waits may take.
+    pub timeouts: Timeouts,
+}
+
+impl ImapSettings {
+    /// The settings that a URL asks for, everything else as most accounts need it.
+    #[must_use]
+    pub fn new(url: &ServerUrl, secret: Secret) -> ImapSettings {
+        ImapSettings {
+            server: url.server.clone(),
+            security: match url.scheme {
+                Scheme::Imaps => Security::ImplicitTls,
+                Scheme::Imap => Security::StartTlsIfOffered,
+            },
+            certificates: CertificatePolicy::SystemRoots,
+            login: url.login.clone(),
+            authzid: None,
+            secret,
+            mechanism: url.mechanism,
+            compress: false,
+            timeouts: Timeouts::default(),
+        }
+    }
+}
+
+/// An account at an IMAP server. Its connections share TLS sessions.
+#[derive(Clone)]
+pub struct ImapAccount {
+    settings: ImapSettings,
+    tls: Option<TlsClient>,
+}
+
+impl fmt::Debug for ImapAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ImapAccount").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl ImapAccount {
+    /// An account with these settings. Reads the certificates that they name; connects to
+    /// nothing. Fails with `Configuration` when they cannot be read.
+    pub fn new(settings: ImapSettings) -> Result<ImapAccount, SourceError> {
+        let tls = match settings.security {
+            Security::Plain => None,
+            _ => Some(TlsClient::new(&settings.certificates).map_err(trouble::net)?),
+        };
+        Ok(ImapAccount { settings, tls })
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> &ImapSettings {
+        &self.settings
+    }
+
+    pub(crate) fn tls(&self) -> Option<&TlsClient> {
+        self.tls.as_ref()
+    }
+
+    /// The deadlines of this account's streams.
+    #[must_use]
+    pub fn deadlines(&self) -> Deadlines {
+        let Timeouts { connect, idle, .. } = self.settings.timeouts;
+        Deadlines { connect, idle }
+    }
+
+    /// Logs in over a connection that was made in another way: a tunnel, or a pipe in a test.
+    /// It is not encrypted yet; with [`Security::ImplicitTls`] the handshake comes first.
+    pub async fn connect_over(&self, stream: Stream) -> Result<ImapConnection, SourceError> {
+        let Timeouts { connect, login, .. } = self.settings.timeouts;
+        let opened = timeout(connect + login, async {
+            let stream = match (self.settings.security, &self.tls) {
+                (Security::ImplicitTls, Some(tls)) => {
+                    stream.start_tls(tls).await.map_err(trouble::net)?
+                }
+                _ => stream,
+            };
+            login::open(Session::new(stream, self.settings.timeouts), self).await
+        });
+        opened.await.unwrap_or_else(|_| Err(trouble::too_slow("login", &self.settings.server)))
+    }
+}
+
+impl Connect for ImapAccount {
+    type Source = ImapConnection;
+
+    async fn connect(&self) -> Result<ImapConnection, SourceError> {
+        let stream = Stream::connect(&self.settings.server, self.deadlines()).await;
+        self.connect_over(stream.map_err(trouble::net)?).await
+    }
+}

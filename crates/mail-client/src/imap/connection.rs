@@ -1,0 +1,144 @@
+//! One connection to an account: what the archiver sees.
+
+use std::fmt;
+
+use ports::{
+    Enumeration, FetchAnswer, Fetched, HeaderItem, InFlight, Known, MailboxInfo, Source,
+    SourceError,
+};
+use tokio::sync::mpsc;
+use types::MailboxName;
+
+use super::listing::Namespaces;
+use super::session::Session;
+use super::{examine, fetch, headers, listing, login};
+
+/// What was switched on, and what is known of the server.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Extensions {
+    /// EXAMINE may answer with what is gone (RFC 7162 §3.2).
+    pub(crate) qresync: bool,
+    /// Mailboxes may have modification sequences (RFC 7162 §3.1).
+    pub(crate) condstore: bool,
+    /// Mailbox names are UTF-8, not modified UTF-7.
+    pub(crate) utf8_names: bool,
+    pub(crate) namespaces: Namespaces,
+    pub(crate) server_id: Vec<(String, String)>,
+}
+
+/// A session at an IMAP server, logged in. It only ever reads.
+///
+/// After an error that is neither `Mailbox` nor a refusal in an answer it is over: connect again.
+#[derive(Debug)]
+pub struct ImapConnection {
+    session: Session,
+    extensions: Extensions,
+    method: &'static str,
+}
+
+/// What a connection is like, for reports.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Description {
+    /// Host and port.
+    pub server: String,
+    /// What the server says it is (RFC 2971), such as `Dovecot`.
+    pub software: Option<String>,
+    /// `TLS 1.3, SHA256:...`, or `None` without encryption.
+    pub encryption: Option<String>,
+    /// How the login was proven.
+    pub login: &'static str,
+    /// Whether the connection is compressed.
+    pub compressed: bool,
+    /// What it offers, sorted.
+    pub capabilities: Vec<String>,
+}
+
+impl fmt::Display for Description {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let software = self.software.as_deref().unwrap_or("unknown software");
+        let encryption = self.encryption.as_deref().unwrap_or("not encrypted");
+        write!(f, "{} ({software}), {encryption}, login by {}", self.server, self.login)?;
+        if self.compressed { f.write_str(", compressed") } else { Ok(()) }
+    }
+}
+
+impl ImapConnection {
+    pub(crate) fn new(
+        session: Session,
+        extensions: Extensions,
+        method: &'static str,
+    ) -> ImapConnection {
+        ImapConnection { session, extensions, method }
+    }
+
+    /// What the connection is like.
+    #[must_use]
+    pub fn describe(&self) -> Description {
+        let stream = self.session.stream();
+        let field = |name: &str| {
+            let found = self.extensions.server_id.iter().find(|(key, _)| key == name);
+            found.map(|(_, value)| value.as_str())
+        };
+        let software: Vec<&str> = ["name", "version"].into_iter().filter_map(field).collect();
+        let fingerprint = login::fingerprint(&self.session);
+        Description {
+            server: stream.server().to_string(),
+            software: (!software.is_empty()).then(|| software.join(" ")),
+            encryption: stream.tls().map(|tls| match fingerprint {
+                Some(fingerprint) => format!("{}, {fingerprint}", tls.version),
+                None => tls.version.to_owned(),
+            }),
+            login: self.method,
+            compressed: stream.is_compressed(),
+            capabilities: self.session.capabilities().names().map(str::to_owned).collect(),
+        }
+    }
+
+    /// Bytes that came and went, not compressed and not encrypted.
+    #[must_use]
+    pub fn counters(&self) -> net::Counters {
+        self.session.stream().counters()
+    }
+}
+
+impl Source for ImapConnection {
+    fn transport(&self) -> &'static str {
+        "imap"
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let stream = self.session.stream().warnings();
+        let mut warnings: Vec<String> = stream.iter().map(ToString::to_string).collect();
+        warnings.extend_from_slice(self.session.warnings());
+        warnings
+    }
+
+    async fn mailboxes(&mut self) -> Result<Vec<MailboxInfo>, SourceError> {
+        listing::mailboxes(&mut self.session, &self.extensions).await
+    }
+
+    async fn open(
+        &mut self,
+        mailbox: &MailboxName,
+        known: Option<Known>,
+    ) -> Result<Enumeration, SourceError> {
+        examine::open(&mut self.session, &self.extensions, mailbox, known).await
+    }
+
+    async fn fetch(
+        &mut self,
+        uids: &[u64],
+        budget: &InFlight,
+        out: &mpsc::Sender<Fetched>,
+    ) -> Result<FetchAnswer, SourceError> {
+        fetch::fetch(&mut self.session, uids, budget, out).await
+    }
+
+    async fn headers(&mut self, uids: &[u64]) -> Result<Vec<HeaderItem>, SourceError> {
+        headers::headers(&mut self.session, uids).await
+    }
+
+    async fn close(self) {
+        self.session.log_out().await;
+    }
+}

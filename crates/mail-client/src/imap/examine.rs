@@ -1,0 +1,148 @@
+//! Opening a mailbox for reading, and the list of its messages.
+//!
+//! Rule: a list counts when its tagged OK has come; anything less is an error, never a shorter
+//! list. What is below a list that was cut would count as gone.
+
+use ports::{Enumeration, Known, MailboxStatus, SourceError, SourceErrorKind, Uids};
+use types::MailboxName;
+
+use super::command::{Command, ExamineAs};
+use super::connection::Extensions;
+use super::limits::UIDS_MAX;
+use super::reply::{Code, Reply, Status, StatusKind};
+use super::session::Session;
+use super::trouble;
+use super::uid_set::{UidRange, expand};
+
+/// What the server said while it opened a mailbox.
+#[derive(Default)]
+struct Opened {
+    status: MailboxStatus,
+    vanished: Vec<UidRange>,
+}
+
+impl Opened {
+    fn take(&mut self, reply: Reply) -> Result<(), SourceError> {
+        match reply {
+            Reply::Exists(n) => self.status.messages = n,
+            Reply::Vanished { uids, .. } => {
+                if self.vanished.len() + uids.len() > UIDS_MAX {
+                    return Err(too_many());
+                }
+                self.vanished.extend(uids);
+            }
+            Reply::Status(Status { code: Some(code), .. }) => self.take_code(&code),
+            _ => (),
+        }
+        Ok(())
+    }
+
+    fn take_code(&mut self, code: &Code) {
+        let status = &mut self.status;
+        let field = match code.name() {
+            "UIDVALIDITY" => &mut status.uid_validity,
+            "UIDNEXT" => &mut status.uid_next,
+            "HIGHESTMODSEQ" => &mut status.modseq,
+            _ => return,
+        };
+        *field = code.number().unwrap_or(0);
+    }
+}
+
+fn too_many() -> SourceError {
+    trouble::protocol(format!("the server names more than {UIDS_MAX} messages"))
+}
+
+/// Opens a mailbox and lists its messages: all, or the difference to `known` when both sides can.
+pub(crate) async fn open(
+    session: &mut Session,
+    extensions: &Extensions,
+    mailbox: &MailboxName,
+    known: Option<Known>,
+) -> Result<Enumeration, SourceError> {
+    let known = known.filter(|it| extensions.qresync && it.modseq > 0 && it.uid_validity > 0);
+    let how = match known {
+        Some(Known { uid_validity, modseq, .. }) => ExamineAs::Qresync { uid_validity, modseq },
+        None if extensions.condstore => ExamineAs::Condstore,
+        None => ExamineAs::Plain,
+    };
+    let command = Command::Examine { mailbox: &mailbox.raw, how };
+    let mut opened = Opened::default();
+    let status = session.run(&command, |reply| opened.take(reply)).await?;
+    if status.kind != StatusKind::Ok {
+        return Err(refused(session, mailbox, &status));
+    }
+    if let Some(code) = &status.code {
+        opened.take_code(code);
+    }
+    let Opened { status, vanished } = opened;
+    // A server passes over the parameters silently when UIDVALIDITY does not fit.
+    let known = known.filter(|it| status.uid_validity == it.uid_validity && status.modseq > 0);
+    let known = known.and_then(|it| u32::try_from(it.uid_next).ok()).filter(|it| *it > 0);
+    let delta = known.and_then(|first_new| {
+        // What was vanished before we knew of it does not matter.
+        let vanished = expand(&vanished, 1, first_new - 1, UIDS_MAX)?;
+        Some((first_new, vanished))
+    });
+    let uids = match delta {
+        Some((first_new, vanished)) => {
+            let nothing_new = status.uid_next > 0 && status.uid_next <= u64::from(first_new);
+            let new = if nothing_new || status.messages == 0 {
+                Vec::new()
+            } else {
+                search(session, mailbox, first_new, status.messages).await?
+            };
+            Uids::Delta { vanished, new }
+        }
+        None if status.messages == 0 => Uids::All(Vec::new()),
+        None => Uids::All(search(session, mailbox, 1, status.messages).await?),
+    };
+    Ok(Enumeration { status, uids })
+}
+
+/// The UIDs from `first` on, ascending, each once.
+async fn search(
+    session: &mut Session,
+    mailbox: &MailboxName,
+    first: u32,
+    messages: u64,
+) -> Result<Vec<u64>, SourceError> {
+    let esearch = session.capabilities().has_esearch();
+    let command = Command::UidSearch { from: first, esearch };
+    let mut found: Vec<UidRange> = Vec::new();
+    let mut answered = false;
+    let status = session.run(&command, |reply| {
+        match reply {
+            Reply::Search(uids) => {
+                answered = true;
+                found.extend(uids.into_iter().map(|it| (it, it)));
+            }
+            Reply::Esearch { all, .. } => {
+                answered = true;
+                found.extend(all.into_iter().flatten());
+            }
+            _ => (),
+        }
+        if found.len() > UIDS_MAX { Err(too_many()) } else { Ok(()) }
+    });
+    let status = status.await?;
+    if status.kind != StatusKind::Ok {
+        return Err(refused(session, mailbox, &status));
+    }
+    if !answered && first == 1 {
+        return Err(trouble::protocol(format!(
+            "the server says that {mailbox} has {messages} messages, and names none"
+        )));
+    }
+    // `n:*` always names the last message, also when it is older (RFC 9051 §6.4.8).
+    expand(&found, first, u32::MAX, UIDS_MAX).ok_or_else(too_many)
+}
+
+fn refused(session: &Session, mailbox: &MailboxName, status: &Status) -> SourceError {
+    let reason = session.reason(status);
+    if let Some(kind) = trouble::throttled(status) {
+        return SourceError::new(kind, format!("the server cannot open {mailbox} now: {reason}"));
+    }
+    let message = format!("the server does not open {mailbox}: {reason}");
+    SourceError::new(SourceErrorKind::Mailbox, message)
+}

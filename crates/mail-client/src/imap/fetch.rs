@@ -1,0 +1,369 @@
+//! Fetching messages: many in flight, none twice, none mistaken for another.
+//!
+//! Rules: a message is what stands under its UID, whatever else a response holds; the length of
+//! its literal is its size; what was cut is not a message.
+
+use std::collections::VecDeque;
+
+use ports::{Body, FetchAnswer, Fetched, InFlight, Piece, SourceError};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::time::Instant;
+use types::limits::{CHUNK_BYTES, PARSE_BYTES_MAX};
+
+use super::command::{Command, FetchWhat};
+use super::fetch_items::{self, FetchItems, Section, announces_body};
+use super::frame::Step;
+use super::limits::{FETCH_WINDOW, IDLE_REPLIES_MAX, LITERAL_BYTES_MAX, PIECES_AHEAD};
+use super::reply::{Reply, Status, StatusKind};
+use super::session::Session;
+use super::uid_set::chunks;
+use super::trouble;
+
+/// Fetches `uids` of the open mailbox into `out`.
+///
+/// Responses that cannot be understood do not stop the others; the first of them is the error at
+/// the end.
+pub(crate) async fn fetch(
+    session: &mut Session,
+    uids: &[u64],
+    budget: &InFlight,
+    out: &mpsc::Sender<Fetched>,
+) -> Result<FetchAnswer, SourceError> {
+    session.begin()?;
+    let mut run = Run::new(session, uids, budget, out);
+    run.all().await?;
+    while let Some(uid) = run.late.pop_front() {
+        run.facts_first(uid).await?;
+    }
+    let Run { undecodable, refused, .. } = run;
+    session.settle();
+    if let Some(error) = undecodable {
+        return Err(error);
+    }
+    match refused {
+        None => Ok(FetchAnswer::Done),
+        Some(status) => refusal(session, &status),
+    }
+}
+
+fn refusal(session: &Session, status: &Status) -> Result<FetchAnswer, SourceError> {
+    let reason = session.reason(status);
+    if let Some(kind) = trouble::throttled(status) {
+        let message = format!("{} wants a pause: {reason}", session.server());
+        return Err(SourceError::new(kind, message));
+    }
+    match status.kind {
+        StatusKind::Bad => Err(trouble::protocol(format!(
+            "{} did not understand a FETCH: {reason}",
+            session.server()
+        ))),
+        _ => Ok(FetchAnswer::Refused(reason)),
+    }
+}
+
+/// One call of [`fetch`].
+struct Run<'a> {
+    session: &'a mut Session,
+    budget: &'a InFlight,
+    out: &'a mpsc::Sender<Fetched>,
+    /// Ascending, with whether it was delivered.
+    asked: Vec<(u32, bool)>,
+    /// Large messages whose facts came behind them: they are asked for once more.
+    late: VecDeque<u32>,
+    /// Facts of the one message that is asked for, when they were fetched before.
+    facts: Option<FetchItems>,
+    refused: Option<Status>,
+    undecodable: Option<SourceError>,
+    progress: Instant,
+    n_idle: usize,
+}
+
+/// A message of the response that is being read.
+#[derive(Default)]
+struct Incoming {
+    permit: Option<OwnedSemaphorePermit>,
+    /// Where the pieces of a large one went: the end is still to be said.
+    pieces: Option<(u32, mpsc::Sender<Piece>)>,
+    /// It was too large to hold, and nobody knew what it was.
+    passed_over: bool,
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        session: &'a mut Session,
+        uids: &[u64],
+        budget: &'a InFlight,
+        out: &'a mpsc::Sender<Fetched>,
+    ) -> Run<'a> {
+        Run {
+            session,
+            budget,
+            out,
+            asked: as_uids(uids).into_iter().map(|uid| (uid, false)).collect(),
+            late: VecDeque::new(),
+            facts: None,
+            refused: None,
+            undecodable: None,
+            progress: Instant::now(),
+            n_idle: 0,
+        }
+    }
+
+    async fn all(&mut self) -> Result<(), SourceError> {
+        let uids: Vec<u32> = self.asked.iter().map(|(uid, _)| *uid).collect();
+        let sets = chunks(&uids);
+        let mut unsent = sets.iter();
+        loop {
+            while self.session.n_in_flight() < FETCH_WINDOW
+                && let Some(set) = unsent.next()
+            {
+                self.session.send(&Command::UidFetch { set, what: FetchWhat::Message }).await?;
+            }
+            if self.session.n_in_flight() == 0 {
+                return Ok(());
+            }
+            self.response().await?;
+        }
+    }
+
+    /// Fetches what goes with a large message, then the message.
+    async fn facts_first(&mut self, uid: u32) -> Result<(), SourceError> {
+        self.facts = Some(FetchItems { uid: Some(uid), ..FetchItems::default() });
+        let set = uid.to_string();
+        for what in [FetchWhat::Facts, FetchWhat::Body] {
+            self.session.send(&Command::UidFetch { set: &set, what }).await?;
+            while self.session.n_in_flight() > 0 {
+                self.response().await?;
+            }
+        }
+        self.facts = None;
+        Ok(())
+    }
+
+    /// Reads one response.
+    async fn response(&mut self) -> Result<(), SourceError> {
+        let mut incoming = Incoming::default();
+        self.session.framer().begin();
+        while let Step::Literal(n) = self.session.framer().step().await? {
+            self.literal(n, &mut incoming).await?;
+        }
+        if fetch_items::is_fetch(self.session.framer().text()) {
+            return self.message(incoming).await;
+        }
+        match self.session.interpret()? {
+            Reply::Tagged { tag, status } => {
+                self.session.complete(&tag)?;
+                self.note_progress();
+                if status.kind != StatusKind::Ok {
+                    self.refused.get_or_insert(status);
+                }
+                Ok(())
+            }
+            Reply::Continue(_) => {
+                let text = self.session.framer().text();
+                Err(trouble::undecodable("a prompt that nobody waits for", text))
+            }
+            _ => self.note_idle(),
+        }
+    }
+
+    fn note_progress(&mut self) {
+        self.progress = Instant::now();
+        self.n_idle = 0;
+    }
+
+    /// A response that brought nothing we asked for.
+    fn note_idle(&mut self) -> Result<(), SourceError> {
+        self.n_idle += 1;
+        if self.n_idle > IDLE_REPLIES_MAX {
+            return Err(self.session.endless());
+        }
+        if self.progress.elapsed() > self.session.timeouts().command {
+            return Err(trouble::too_slow("a message", self.session.server()));
+        }
+        Ok(())
+    }
+
+    async fn literal(&mut self, n: u64, incoming: &mut Incoming) -> Result<(), SourceError> {
+        let framer = self.session.framer();
+        if !announces_body(framer.text()) || incoming.pieces.is_some() || incoming.permit.is_some()
+        {
+            return match usize::try_from(n) {
+                Ok(n) if n <= LITERAL_BYTES_MAX => framer.keep_literal(n).await,
+                _ => framer.skip_literal(n).await,
+            };
+        }
+        let so_far = fetch_items::read(framer.text(), framer.literals().len()).unwrap_or_default();
+        if so_far.uid.is_some_and(|uid| !self.is_wanted(uid)) {
+            return self.session.framer().skip_literal(n).await;
+        }
+        match usize::try_from(n) {
+            Ok(n) if n <= PARSE_BYTES_MAX => {
+                incoming.permit = self.budget.take(n).await;
+                self.session.framer().keep_literal(n).await
+            }
+            _ => self.large(n, so_far, incoming).await,
+        }
+    }
+
+    /// Whether a UID was asked for and has not been delivered.
+    fn is_wanted(&self, uid: u32) -> bool {
+        self.place(uid).and_then(|it| self.asked.get(it)).is_some_and(|(_, delivered)| !delivered)
+    }
+
+    fn place(&self, uid: u32) -> Option<usize> {
+        self.asked.binary_search_by_key(&uid, |(uid, _)| *uid).ok()
+    }
+
+    fn note_delivered(&mut self, uid: u32) {
+        if let Some(place) = self.place(uid).and_then(|it| self.asked.get_mut(it)) {
+            place.1 = true;
+        }
+        self.note_progress();
+    }
+
+    /// A message that is not held in memory: its pieces go out as they come.
+    async fn large(
+        &mut self,
+        n: u64,
+        so_far: FetchItems,
+        incoming: &mut Incoming,
+    ) -> Result<(), SourceError> {
+        let facts = match &self.facts {
+            Some(facts) if so_far.uid.is_none_or(|it| Some(it) == facts.uid) => facts.clone(),
+            _ => so_far.clone(),
+        };
+        let Some(uid) = facts.uid.filter(|_| self.facts.is_some() || so_far.has_facts()) else {
+            incoming.passed_over = true;
+            return self.session.framer().skip_literal(n).await;
+        };
+        let permit = self.budget.take((PIECES_AHEAD + 2) * CHUNK_BYTES).await;
+        let (sender, receiver) = mpsc::channel(PIECES_AHEAD);
+        self.deliver(uid, facts, Body::Pieces(receiver), permit).await?;
+        let mut left = n;
+        while left > 0 {
+            let len = usize::try_from(left).unwrap_or(usize::MAX).min(CHUNK_BYTES);
+            let mut piece = Vec::with_capacity(len);
+            self.session.framer().read_piece(&mut piece, len).await?;
+            left -= len as u64;
+            if sender.send(Piece::Bytes(piece)).await.is_err() {
+                // Whoever wanted it has given it up; the others are still to come.
+                self.session.framer().skip_literal(left).await?;
+                incoming.pieces = Some((uid, sender));
+                return Ok(());
+            }
+        }
+        self.session.framer().note_taken_literal();
+        incoming.pieces = Some((uid, sender));
+        Ok(())
+    }
+
+    async fn deliver(
+        &mut self,
+        uid: u32,
+        facts: FetchItems,
+        body: Body,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> Result<(), SourceError> {
+        let (flags, keywords) = facts.flags.unwrap_or_default();
+        let fetched = Fetched {
+            uid: u64::from(uid),
+            size_claimed: facts.size.unwrap_or(0),
+            received: facts.received.flatten(),
+            flags,
+            keywords,
+            body,
+            permit,
+        };
+        self.note_delivered(uid);
+        if self.out.send(fetched).await.is_err() {
+            return Err(trouble::transient("nobody takes the messages any more".into()));
+        }
+        // Waiting for whoever takes them is not the server's fault.
+        self.note_progress();
+        Ok(())
+    }
+
+    /// A FETCH response has come to its end.
+    async fn message(&mut self, incoming: Incoming) -> Result<(), SourceError> {
+        let framer = self.session.framer();
+        let items = match fetch_items::read(framer.text(), framer.literals().len()) {
+            Ok(items) => items,
+            Err(_) => {
+                let error = trouble::undecodable("data of a message", framer.text());
+                self.undecodable.get_or_insert(error);
+                return Ok(());
+            }
+        };
+        if let Some((uid, sender)) = incoming.pieces {
+            return self.end_large(uid, &items, &sender).await;
+        }
+        let Some(uid) = items.uid.filter(|uid| self.is_wanted(*uid)) else {
+            return self.note_idle();
+        };
+        if incoming.passed_over {
+            return self.put_off(uid);
+        }
+        let body = match &items.body {
+            Section::Absent => {
+                self.keep_facts(items);
+                return self.note_idle();
+            }
+            Section::Nil => Body::Nil,
+            Section::Quoted(bytes) => Body::Whole(bytes.clone()),
+            Section::Literal(n) => {
+                Body::Whole(self.session.framer().take_literal(*n).unwrap_or_default())
+            }
+        };
+        let facts = self.facts.clone().unwrap_or(items);
+        self.deliver(uid, facts, body, incoming.permit).await
+    }
+
+    /// Of the one message that is asked for.
+    fn keep_facts(&mut self, items: FetchItems) {
+        if let Some(facts) = self.facts.as_mut().filter(|it| it.uid == items.uid) {
+            facts.flags = items.flags.or(facts.flags.take());
+            facts.received = items.received.or(facts.received);
+            facts.size = items.size.or(facts.size);
+        }
+    }
+
+    /// The facts of a large message stand behind it: ask for them first, once.
+    fn put_off(&mut self, uid: u32) -> Result<(), SourceError> {
+        if self.facts.is_none() && !self.late.contains(&uid) {
+            self.late.push_back(uid);
+            self.note_progress();
+            return Ok(());
+        }
+        self.note_idle()
+    }
+
+    async fn end_large(
+        &mut self,
+        uid: u32,
+        items: &FetchItems,
+        sender: &mpsc::Sender<Piece>,
+    ) -> Result<(), SourceError> {
+        if items.uid.is_some_and(|it| it != uid) {
+            // Its pieces went out under another name: without their end they count for nothing.
+            let text = self.session.framer().text();
+            let error = trouble::undecodable("a message that was not asked for", text);
+            self.undecodable.get_or_insert(error);
+            return Ok(());
+        }
+        self.note_progress();
+        // Whoever gave it up does not wait for its end either.
+        let _ = sender.send(Piece::End).await;
+        Ok(())
+    }
+}
+
+/// UIDs as IMAP has them: ascending, each once. What does not fit 32 bits is of no IMAP server.
+pub(crate) fn as_uids(uids: &[u64]) -> Vec<u32> {
+    let mut uids: Vec<u32> =
+        uids.iter().filter_map(|it| u32::try_from(*it).ok()).filter(|it| *it > 0).collect();
+    uids.sort_unstable();
+    uids.dedup();
+    uids
+}
+
