@@ -15,7 +15,6 @@ use crate::run::{self, cargo, command, has_cargo_command};
 const PEERS: &[(&str, &str)] = &[
     ("/usr/sbin/dovecot", "dovecot-core"),
     ("/usr/lib/dovecot/imap", "dovecot-imapd"),
-    ("/usr/bin/openssl", "openssl"),
 ];
 
 /// Runs every test; `args` go to the test runner.

@@ -8,7 +8,7 @@
 //!   the 4 KiB pages is there, each as it was at its last sync or as it is now; the length is
 //!   the old one, the new one, or one between; pages that a longer length uncovers are zero.
 //! - A name that was made, moved or removed is durable only after
-//!   [`Disk::sync_dir`](ports::Disk::sync_dir) of its parent; before, any subset of these
+//!   [`Disk::sync_dir`] of its parent; before, any subset of these
 //!   changes is there. A rename inside one directory is there whole or not at all.
 //! - A file's content is durable after its sync, also when its name is not.
 //! - After the death of the process alone ([`FaultyDisk::after_process_death`]) everything is
