@@ -20,6 +20,7 @@ pub mod fault_proxy;
 pub mod faulty_disk;
 pub mod peers;
 pub mod raw_imap;
+pub mod scripted_imap;
 
 pub use dovecot::{Dovecot, DovecotOptions, MailFormat};
 pub use fault_proxy::{FaultProxy, Faults, ImapFault, WireAction, WireFault};
