@@ -159,10 +159,15 @@ pub enum Step {
 }
 
 /// Follows the frames of a log and checks that each batch is what its commit says.
+///
+/// After a flaw, [`Chain::skip`] lets it go on: of the batch that has it the hash is not checked,
+/// and when entries are lost, Merkle roots are not checked before the next close frame.
 pub struct Chain {
     state: State,
     batch: Option<Batch>,
     in_footer: bool,
+    is_flawed: bool,
+    is_tree_known: bool,
 }
 
 /// A batch that is being followed.
@@ -176,7 +181,7 @@ impl Chain {
     /// Goes on behind `state`.
     #[must_use]
     pub fn new(state: State) -> Chain {
-        Chain { state, batch: None, in_footer: false }
+        Chain { state, batch: None, in_footer: false, is_flawed: false, is_tree_known: true }
     }
 
     /// The log behind the last whole batch.
@@ -191,12 +196,24 @@ impl Chain {
         self.batch.is_some()
     }
 
+    /// Goes on although a frame here is flawed, or [`push`](Self::push) refused it.
+    pub fn skip(&mut self) {
+        self.is_flawed = true;
+    }
+
     /// Takes the next frame.
     pub fn push(&mut self, frame: &Frame<'_>) -> Result<Step, Flaw> {
         let kind = frame.header.kind;
         let number = self.state.batch + u64::from(kind.is_content());
+        let ahead = frame.header.batch.wrapping_sub(batch_low(number));
+        if self.is_flawed {
+            // Commits may be among what was lost. Numbers wrap, but not within one flaw.
+            self.state.batch += if ahead < 0x8000 { u64::from(ahead) } else { 0 };
+        } else if ahead != 0 {
+            return Err(Flaw::OutOfOrder);
+        }
         let misplaced = if kind.is_content() { self.in_footer } else { self.is_inside() };
-        if frame.header.batch != batch_low(number) || misplaced {
+        if misplaced && !self.is_flawed {
             return Err(Flaw::OutOfOrder);
         }
         match kind {
@@ -212,19 +229,24 @@ impl Chain {
         }
     }
 
-    fn content(&mut self, frame: &Frame<'_>) -> Result<Step, Flaw> {
+    fn batch(&mut self) -> &mut Batch {
         let State { hash, tree, .. } = &self.state;
-        let batch = self.batch.get_or_insert_with(|| Batch {
+        self.batch.get_or_insert_with(|| Batch {
             hasher: Sha256::new().chain_update(hash.0),
             bytes: 0,
             tree: tree.clone(),
-        });
+        })
+    }
+
+    fn content(&mut self, frame: &Frame<'_>) -> Result<Step, Flaw> {
+        let is_tree_known = self.is_tree_known && !self.is_flawed;
+        let batch = self.batch();
         update(&mut batch.hasher, &frame.header, [frame.payload, &[]]);
         batch.bytes += frame.header.frame_len();
         if frame.header.kind == Kind::Entries {
             let raw = decode_body(&frame.header, frame.payload)?;
             let (first, entries) = decode_entries(&raw)?;
-            if first != batch.tree.size() {
+            if is_tree_known && first != batch.tree.size() {
                 return Err(Flaw::Mismatch("the number of an entry"));
             }
             for entry in entries {
@@ -235,28 +257,46 @@ impl Chain {
     }
 
     fn commit(&mut self, frame: &Frame<'_>) -> Result<Step, Flaw> {
-        let Some(batch) = self.batch.take() else { return Err(Flaw::OutOfOrder) };
         let commit = Commit::decode(frame.payload)?;
-        let hash = batch.hasher.chain_update(commit.covered()).finalize();
+        if !self.is_flawed {
+            self.check_commit(&commit)?;
+        }
+        let tree = std::mem::take(&mut self.batch().tree);
+        self.batch = None;
+        self.is_tree_known &= tree.position() == commit.position;
+        self.is_flawed = false;
+        let Commit { batch, hash, time, .. } = commit;
+        self.state = State { batch, hash, time, tree };
+        Ok(Step::Committed(commit))
+    }
+
+    fn check_commit(&self, commit: &Commit) -> Result<(), Flaw> {
+        let Some(batch) = &self.batch else { return Err(Flaw::OutOfOrder) };
+        let hash = batch.hasher.clone().chain_update(commit.covered()).finalize();
         if commit.hash != Hash(hash.into()) {
             return Err(Flaw::Mismatch("the hash of a batch"));
         }
         if commit.batch != self.state.batch + 1 || commit.bytes != batch.bytes {
             return Err(Flaw::Mismatch("the number or length of a batch"));
         }
-        if commit.position != batch.tree.position() {
+        if self.is_tree_known && commit.position != batch.tree.position() {
             return Err(Flaw::Mismatch("the Merkle root of a batch"));
         }
         if commit.time < self.state.time {
             return Err(Flaw::Mismatch("the time of a batch"));
         }
-        let Commit { batch: number, hash, time, .. } = commit;
-        self.state = State { batch: number, hash, time, tree: batch.tree };
-        Ok(Step::Committed(commit))
+        Ok(())
     }
 
     fn close(&mut self, frame: &Frame<'_>) -> Result<Step, Flaw> {
         let close = Close::decode(frame.payload)?;
+        if self.is_flawed || !self.is_tree_known {
+            // What it says is all that is known.
+            self.state = close.state;
+            self.batch = None;
+            (self.is_flawed, self.is_tree_known) = (false, true);
+            return Ok(Step::Closed(close.footer));
+        }
         if close.state != self.state {
             return Err(Flaw::Mismatch("the state in a close frame"));
         }

@@ -8,22 +8,28 @@ use types::BlobId;
 use types::limits::FRAME_PAYLOAD_BYTES_MAX;
 
 use crate::frame_out::{Content, FrameOut};
-use crate::payload::{decode_body, decode_entries};
+use crate::payload::decode_body;
 use crate::wire::Fields;
 use crate::{
     BlobPlace, Close, Codec, Commit, Encoder, Filter, Flaw, Footer, Frame, IdRecord, Kind, Place,
     State, encode_ids,
 };
 
+/// A block of the run is ended behind a commit when it has this many bytes, so that most blocks
+/// begin with a batch.
+const BLOCK_BYTES: usize = FRAME_PAYLOAD_BYTES_MAX / 2;
+
 /// Builds the footer of a segment: first the run, frame by frame, then ids and filter.
 pub struct FooterWriter {
     out: FrameOut,
     batch: u64,
     footer: Footer,
-    /// Records of the block that is being filled, and the entries of the log before it.
+    /// Records of the block that is being filled.
     block: Vec<u8>,
-    block_first: u64,
-    entries: u64,
+    /// Number of entries of the log before the block, when it begins with a batch.
+    block_first: Option<u64>,
+    /// The same for the next record.
+    next_first: Option<u64>,
     encoder: Encoder,
 }
 
@@ -34,15 +40,14 @@ impl FooterWriter {
     pub fn new(place: Place, batch: u64, first: u64) -> FooterWriter {
         let out = FrameOut::new(place.salt, place.offset, place.prefix);
         let footer = Footer { start: out.end(), ..Footer::default() };
-        let encoder = Encoder::new();
         FooterWriter {
             out,
             batch,
             footer,
             block: Vec::new(),
-            block_first: first,
-            entries: first,
-            encoder,
+            block_first: None,
+            next_first: Some(first),
+            encoder: Encoder::new(),
         }
     }
 
@@ -57,19 +62,18 @@ impl FooterWriter {
             self.end_block();
         }
         if self.block.is_empty() {
-            self.block_first = self.entries;
-        }
-        match kind {
-            Kind::Entries => {
-                let (first, entries) = decode_entries(&raw)?;
-                self.entries = first + entries.len() as u64;
-            }
-            Kind::Commit => self.entries = Commit::decode(&raw)?.position.entries,
-            _ => (),
+            self.block_first = self.next_first;
         }
         self.block.push(kind.number());
         self.block.extend(u32::try_from(raw.len()).unwrap_or(u32::MAX).to_le_bytes());
         self.block.extend_from_slice(&raw);
+        self.next_first = None;
+        if kind == Kind::Commit {
+            self.next_first = Some(Commit::decode(&raw)?.position.entries);
+            if BLOCK_BYTES <= self.block.len() {
+                self.end_block();
+            }
+        }
         Ok(())
     }
 
@@ -77,7 +81,9 @@ impl FooterWriter {
         if self.block.is_empty() {
             return;
         }
-        self.footer.run.push((self.block_first, self.out.end()));
+        if let Some(first) = self.block_first {
+            self.footer.run.push((first, self.out.end()));
+        }
         self.out.put_packed(self.batch, Kind::FooterRun, &self.block, &mut self.encoder);
         self.block.clear();
     }

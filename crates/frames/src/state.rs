@@ -83,8 +83,8 @@ impl Commit {
 pub struct Footer {
     /// Behind the last batch: where the footer begins.
     pub start: u64,
-    /// The run: for each of its frames, the number of entries of the log before it, and its
-    /// offset.
+    /// The run: for each of its frames that begins with a batch, the number of entries of the
+    /// log before it, and its offset.
     pub run: Vec<(u64, u64)>,
     /// The sorted ids.
     pub ids: u64,

@@ -5,6 +5,7 @@
 //! mail, which engines take.
 
 mod catalog;
+pub mod log;
 
 pub use catalog::{
     CatalogCounts, CatalogWriter, CertifiedRow, FolderRow, MessageRow, NewMessage, Place,

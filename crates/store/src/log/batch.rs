@@ -1,0 +1,321 @@
+//! A batch in the making: changes of several calls become frames, entries and details.
+//!
+//! Whether a blob must be written, and whether a `Placed` is the first one of its message, is
+//! decided here and nowhere else: from the log's own tables, and from what is on its way.
+
+use std::sync::Arc;
+
+use frames::{
+    BatchWriter, BlobPlace, CHUNKS_MAX, ChunkList, EncodedBlob, Encoder, IdRecord, Kind, Place,
+    State,
+};
+use ledger::{Detail, Entry, Fact, detail_hash};
+use message::Message;
+use ports::{Change, LogError, LogErrorKind, NewBody, NewPlacement, Random};
+use tokio::sync::oneshot;
+use types::limits::{ENTRY_BYTES_MAX, WHOLE_BLOB_BYTES_MAX};
+use types::{BlobId, EntryNumber, MessageKey, Timestamp};
+
+use super::tables::{Ids, Tables, merge};
+
+/// What a caller waits for.
+pub(super) type Reply = oneshot::Sender<Result<Vec<EntryNumber>, LogError>>;
+
+/// Ids that are not in the tables yet: of the batch that is being written, and of this one.
+#[derive(Default)]
+pub(super) struct Underway {
+    pub(super) in_flight: Arc<Ids>,
+    pub(super) pending: Ids,
+}
+
+/// A batch that still takes changes.
+pub(super) struct OpenBatch {
+    offset: u64,
+    writer: BatchWriter,
+    first: u64,
+    time: Timestamp,
+    entry_bytes: usize,
+    encoded: Vec<Vec<u8>>,
+    details: Vec<(u64, Vec<u8>)>,
+    entries: Vec<(Entry, Option<Detail>)>,
+    parsed: Vec<(EntryNumber, Box<Message>)>,
+    replies: Vec<(Reply, Vec<EntryNumber>)>,
+}
+
+/// A batch that is ready to be written.
+pub(super) struct ClosedBatch {
+    /// Where in the segment the bytes go, and where they end.
+    pub(super) offset: u64,
+    pub(super) end: u64,
+    pub(super) bytes: Vec<u8>,
+    /// The log behind it.
+    pub(super) state: State,
+    pub(super) first: u64,
+    pub(super) entries: Vec<(Entry, Option<Detail>)>,
+    pub(super) parsed: Vec<(EntryNumber, Box<Message>)>,
+    pub(super) replies: Vec<(Reply, Vec<EntryNumber>)>,
+}
+
+impl OpenBatch {
+    pub(super) fn new(place: Place, state: State) -> OpenBatch {
+        OpenBatch {
+            offset: place.offset,
+            first: state.tree.size(),
+            time: state.time,
+            writer: BatchWriter::new(place, state),
+            entry_bytes: 0,
+            encoded: Vec::new(),
+            details: Vec::new(),
+            entries: Vec::new(),
+            parsed: Vec::new(),
+            replies: Vec::new(),
+        }
+    }
+
+    /// Bytes of payload so far, before compression where that is still to come.
+    pub(super) fn len(&self) -> usize {
+        self.writer.len() + self.entry_bytes
+    }
+
+    /// Whether there is nothing to commit.
+    pub(super) fn is_empty(&self) -> bool {
+        self.writer.is_empty() && self.encoded.is_empty()
+    }
+
+    /// The caller of this gets the numbers of its entries when the batch is durable.
+    pub(super) fn promise(&mut self, reply: Reply, numbers: Vec<EntryNumber>) {
+        self.replies.push((reply, numbers));
+    }
+
+    /// Takes the changes of one call, which [`Context::check`] has let pass. After an error the
+    /// batch holds a part of them and must not be written.
+    pub(super) fn take(
+        &mut self,
+        changes: Vec<Change>,
+        ctx: &mut Context<'_>,
+    ) -> Result<Vec<EntryNumber>, LogError> {
+        let mut numbers = Vec::with_capacity(changes.len());
+        for change in changes {
+            match change {
+                Change::Chunk(blob) => {
+                    let known = ctx.known(&blob.id)?;
+                    self.blob(Kind::Chunk, &blob, known, ctx);
+                }
+                Change::Fact(fact, detail) => numbers.push(self.entry(fact, detail, ctx)),
+                Change::Message(placement) => numbers.push(self.message(*placement, ctx)?),
+            }
+        }
+        Ok(numbers)
+    }
+
+    /// Writes a blob or chunk that is not known to stand anywhere.
+    fn blob(&mut self, kind: Kind, blob: &EncodedBlob, known: IdRecord, ctx: &mut Context<'_>) {
+        if known.place.is_none() {
+            let offset = self.writer.blob(kind, blob);
+            let place = BlobPlace { kind, offset, raw_len: u64::from(blob.raw_len) };
+            ctx.note(blob.id, IdRecord { place: Some(place), placed: None });
+        }
+    }
+
+    fn chunk_list(
+        &mut self,
+        id: BlobId,
+        chunks: Vec<(BlobId, u32)>,
+        known: IdRecord,
+        ctx: &mut Context<'_>,
+    ) {
+        if known.place.is_none() {
+            let total_len = chunks.iter().map(|(_, len)| u64::from(*len)).sum();
+            let offset = self.writer.chunk_list(&id, &ChunkList { total_len, chunks });
+            let place = BlobPlace { kind: Kind::ChunkList, offset, raw_len: total_len };
+            ctx.note(id, IdRecord { place: Some(place), placed: None });
+        }
+    }
+
+    fn message(
+        &mut self,
+        placement: NewPlacement,
+        ctx: &mut Context<'_>,
+    ) -> Result<EntryNumber, LogError> {
+        let blob = placement.body.id();
+        let known = ctx.known(&blob)?;
+        match placement.body {
+            NewBody::Whole(blob) => self.blob(Kind::Blob, &blob, known, ctx),
+            NewBody::Chunked { id, chunks } => self.chunk_list(id, chunks, known, ctx),
+            NewBody::Known(_) => (),
+        }
+        let message = known.placed.map(MessageKey);
+        let is_first = message.is_none();
+        let number = self.next_number();
+        if is_first {
+            ctx.note(blob, IdRecord { place: None, placed: Some(number.0) });
+            self.parsed.extend(placement.parsed.map(|it| (number, it)));
+        }
+        let message_detail = is_first.then_some(placement.message_detail);
+        let detail = Detail::Placed(placement.placement_detail, message_detail);
+        let fact = Fact::Placed {
+            message,
+            blob,
+            size: placement.size,
+            folder: placement.folder,
+            flags: placement.flags,
+            received: placement.received,
+            source: placement.source,
+        };
+        Ok(self.entry(fact, Some(detail), ctx))
+    }
+
+    fn next_number(&self) -> EntryNumber {
+        EntryNumber(self.first + self.encoded.len() as u64)
+    }
+
+    fn entry(&mut self, fact: Fact, detail: Option<Detail>, ctx: &Context<'_>) -> EntryNumber {
+        let number = self.next_number();
+        let mut salt = [0; 16];
+        ctx.random.fill(&mut salt);
+        self.time = self.time.max(ctx.now);
+        let detail_bytes = detail.as_ref().map(Detail::encode);
+        let hash = detail_bytes.as_ref().map(|it| detail_hash(&salt, it));
+        let entry = Entry { time: self.time, salt, detail: hash, fact };
+        let bytes = entry.encode();
+        assert!(bytes.len() <= ENTRY_BYTES_MAX, "entries are numbers and hashes: they are short");
+        self.entry_bytes += bytes.len() + detail_bytes.as_ref().map_or(0, Vec::len);
+        self.encoded.push(bytes);
+        self.details.extend(detail_bytes.map(|it| (number.0, it)));
+        self.entries.push((entry, detail));
+        number
+    }
+
+    /// Ends the batch.
+    pub(super) fn close(mut self, encoder: &mut Encoder) -> ClosedBatch {
+        self.writer.entries(&self.encoded, &self.details, self.time, encoder);
+        let (bytes, state) = self.writer.commit();
+        ClosedBatch {
+            offset: self.offset,
+            end: self.offset + bytes.len() as u64,
+            bytes,
+            state,
+            first: self.first,
+            entries: self.entries,
+            parsed: self.parsed,
+            replies: self.replies,
+        }
+    }
+
+    /// Ends the batch with an error for everybody who waits for it.
+    pub(super) fn fail(self, error: impl Fn() -> LogError) {
+        for (reply, _) in self.replies {
+            // A caller that went away needs no answer.
+            let _ = reply.send(Err(error()));
+        }
+    }
+}
+
+/// What a batch asks while it takes changes.
+pub(super) struct Context<'a> {
+    pub(super) tables: &'a Tables,
+    pub(super) underway: &'a mut Underway,
+    pub(super) random: &'a dyn Random,
+    pub(super) now: Timestamp,
+}
+
+impl Context<'_> {
+    /// What the log will know of a blob, this batch included.
+    fn known(&self, id: &BlobId) -> Result<IdRecord, LogError> {
+        let mut record = IdRecord::default();
+        for ids in [&*self.underway.in_flight, &self.underway.pending] {
+            merge(&mut record, ids.get(id).copied().unwrap_or_default());
+        }
+        if record.place.is_none() || record.placed.is_none() {
+            let lookup = self.tables.lookup(id)?;
+            // An earlier placement, in the tables, is the first one.
+            record.placed = lookup.placed.or(record.placed);
+            record.place = record.place.or(lookup.place.map(|(_, place)| place));
+        }
+        Ok(record)
+    }
+
+    fn note(&mut self, id: BlobId, record: IdRecord) {
+        merge(self.underway.pending.entry(id).or_default(), record);
+    }
+
+    /// Refuses a call that cannot be carried out, before anything of it is written.
+    pub(super) fn check(&self, changes: &[Change]) -> Result<(), LogError> {
+        // Chunks and blobs of this very call, which are not noted yet.
+        let mut own = Ids::default();
+        for change in changes {
+            let blob = match change {
+                Change::Chunk(blob) => Some(blob),
+                Change::Message(placement) => self.check_message(placement, &own)?,
+                Change::Fact(..) => None,
+            };
+            if let Some(blob) = blob {
+                check_blob(blob)?;
+                let raw_len = u64::from(blob.raw_len);
+                let place = Some(BlobPlace { kind: Kind::Blob, offset: 0, raw_len });
+                own.insert(blob.id, IdRecord { place, placed: None });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_message<'b>(
+        &self,
+        placement: &'b NewPlacement,
+        own: &Ids,
+    ) -> Result<Option<&'b EncodedBlob>, LogError> {
+        let (blob, raw_len) = match &placement.body {
+            NewBody::Whole(blob) => (Some(blob), u64::from(blob.raw_len)),
+            NewBody::Known(id) => {
+                let place = self.place_of(id, own)?;
+                (None, place.ok_or_else(|| missing("the message", id))?.raw_len)
+            }
+            NewBody::Chunked { chunks, .. } => (None, self.check_chunks(chunks, own)?),
+        };
+        if raw_len == placement.size {
+            Ok(blob)
+        } else {
+            Err(request("a message has another size than its placement says"))
+        }
+    }
+
+    /// Every chunk is there and as long as it should be. Returns the sum.
+    fn check_chunks(&self, chunks: &[(BlobId, u32)], own: &Ids) -> Result<u64, LogError> {
+        if CHUNKS_MAX < chunks.len() {
+            return Err(request("a message has more chunks than one list can name"));
+        }
+        let mut total_len = 0;
+        for (id, len) in chunks {
+            let place = self.place_of(id, own)?.ok_or_else(|| missing("a chunk", id))?;
+            if place.raw_len != u64::from(*len) || place.kind == Kind::ChunkList {
+                return Err(request("a chunk has another length than its list says"));
+            }
+            total_len += u64::from(*len);
+        }
+        Ok(total_len)
+    }
+
+    fn place_of(&self, id: &BlobId, own: &Ids) -> Result<Option<BlobPlace>, LogError> {
+        match own.get(id).and_then(|it| it.place) {
+            Some(place) => Ok(Some(place)),
+            None => Ok(self.known(id)?.place),
+        }
+    }
+}
+
+fn check_blob(blob: &EncodedBlob) -> Result<(), LogError> {
+    // Stored bodies are as long as what they stand for; packed ones are shorter.
+    let longest = (blob.raw_len as usize).max(blob.body.len());
+    if WHOLE_BLOB_BYTES_MAX < longest {
+        return Err(request("a blob or chunk is larger than one frame may be"));
+    }
+    Ok(())
+}
+
+fn missing(what: &str, id: &BlobId) -> LogError {
+    request(format!("the log does not have {what} {id}"))
+}
+
+fn request(message: impl Into<String>) -> LogError {
+    LogError::new(LogErrorKind::Request, message)
+}

@@ -1,0 +1,108 @@
+//! New segments: whole and durable before they have their name.
+
+use std::sync::OnceLock;
+
+use frames::{Boundary, Frame, Prelude, Salt, State, close_frame, copy_frame, segment_start};
+use ports::Random;
+
+use super::dir::{SegmentDir, SegmentFile, segment_name};
+use super::error::OpenError;
+use super::segment::Segment;
+
+/// Copied frames are written in pieces of about this many bytes.
+const PIECE_BYTES: usize = 4 << 20;
+
+/// Makes segment `number`, which goes on from `state`; of the segment before, `previous_end`
+/// bytes count.
+pub(super) fn create_segment(
+    dir: &SegmentDir,
+    random: &dyn Random,
+    number: u32,
+    previous_end: u64,
+    state: &State,
+) -> std::io::Result<Segment> {
+    let salt = new_salt(random);
+    let bytes = segment_start(&Prelude { segment: number, salt, previous_end }, state);
+    dir.make(&segment_name(number), |file| file.write_at(&bytes, 0))?;
+    Ok(new_segment(number, salt, state, bytes.len() as u64))
+}
+
+fn new_salt(random: &dyn Random) -> Salt {
+    let mut salt = Salt::default();
+    random.fill(&mut salt.0);
+    salt
+}
+
+fn new_segment(number: u32, salt: Salt, state: &State, offset: u64) -> Segment {
+    let start = Boundary { offset, state: state.clone() };
+    Segment { number, salt, start, end: offset, footer: None, filter: OnceLock::new() }
+}
+
+/// Makes the segment behind `old`: it takes over the whole batches from `from` to `to`, and ends
+/// cleanly. Returns it, where its last close frame begins, and its length.
+pub(super) fn copy_batches(
+    dir: &SegmentDir,
+    random: &dyn Random,
+    old: &Segment,
+    from: &Boundary,
+    to: &Boundary,
+) -> Result<(Segment, u64, u64), OpenError> {
+    let number = old.number + 1;
+    let salt = new_salt(random);
+    let prelude = Prelude { segment: number, salt, previous_end: from.offset };
+    let start = segment_start(&prelude, &from.state);
+    let segment = new_segment(number, salt, &from.state, start.len() as u64);
+    let source = dir.file(old.number)?;
+    let mut reader = old.reader(&source, to.offset, frames::ReadMode::Through);
+    let mut flaw = None;
+    let (mut closed_at, mut len) = (0, 0);
+    dir.make(&segment_name(number), |file| {
+        let mut pieces = Pieces { file, salt, offset: 0, bytes: start };
+        let mut at = from.offset;
+        while at < to.offset {
+            let frame = match reader.frame(at) {
+                Ok(frame) => frame,
+                Err(error) => {
+                    flaw = Some(error);
+                    return Err(std::io::ErrorKind::InvalidData.into());
+                }
+            };
+            pieces.copy(&frame)?;
+            at = frame.end();
+        }
+        closed_at = pieces.end();
+        pieces.bytes.extend(close_frame(salt, closed_at, &to.state));
+        len = pieces.end();
+        pieces.flush()
+    })
+    .map_err(|error| flaw.take().map_or(OpenError::from(error), OpenError::read(old.number)))?;
+    Ok((segment, closed_at, len))
+}
+
+struct Pieces<'a> {
+    file: &'a SegmentFile,
+    salt: Salt,
+    offset: u64,
+    bytes: Vec<u8>,
+}
+
+impl Pieces<'_> {
+    fn end(&self) -> u64 {
+        self.offset + self.bytes.len() as u64
+    }
+
+    /// Takes a frame over. Close frames are left out: a new one comes at the end.
+    fn copy(&mut self, frame: &Frame<'_>) -> std::io::Result<()> {
+        if frame.header.kind.is_content() {
+            self.bytes.extend(copy_frame(self.salt, self.end(), frame));
+        }
+        if PIECE_BYTES <= self.bytes.len() { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.write_at(&self.bytes, self.offset)?;
+        self.offset = self.end();
+        self.bytes.clear();
+        Ok(())
+    }
+}

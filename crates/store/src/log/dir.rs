@@ -1,0 +1,223 @@
+//! The directory of segments: names, open files, new files that appear whole or not at all.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use frames::ReadAt;
+use ports::{Access, Disk, DiskFile};
+
+/// Segment files that are kept open for reading. More are opened and closed as needed, so that
+/// a store of many segments does not run out of file descriptors.
+const FILES_OPEN_MAX: usize = 64;
+
+/// Bytes that are copied at once.
+const COPY_BYTES: usize = 1 << 20;
+
+/// The file of the ack mark.
+const MARK_NAME: &str = "acked";
+
+/// An open file of the directory.
+pub(super) struct SegmentFile(Box<dyn DiskFile>);
+
+impl SegmentFile {
+    pub(super) fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+
+    pub(super) fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.0.write_at(bytes, offset)
+    }
+
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.0.sync()
+    }
+
+    /// Reads `len` bytes, or fewer where the file ends.
+    pub(super) fn read_vec(&self, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; len];
+        let n = self.0.read_at(&mut bytes, offset)?;
+        bytes.truncate(n);
+        Ok(bytes)
+    }
+}
+
+impl ReadAt for SegmentFile {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.0.read_at(buf, offset)
+    }
+}
+
+/// The directory `segments` of a store.
+pub(super) struct SegmentDir {
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+    open: Mutex<HashMap<u32, Arc<SegmentFile>>>,
+}
+
+/// What stands in the directory, by kind of name.
+#[derive(Default, Debug)]
+pub(super) struct Listing {
+    /// Numbers of segments, ascending.
+    pub(super) segments: Vec<u32>,
+    /// Files that were being made when their process ended.
+    pub(super) unfinished: Vec<String>,
+}
+
+pub(super) fn segment_name(number: u32) -> String {
+    format!("{number:06}.seg")
+}
+
+pub(super) fn torn_name(number: u32) -> String {
+    format!("{number:06}.torn")
+}
+
+impl SegmentDir {
+    pub(super) fn new(disk: Arc<dyn Disk>, path: &Path) -> SegmentDir {
+        SegmentDir { disk, path: path.to_owned(), open: Mutex::default() }
+    }
+
+    /// Makes the directory; the name may not be durable before the next [`sync`](Self::sync).
+    pub(super) fn create(&self) -> io::Result<()> {
+        self.disk.create_dir_all(&self.path)
+    }
+
+    pub(super) fn list(&self) -> io::Result<Listing> {
+        let mut listing = Listing::default();
+        let names = match self.disk.list(&self.path) {
+            // A store that is being made. That it should have a log is for others to know.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            other => other?,
+        };
+        for name in names {
+            let number = name.strip_suffix(".seg").and_then(|it| it.parse::<u32>().ok());
+            if let Some(number) = number.filter(|it| segment_name(*it) == name) {
+                listing.segments.push(number);
+            } else if name.ends_with(".new") {
+                listing.unfinished.push(name);
+            }
+        }
+        listing.segments.sort_unstable();
+        Ok(listing)
+    }
+
+    /// Makes names durable, those of the directory itself included.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.disk.sync_dir(&self.path)
+    }
+
+    /// Makes the name of the directory durable.
+    pub(super) fn sync_parent(&self) -> io::Result<()> {
+        match self.path.parent() {
+            Some(parent) => self.disk.sync_dir(parent),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn remove(&self, name: &str) -> io::Result<()> {
+        self.disk.remove(&self.path.join(name))
+    }
+
+    /// A segment's file for reading.
+    pub(super) fn file(&self, number: u32) -> io::Result<Arc<SegmentFile>> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = open.get(&number) {
+            return Ok(Arc::clone(file));
+        }
+        let path = self.path.join(segment_name(number));
+        let file = Arc::new(SegmentFile(self.disk.open(&path, Access::Read)?));
+        if FILES_OPEN_MAX <= open.len() {
+            let other = open.keys().next().copied();
+            other.and_then(|it| open.remove(&it));
+        }
+        open.insert(number, Arc::clone(&file));
+        Ok(file)
+    }
+
+    /// A segment's file for writing.
+    pub(super) fn file_to_write(&self, number: u32) -> io::Result<SegmentFile> {
+        let path = self.path.join(segment_name(number));
+        Ok(SegmentFile(self.disk.open(&path, Access::Write)?))
+    }
+
+    /// The file of the ack mark, for writing; it is made when it is not there.
+    pub(super) fn mark_to_write(&self) -> io::Result<SegmentFile> {
+        let path = self.path.join(MARK_NAME);
+        let file = match self.disk.open(&path, Access::Write) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.disk.open(&path, Access::CreateNew)
+            }
+            other => other,
+        };
+        file.map(SegmentFile)
+    }
+
+    /// The file of the ack mark, for reading; `None` when there is none.
+    pub(super) fn mark_to_read(&self) -> io::Result<Option<SegmentFile>> {
+        match self.disk.open(&self.path.join(MARK_NAME), Access::Read) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            other => other.map(|it| Some(SegmentFile(it))),
+        }
+    }
+
+    /// Makes the file `name`: `fill` writes its content, and it is durable before it has its
+    /// name. One that was there is replaced.
+    pub(super) fn make(
+        &self,
+        name: &str,
+        fill: impl FnOnce(&SegmentFile) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let path_new = self.path.join(format!("{name}.new"));
+        match self.disk.remove(&path_new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => (),
+        }
+        let file = SegmentFile(self.disk.open(&path_new, Access::CreateNew)?);
+        fill(&file)?;
+        // Before the rename, or a power cut leaves the name without the bytes.
+        file.sync()?;
+        self.disk.rename(&path_new, &self.path.join(name))?;
+        self.sync()
+    }
+
+    /// Moves the bytes of a segment from `end` on into a file of their own, and says how many.
+    /// Nothing is cut before the copy is durable.
+    pub(super) fn set_aside(&self, number: u32, end: u64) -> io::Result<u64> {
+        let file = self.file_to_write(number)?;
+        let len = file.len()?;
+        let bytes = len.saturating_sub(end);
+        if bytes == 0 {
+            return Ok(0);
+        }
+        // The next segment holds the whole batches of this tail. Its name must be durable, also
+        // when the process that made it died before it could see to that.
+        self.sync()?;
+        let name = torn_name(number);
+        match self.disk.open(&self.path.join(&name), Access::Read) {
+            // Made by a recovery that went no further, from bytes that may be gone since.
+            Ok(_) => (),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.make(&name, |torn| copy_bytes(&file, end, len, torn))?;
+            }
+            Err(error) => return Err(error),
+        }
+        file.0.set_len(end)?;
+        file.sync()?;
+        Ok(bytes)
+    }
+}
+
+fn copy_bytes(from: &SegmentFile, start: u64, end: u64, to: &SegmentFile) -> io::Result<()> {
+    let mut at = start;
+    while at < end {
+        let len = usize::try_from(end - at).unwrap_or(COPY_BYTES).min(COPY_BYTES);
+        let bytes = from.read_vec(at, len)?;
+        if bytes.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        to.write_at(&bytes, at - start)?;
+        at += bytes.len() as u64;
+    }
+    Ok(())
+}

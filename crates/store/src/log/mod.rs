@@ -1,0 +1,258 @@
+//! The log of a store: a directory of segments, one writer, any number of readers.
+//!
+//! What it is not: a view. It knows entries, details and blobs, and in which order they came;
+//! what they mean together is the business of the catalog and the index. The bytes are specified
+//! in `docs/format/log.md` and made by `frames`; here are the files, syncs and threads.
+//!
+//! Rules:
+//! - A batch is durable whole or not at all; nothing is acknowledged before its one sync.
+//! - Bytes below a recorded position are never cut. What is missing or wrong there is reported.
+//! - After an unclean end nothing is appended to the segment that has it.
+//! - Readers wait for no disk write of the writer.
+
+mod batch;
+mod committer;
+mod create;
+mod dir;
+mod entries;
+mod error;
+mod mark_file;
+mod open;
+mod read;
+mod recover;
+mod seal;
+mod segment;
+mod tables;
+mod verify;
+mod writer;
+
+use std::path::Path;
+use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use ports::{Change, Clock, Disk, Found, Log, LogError, LogErrorKind, Random, ReadError};
+use tokio::sync::oneshot;
+use types::limits::BATCH_BYTES_MAX;
+use types::{BlobId, EntryNumber, MessageKey, Position};
+
+pub use committer::Committed;
+pub use entries::EntryRun;
+pub use error::{OpenError, OpenErrorKind, OpenReport, Recovery, TornTail};
+pub use read::Sink;
+pub use verify::{LogDefect, LogVerdict, VerifyProgress};
+
+use committer::Subscribers;
+use dir::SegmentDir;
+use entries::Resume;
+use tables::Tables;
+use writer::{Message, Stopped, WriterParts, stopped_error};
+
+/// Sizes that tests make small.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LogOptions {
+    /// A segment is sealed when it has this many bytes.
+    pub segment_bytes_max: u64,
+    /// A batch takes no further call when it has this many bytes.
+    pub batch_bytes_max: usize,
+}
+
+impl LogOptions {
+    /// What stores are written with.
+    pub const STANDARD: LogOptions =
+        LogOptions { segment_bytes_max: 256 << 20, batch_bytes_max: BATCH_BYTES_MAX };
+}
+
+/// A position that somebody outside the log has stored: bytes below it were durable.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Recorded {
+    /// Who, for messages: `the catalog`, `the index`, `the state`.
+    pub who: &'static str,
+    /// How far the log was.
+    pub position: Position,
+}
+
+/// An open log.
+pub struct SegmentLog {
+    tables: Arc<Tables>,
+    resume: Resume,
+    subscribers: Arc<Subscribers>,
+    stopped: Stopped,
+    /// `None` when it was opened for reading, or was closed.
+    outbox: Mutex<Option<Sender<Message>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl SegmentLog {
+    /// Opens the log in `dir` for writing, or makes one where none is. Recovers it first when it
+    /// did not end cleanly.
+    ///
+    /// `recorded` is what others have stored of how far the log was. The caller owns the
+    /// directory: nobody else writes to it.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        recorded: &[Recorded],
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        options: LogOptions,
+    ) -> Result<(SegmentLog, OpenReport), OpenError> {
+        let dir = SegmentDir::new(disk, dir);
+        let found = open::inspect(&dir, recorded)?;
+        let ready = recover::make_ready(&dir, &*random, found)?;
+        let position = ready.state.position();
+        let tables = Arc::new(Tables::new(dir, ready.snapshot, position));
+        let subscribers = Arc::new(Subscribers::default());
+        let stopped = Stopped::default();
+        let (outbox, inbox) = channel();
+        let threads = writer::start(WriterParts {
+            tables: Arc::clone(&tables),
+            tip: ready.tip,
+            state: ready.state,
+            options,
+            clock,
+            random,
+            subscribers: Arc::clone(&subscribers),
+            stopped: Arc::clone(&stopped),
+            inbox,
+            outbox: outbox.clone(),
+        })?;
+        let log = SegmentLog {
+            tables,
+            resume: Resume::default(),
+            subscribers,
+            stopped,
+            outbox: Mutex::new(Some(outbox)),
+            threads: Mutex::new(threads),
+        };
+        Ok((log, ready.report))
+    }
+
+    /// Opens the log in `dir` for reading. Touches nothing: after an unclean end, or while
+    /// another process writes, it reads up to the last whole batch that it finds.
+    pub fn open_for_reading(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        recorded: &[Recorded],
+    ) -> Result<SegmentLog, OpenError> {
+        let dir = SegmentDir::new(disk, dir);
+        let found = open::inspect(&dir, recorded)?;
+        let (state, _) = found.end.whole();
+        let tables = Arc::new(Tables::new(dir, found.snapshot, state.position()));
+        let stopped = Stopped::default();
+        let _ = stopped.set(LogErrorKind::Stopped);
+        Ok(SegmentLog {
+            tables,
+            resume: Resume::default(),
+            subscribers: Arc::default(),
+            stopped,
+            outbox: Mutex::new(None),
+            threads: Mutex::default(),
+        })
+    }
+
+    /// Sends every batch to `subscriber` once it is durable, in order, from the next one on.
+    ///
+    /// While the subscriber's channel is full, the writer waits: that is how a view holds back a
+    /// source that is faster than it. One whose receiver is gone is forgotten.
+    pub fn subscribe(&self, subscriber: SyncSender<Committed>) {
+        self.subscribers.add(subscriber);
+    }
+
+    /// Reads entries and details from number `from` on: whole batches, at least one, until they
+    /// are about `bytes_max` bytes. No items mean that there are none yet.
+    pub fn entries(&self, from: u64, bytes_max: usize) -> Result<EntryRun, LogError> {
+        entries::read_entries(&self.tables, &self.resume, from, bytes_max)
+    }
+
+    /// The Merkle root over the first `entries` entries, when a batch ended there.
+    pub fn root_at(&self, entries: u64) -> Result<Option<types::Hash>, LogError> {
+        entries::root_at(&self.tables.dir, &self.tables.snapshot(), entries)
+    }
+
+    /// Reads a blob into `sink`, piece by piece, in bounded memory, and says how long it is.
+    ///
+    /// Every piece has the hash of its id before it is handed out; `Ok` means that the whole has
+    /// the hash of `id` too.
+    pub fn read(&self, id: &BlobId, sink: &mut Sink<'_>) -> Result<u64, ReadError> {
+        read::read_blob(&self.tables, id, sink)
+    }
+
+    /// Reads a blob of at most `bytes_max` bytes into memory; of a longer one, an error of the
+    /// kind `Sink`.
+    pub fn read_whole(&self, id: &BlobId, bytes_max: u64) -> Result<Vec<u8>, ReadError> {
+        read::read_whole(&self.tables, id, bytes_max)
+    }
+
+    /// Reads every frame of the log as it is now, and checks all there is to check. Goes on
+    /// behind damage.
+    pub fn verify(&self, progress: &mut dyn FnMut(VerifyProgress)) -> LogVerdict {
+        verify::verify(&self.tables, progress)
+    }
+
+    /// Ends the log cleanly, so that the next opening needs no scan. Everything appended before
+    /// is durable then; later appends fail. A log to which nothing was appended is not touched.
+    pub fn close(&self) -> Result<(), LogError> {
+        let outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(outbox) = outbox else { return Ok(()) };
+        let (reply, answer) = sync_channel(1);
+        let sent = outbox.send(Message::Close(reply));
+        drop(outbox);
+        let closed = match sent {
+            Ok(()) => answer.recv().unwrap_or_else(|_| Err(stopped_error(&self.stopped))),
+            Err(_) => Err(stopped_error(&self.stopped)),
+        };
+        self.join();
+        closed
+    }
+
+    fn join(&self) {
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        for thread in threads.drain(..) {
+            // A panic there was told to everybody who waited for an answer.
+            let _ = thread.join();
+        }
+    }
+
+    fn send(&self, message: Message) -> Result<(), LogError> {
+        let outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);
+        let sent = outbox.as_ref().map(|it| it.send(message));
+        match sent {
+            Some(Ok(())) => Ok(()),
+            _ => Err(stopped_error(&self.stopped)),
+        }
+    }
+}
+
+/// Without [`SegmentLog::close`] the log ends as after a crash.
+impl Drop for SegmentLog {
+    fn drop(&mut self) {
+        let outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(outbox) = outbox {
+            let _ = outbox.send(Message::Abandon);
+        }
+        // Whoever opens the directory next must not meet these threads there.
+        self.join();
+    }
+}
+
+impl Log for SegmentLog {
+    fn find(&self, blob: &BlobId) -> Result<Option<Found>, LogError> {
+        let lookup = self.tables.lookup(blob)?;
+        let message = lookup.placed.map(MessageKey);
+        Ok(lookup.place.map(|_| Found { message }))
+    }
+
+    async fn append(&self, changes: Vec<Change>) -> Result<Vec<EntryNumber>, LogError> {
+        if changes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (reply, answer) = oneshot::channel();
+        self.send(Message::Append(changes, reply))?;
+        answer.await.unwrap_or_else(|_| Err(stopped_error(&self.stopped)))
+    }
+
+    fn position(&self) -> Position {
+        self.tables.position()
+    }
+}

@@ -1,0 +1,77 @@
+//! Sealing: a full segment gets its footer, and never changes again.
+
+use std::io;
+use std::sync::OnceLock;
+
+use frames::{FooterWriter, Kind, Place, ReadMode, State};
+use ports::LogError;
+
+use super::dir::SegmentFile;
+use super::error::{io_error, log_error};
+use super::segment::Segment;
+use super::tables::Tables;
+
+/// Footers are written in pieces of about this many bytes.
+const PIECE_BYTES: usize = 4 << 20;
+
+/// Writes and syncs the footer of the last segment, at `place`. Returns it as it is then.
+pub(super) fn seal(
+    tables: &Tables,
+    segment: &Segment,
+    file: &SegmentFile,
+    place: Place,
+    state: &State,
+) -> Result<Segment, LogError> {
+    let wrong = log_error(segment.number);
+    let end = place.offset + place.prefix.len() as u64;
+    let mut writer = FooterWriter::new(place, state.batch, segment.first_entry());
+    let mut reader = segment.reader(file, end, ReadMode::Hopping);
+    let mut at = segment.start.offset;
+    let mut pending = 0;
+    while at < end {
+        let header = reader.header(at).map_err(&wrong)?;
+        if matches!(header.kind, Kind::Entries | Kind::Details | Kind::Commit) {
+            let frame = reader.frame(at).map_err(&wrong)?;
+            writer.take(&frame).map_err(frames::ReadFlaw::at(at)).map_err(&wrong)?;
+            pending += header.raw_len as usize;
+        }
+        at += header.frame_len();
+        if PIECE_BYTES <= pending {
+            pending = 0;
+            write(file, writer.drain()).map_err(io_error)?;
+        }
+    }
+    let ids = tables.tip_ids()?;
+    let (offset, bytes, footer) = writer.finish(&ids, state);
+    let end = offset + bytes.len() as u64;
+    write(file, (offset, bytes)).and_then(|()| file.sync()).map_err(io_error)?;
+    Ok(Segment {
+        number: segment.number,
+        salt: segment.salt,
+        start: segment.start.clone(),
+        end,
+        footer: Some(footer),
+        filter: OnceLock::new(),
+    })
+}
+
+fn write(file: &SegmentFile, (offset, bytes): (u64, Vec<u8>)) -> io::Result<()> {
+    if bytes.is_empty() { Ok(()) } else { file.write_at(&bytes, offset) }
+}
+
+/// Writes the footer of a sealed segment once more and syncs it: the process that sealed it died
+/// before it made the next segment, so its sync may have failed, and bytes that a failed sync
+/// lost are only seen until the power goes.
+pub(super) fn refresh_footer(file: &SegmentFile, start: u64, end: u64) -> io::Result<()> {
+    let mut at = start;
+    while at < end {
+        let len = usize::try_from(end - at).unwrap_or(PIECE_BYTES).min(PIECE_BYTES);
+        let bytes = file.read_vec(at, len)?;
+        if bytes.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        file.write_at(&bytes, at)?;
+        at += bytes.len() as u64;
+    }
+    file.sync()
+}

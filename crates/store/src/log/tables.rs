@@ -1,0 +1,243 @@
+//! What is known of the log in memory: its segments, its end, and where every blob is.
+//!
+//! Ids of sealed segments are in their footers; those of the others are held here, found by a
+//! scan that is put off until somebody asks: opening a log and finding nothing to do costs
+//! nothing.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use frames::{
+    BlobPlace, FrameReader, ID_BYTES, IdRecord, IdSearch, Kind, PAGE_BYTES, ReadMode, blob_place,
+    decode_body, decode_entries,
+};
+use ledger::{Entry, Fact};
+use ports::{LogError, LogErrorKind};
+use types::{BlobId, Position};
+
+use super::dir::SegmentDir;
+use super::error::{io_error, log_error};
+use super::segment::{Segment, Snapshot};
+
+/// Ids with what one segment knows of them.
+pub(super) type Ids = HashMap<BlobId, IdRecord>;
+
+/// Where the log is and what it has.
+pub(super) struct Tables {
+    pub(super) dir: SegmentDir,
+    inner: RwLock<Inner>,
+}
+
+struct Inner {
+    snapshot: Snapshot,
+    position: Position,
+    /// Of each segment without a footer its ids, by segment number; `None` before the scan.
+    ids: Option<Vec<(u32, Ids)>>,
+}
+
+/// What the log knows of a blob, over all segments.
+#[derive(Clone, Default)]
+pub(super) struct Lookup {
+    /// Where it stands.
+    pub(super) place: Option<(Arc<Segment>, BlobPlace)>,
+    /// The entry that placed it first.
+    pub(super) placed: Option<u64>,
+}
+
+impl Tables {
+    pub(super) fn new(dir: SegmentDir, snapshot: Snapshot, position: Position) -> Tables {
+        Tables { dir, inner: RwLock::new(Inner { snapshot, position, ids: None }) }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Inner> {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Inner> {
+        self.inner.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn position(&self) -> Position {
+        self.read().position
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        self.read().snapshot.clone()
+    }
+
+    /// Takes in a batch that is durable: it ends at `tip_end` of the last segment.
+    pub(super) fn commit(&self, tip_end: u64, position: Position, added: &Ids) {
+        let mut inner = self.write();
+        inner.snapshot.tip_end = tip_end;
+        inner.position = position;
+        let Some((_, ids)) = inner.ids.as_mut().and_then(|it| it.last_mut()) else { return };
+        for (id, record) in added {
+            merge(ids.entry(*id).or_default(), *record);
+        }
+    }
+
+    /// Puts `sealed` into the place of the last segment.
+    pub(super) fn seal(&self, sealed: Segment) {
+        let mut inner = self.write();
+        inner.snapshot.tip_end = sealed.end;
+        let number = sealed.number;
+        let mut segments: Vec<_> = inner.snapshot.segments.iter().map(Arc::clone).collect();
+        segments.pop();
+        segments.push(Arc::new(sealed));
+        inner.snapshot.segments = Arc::new(segments);
+        if let Some(ids) = inner.ids.as_mut() {
+            ids.retain(|(segment, _)| *segment != number);
+        }
+    }
+
+    /// Adds a new last segment.
+    pub(super) fn push(&self, segment: &Arc<Segment>) {
+        let mut inner = self.write();
+        inner.snapshot.tip_end = segment.start.offset;
+        let mut segments: Vec<_> = inner.snapshot.segments.iter().map(Arc::clone).collect();
+        segments.push(Arc::clone(segment));
+        inner.snapshot.segments = Arc::new(segments);
+        if let Some(ids) = inner.ids.as_mut() {
+            ids.push((segment.number, Ids::default()));
+        }
+    }
+
+    /// The ids of the last segment, sorted, for its footer.
+    pub(super) fn tip_ids(&self) -> Result<Vec<(BlobId, IdRecord)>, LogError> {
+        self.load()?;
+        let inner = self.read();
+        let tip = inner.ids.as_ref().and_then(|it| it.last());
+        let mut ids: Vec<_> =
+            tip.iter().flat_map(|(_, ids)| ids).map(|it| (*it.0, *it.1)).collect();
+        ids.sort_unstable_by_key(|(id, _)| *id);
+        Ok(ids)
+    }
+
+    /// Scans the segments that have no footer, unless that was done.
+    pub(super) fn load(&self) -> Result<(), LogError> {
+        if self.read().ids.is_some() {
+            return Ok(());
+        }
+        let mut inner = self.write();
+        if inner.ids.is_some() {
+            return Ok(());
+        }
+        let mut ids = Vec::new();
+        let snapshot = inner.snapshot.clone();
+        for (index, segment) in snapshot.segments.iter().enumerate() {
+            if segment.footer.is_none() {
+                let file = self.dir.file(segment.number).map_err(io_error)?;
+                let end = snapshot.end_of(index);
+                let mut reader = segment.reader(&file, end, ReadMode::Hopping);
+                let found = scan_ids(&mut reader, segment.start.offset);
+                ids.push((segment.number, found.map_err(log_error(segment.number))?));
+            }
+        }
+        // A sealed last segment has no ids here; the next one begins its own.
+        inner.ids = Some(ids);
+        Ok(())
+    }
+
+    /// Looks for a blob in all segments.
+    pub(super) fn lookup(&self, id: &BlobId) -> Result<Lookup, LogError> {
+        self.load()?;
+        let mut lookup = Lookup::default();
+        let snapshot = {
+            let inner = self.read();
+            for (number, ids) in inner.ids.iter().flatten() {
+                if let Some(record) = ids.get(id) {
+                    lookup.add(&inner.snapshot, *number, *record);
+                }
+            }
+            inner.snapshot.clone()
+        };
+        for segment in snapshot.segments.iter().rev() {
+            if lookup.place.is_some() && lookup.placed.is_some() {
+                break;
+            }
+            if segment.may_have(&self.dir, id)?
+                && let Some(record) = self.search(segment, id)?
+            {
+                lookup.add(&snapshot, segment.number, record);
+            }
+        }
+        Ok(lookup)
+    }
+
+    /// Looks into the footer of a sealed segment.
+    pub(super) fn search(
+        &self,
+        segment: &Segment,
+        id: &BlobId,
+    ) -> Result<Option<IdRecord>, LogError> {
+        let search = segment.footer.as_ref().and_then(|footer| IdSearch::new(footer, id));
+        let Some(mut search) = search else { return Ok(None) };
+        let file = self.dir.file(segment.number).map_err(io_error)?;
+        loop {
+            let page = file.read_vec(search.offset(), PAGE_BYTES).map_err(io_error)?;
+            let offset = search.offset();
+            match search.look(&page) {
+                Ok(None) => (),
+                Ok(Some(found)) => return Ok(found),
+                Err(flaw) => {
+                    let number = segment.number;
+                    let message = format!("segment {number} is damaged at offset {offset}");
+                    return Err(LogError::new(LogErrorKind::Damaged, message).caused_by(flaw));
+                }
+            }
+        }
+    }
+}
+
+impl Lookup {
+    fn add(&mut self, snapshot: &Snapshot, number: u32, record: IdRecord) {
+        let segment = snapshot.segments.iter().find(|it| it.number == number);
+        let found = segment.zip(record.place).map(|(segment, it)| (Arc::clone(segment), it));
+        if self.place.is_none() {
+            self.place = found;
+        }
+        // Should damage ever have made two, the older one names the message.
+        self.placed = [self.placed, record.placed].into_iter().flatten().min();
+    }
+}
+
+/// Adds what is new in `record`; what is known already stays.
+pub(super) fn merge(known: &mut IdRecord, record: IdRecord) {
+    known.place = known.place.or(record.place);
+    known.placed = known.placed.or(record.placed);
+}
+
+/// What the frames from `start` to the end of the reader say of ids. Bodies are skipped.
+fn scan_ids(reader: &mut FrameReader<'_>, start: u64) -> Result<Ids, frames::ReadFlaw> {
+    let mut ids = Ids::default();
+    let mut at = start;
+    while at < reader.end() {
+        let header = reader.header(at)?;
+        let wrong = frames::ReadFlaw::at(at);
+        if header.kind.has_id() {
+            // Of a chunk list also its total length.
+            let bytes = reader.payload_start(at, ID_BYTES + 8)?;
+            if let Some((id, place)) = blob_place(&header, at, bytes).map_err(wrong)? {
+                merge(ids.entry(id).or_default(), IdRecord { place: Some(place), placed: None });
+            }
+        } else if header.kind == Kind::Entries {
+            let frame = reader.frame(at)?;
+            note_placed(&frame, &mut ids).map_err(wrong)?;
+        }
+        at += header.frame_len();
+    }
+    Ok(ids)
+}
+
+/// Notes which blobs the entries of a frame place first.
+pub(super) fn note_placed(frame: &frames::Frame<'_>, ids: &mut Ids) -> Result<(), frames::Flaw> {
+    let raw = decode_body(&frame.header, frame.payload)?;
+    let (first, entries) = decode_entries(&raw)?;
+    for (number, bytes) in (first..).zip(entries) {
+        let entry = Entry::decode(bytes).map_err(|_| frames::Flaw::Malformed("an entry"))?;
+        if let Fact::Placed { message: None, blob, .. } = entry.fact {
+            merge(ids.entry(blob).or_default(), IdRecord { place: None, placed: Some(number) });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,136 @@
+//! Entries and details of one segment, held against each other and against the blobs.
+
+use std::collections::HashMap;
+
+use frames::{Flaw, Frame, decode_body, decode_details, decode_entries};
+use ledger::{Detail, Entry, Fact, detail_hash};
+use types::{BlobId, Hash};
+
+use super::super::segment::Segment;
+use super::super::tables::{Ids, merge};
+use super::Scope;
+
+/// What was counted.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Counts {
+    pub(super) messages: u64,
+    pub(super) entries: u64,
+}
+
+/// What was read of the entries of one segment.
+pub(super) struct Content<'a> {
+    scope: &'a Scope<'a>,
+    segment: &'a Segment,
+    pub(super) counts: Counts,
+    /// Every id of the segment, as its own frames show it.
+    pub(super) ids: Ids,
+    /// Salt and detail hash of the entries of the batch whose details have not come.
+    details: HashMap<u64, ([u8; 16], Hash)>,
+}
+
+impl<'a> Content<'a> {
+    pub(super) fn new(scope: &'a Scope<'a>, segment: &'a Segment) -> Content<'a> {
+        let (counts, ids) = (Counts::default(), Ids::default());
+        Content { scope, segment, counts, ids, details: HashMap::new() }
+    }
+
+    fn defect(&self, frame: &Frame<'_>, what: impl Into<String>) {
+        self.scope.defects.add(self.segment.number, frame.offset, what);
+    }
+
+    /// Takes a frame of a blob, a chunk or a list.
+    pub(super) fn blob(&mut self, frame: &Frame<'_>) {
+        match frames::blob_place(&frame.header, frame.offset, frame.payload) {
+            Ok(Some((id, place))) => {
+                let known = self.ids.entry(id).or_default();
+                merge(known, frames::IdRecord { place: Some(place), placed: None });
+                self.scope.workers.check(self.segment.number, frame);
+            }
+            Ok(None) => (),
+            Err(flaw) => self.defect(frame, flaw.to_string()),
+        }
+    }
+
+    /// Takes a frame of entries.
+    pub(super) fn entries(&mut self, frame: &Frame<'_>) -> Result<(), Flaw> {
+        let raw = decode_body(&frame.header, frame.payload)?;
+        let (first, entries) = decode_entries(&raw)?;
+        for (number, bytes) in (first..).zip(entries) {
+            self.counts.entries += 1;
+            match Entry::decode(bytes) {
+                Ok(entry) => self.entry(frame, number, &entry),
+                Err(error) => self.defect(frame, format!("entry {number}: {error}")),
+            }
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, frame: &Frame<'_>, number: u64, entry: &Entry) {
+        if let Some(hash) = entry.detail {
+            self.details.insert(number, (entry.salt, hash));
+        }
+        let Fact::Placed { message, blob, size, .. } = entry.fact else { return };
+        let own = self.ids.get(&blob).copied().unwrap_or_default();
+        let (mut raw_len, mut placed) = (own.place.map(|it| it.raw_len), own.placed);
+        if raw_len.is_none() || placed.is_none() {
+            // Footers of damaged segments may say nothing: their own walk reports them.
+            let elsewhere = self.scope.tables.lookup(&blob).unwrap_or_default();
+            let place = elsewhere.place.filter(|(it, _)| it.number != self.segment.number);
+            raw_len = raw_len.or(place.map(|(_, place)| place.raw_len));
+            placed = placed.or(elsewhere.placed);
+        }
+        match raw_len {
+            Some(raw_len) if raw_len == size => (),
+            Some(raw_len) => {
+                let what = format!("entry {number} says {size} bytes, its blob has {raw_len}");
+                self.defect(frame, what);
+            }
+            None => {
+                let what = format!("entry {number} places blob {blob}, which is not there");
+                self.defect(frame, what);
+            }
+        }
+        match message {
+            None => self.first_placed(number, blob),
+            Some(key) if placed.is_none_or(|it| it == key.0) => (),
+            Some(key) => {
+                let what = format!("entry {number} places message {key}, which has other bytes");
+                self.defect(frame, what);
+            }
+        }
+    }
+
+    fn first_placed(&mut self, number: u64, blob: BlobId) {
+        self.counts.messages += 1;
+        let known = self.ids.entry(blob).or_default();
+        merge(known, frames::IdRecord { place: None, placed: Some(number) });
+    }
+
+    /// Takes a frame of details.
+    pub(super) fn details(&mut self, frame: &Frame<'_>) -> Result<(), Flaw> {
+        let raw = decode_body(&frame.header, frame.payload)?;
+        for (number, bytes) in decode_details(&raw)? {
+            let known = self.details.remove(&number);
+            let what = match known {
+                Some((salt, hash)) if detail_hash(&salt, bytes) != hash => {
+                    Some(format!("the detail of entry {number} does not have its hash"))
+                }
+                Some(_) => Detail::decode(bytes).err().map(|it| format!("entry {number}: {it}")),
+                None => Some(format!("a detail for entry {number}, which has none")),
+            };
+            if let Some(what) = what {
+                self.defect(frame, what);
+            }
+        }
+        Ok(())
+    }
+
+    /// A batch ends: its details are all there.
+    pub(super) fn commit(&mut self, frame: &Frame<'_>) {
+        let mut missing: Vec<u64> = self.details.drain().map(|(number, _)| number).collect();
+        missing.sort_unstable();
+        for number in missing {
+            self.defect(frame, format!("the detail of entry {number} is missing"));
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Threads that decode and hash blobs while another one reads.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use frames::{Frame, Header, Kind, decode_body, split_id};
+use types::BlobId;
+
+use super::super::read::read_blob;
+use super::super::tables::Tables;
+use super::Defects;
+
+/// Payloads that wait for a worker. Each has at most half a megabyte.
+const QUEUE_MAX: usize = 16;
+
+/// A frame of a blob, a chunk or a list of chunks.
+pub(super) struct Job {
+    segment: u32,
+    offset: u64,
+    header: Header,
+    payload: Vec<u8>,
+}
+
+/// Where jobs come from.
+pub(super) type Inbox = Arc<Mutex<Receiver<Job>>>;
+
+/// The way to the workers.
+pub(super) struct Workers<'a> {
+    outbox: SyncSender<Job>,
+    defects: &'a Defects,
+}
+
+impl<'a> Workers<'a> {
+    pub(super) fn new(defects: &'a Defects) -> (Workers<'a>, Inbox) {
+        let (outbox, inbox) = sync_channel(QUEUE_MAX);
+        (Workers { outbox, defects }, Arc::new(Mutex::new(inbox)))
+    }
+
+    pub(super) fn check(&self, segment: u32, frame: &Frame<'_>) {
+        let Frame { header, offset, payload } = *frame;
+        let job = Job { segment, offset, header, payload: payload.to_vec() };
+        if self.outbox.send(job).is_err() {
+            self.defects.add(segment, offset, "the blob was not checked");
+        }
+    }
+}
+
+/// How many workers there are: the cores but for the one that reads, and not more than help.
+pub(super) fn count() -> usize {
+    thread::available_parallelism().map_or(1, usize::from).clamp(2, 4)
+}
+
+/// Checks what comes in, until nothing more can come.
+pub(super) fn work(inbox: &Inbox, tables: &Tables, defects: &Defects, blobs: &AtomicU64) {
+    loop {
+        let job = inbox.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(job) = job else { return };
+        match check(&job, tables) {
+            Ok(()) if job.header.kind == Kind::Chunk => (),
+            Ok(()) => {
+                blobs.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(what) => defects.add(job.segment, job.offset, what),
+        }
+    }
+}
+
+fn check(job: &Job, tables: &Tables) -> Result<(), String> {
+    let (id, body) = split_id(&job.payload).map_err(|it| it.to_string())?;
+    if job.header.kind == Kind::ChunkList {
+        // By its chunks, wherever they stand.
+        let read = read_blob(tables, &id, &mut |_| Ok(()));
+        return read.map(drop).map_err(|it| format!("a large blob cannot be given back: {it}"));
+    }
+    let raw = decode_body(&job.header, body).map_err(|it| it.to_string())?;
+    if BlobId::of(&raw) == id {
+        Ok(())
+    } else {
+        Err(format!("the bytes of blob {id} do not have its hash"))
+    }
+}
