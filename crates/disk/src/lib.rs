@@ -17,4 +17,4 @@ mod real_disk;
 pub use clock::{OsRandom, SystemClock};
 pub use file_system::{RefusedFileSystem, check_file_system};
 pub use lock::{DataLock, LockError, LockErrorKind, Owner};
-pub use real_disk::RealDisk;
+pub use real_disk::{RealDisk, remove_tree};

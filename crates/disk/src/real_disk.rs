@@ -63,6 +63,14 @@ impl Disk for RealDisk {
     }
 }
 
+/// Removes a directory with everything in it; fine when there is none.
+pub fn remove_tree(dir: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed.map_err(at("remove", dir)),
+    }
+}
+
 struct RealFile {
     file: File,
     path: PathBuf,
@@ -154,6 +162,17 @@ mod tests {
     #[test]
     fn the_faulty_disk_behaves_alike() {
         behaves(&testkit::FaultyDisk::new(), Path::new("/"));
+    }
+
+    #[test]
+    fn trees_are_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let below = dir.path().join("a/b");
+        RealDisk.create_dir_all(&below).unwrap();
+        RealDisk.open(&below.join("f"), Access::CreateNew).unwrap();
+        remove_tree(&dir.path().join("a")).unwrap();
+        remove_tree(&dir.path().join("a")).unwrap();
+        assert_eq!(RealDisk.list(dir.path()).unwrap(), [] as [&str; 0]);
     }
 
     #[test]

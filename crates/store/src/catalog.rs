@@ -34,6 +34,7 @@ pub use rows::{
 pub use writer::{CatalogWriter, Unusable};
 
 pub(crate) use values::says_damage;
+pub(crate) use writer::companions;
 
 #[cfg(test)]
 mod tests;

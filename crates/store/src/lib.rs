@@ -5,9 +5,18 @@
 //! mail, which engines take.
 
 mod catalog;
+mod catalog_files;
+mod error;
 pub mod log;
+mod store;
+mod views;
 
 pub use catalog::{
     CatalogCounts, CatalogWriter, CertifiedRow, FolderRow, MessageRow, NewMessage, Place,
     PlacedMessage, QuarantineListed, Reach, RunRow, SqlCatalog, Unusable, UserRow,
 };
+pub use error::{StoreError, StoreErrorKind};
+pub use store::{
+    Description, IndexOpener, RebuildProgress, Rebuilt, Store, StoreOptions, StoreReport,
+};
+pub use views::ViewsReach;

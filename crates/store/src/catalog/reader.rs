@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use ports::CatalogError;
 use rusqlite::Connection;
 use tokio::sync::watch;
+use types::Position;
 
 use super::schema;
 use super::values::{failed, refused};
@@ -59,6 +60,13 @@ impl SqlCatalog {
             idle: Mutex::default(),
             reach: Some(reach),
         }
+    }
+
+    /// How far the catalog has read, and the root of what it has read.
+    pub fn position(&self) -> Result<Position, CatalogError> {
+        const WHAT: &str = "how far it has read";
+        let head = self.with(WHAT, |it| schema::read_head(it, &self.store))?;
+        head.map(|it| it.position).map_err(|why| refused(WHAT, why))
     }
 
     pub(crate) fn reach(&self) -> Option<watch::Receiver<Reach>> {

@@ -94,6 +94,12 @@ impl CatalogWriter {
         self.committed.position
     }
 
+    /// Number of messages that it has numbered.
+    #[must_use]
+    pub fn messages(&self) -> u64 {
+        self.head.messages.into()
+    }
+
     /// Applies whole batches: `entries` begin at [`position`](CatalogWriter::position) and end
     /// at `upto`. Returns the messages that are new, in order.
     ///

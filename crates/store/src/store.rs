@@ -1,0 +1,344 @@
+//! A store directory: opened, followed by its views, rebuilt, closed.
+//!
+//! ```text
+//! DIR/store.toml    what this is, in which format, with which features
+//! DIR/segments/     the log
+//! DIR/catalog.db    the catalog, with SQLite's -wal and -shm beside it
+//! DIR/index/        the full-text index
+//! ```
+//!
+//! Rules:
+//! - The caller owns the data directory (`disk::DataLock`) before it opens a store for writing.
+//! - The log alone is the truth: a view that is missing, damaged, of another version, of another
+//!   store or of another history is made anew from it, and the report says so.
+//! - Opening and closing a store to which nothing was appended writes and syncs nothing.
+
+mod description;
+mod rebuild;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ports::{Catalog, Clock, Disk, Index, IndexError, Log, Random};
+use tokio::sync::watch;
+use types::Position;
+
+pub use description::Description;
+pub use rebuild::{RebuildProgress, Rebuilt};
+
+use crate::catalog::{CatalogWriter, Reach, SqlCatalog, Unusable};
+use crate::catalog_files::{catalog_path, start_anew};
+use crate::error::{StoreError, StoreErrorKind, chain};
+use crate::log::{LogOptions, OpenErrorKind, OpenReport, Recorded, SegmentLog};
+use crate::views::{CatalogSide, Views, ViewsReach};
+
+/// Who has recorded a position, in messages.
+const CATALOG: &str = "the catalog";
+const INDEX: &str = "the index";
+
+/// Opens the full-text index in a directory, or makes an empty one there.
+pub type IndexOpener = Arc<dyn Fn(&Path) -> Result<Box<dyn Index>, IndexError> + Send + Sync>;
+
+/// What a store stands on.
+#[derive(Clone)]
+pub struct StoreOptions {
+    /// Where the log is written.
+    pub disk: Arc<dyn Disk>,
+    /// Tells the time of entries.
+    pub clock: Arc<dyn Clock>,
+    /// Makes salts and ids.
+    pub random: Arc<dyn Random>,
+    /// The full-text index; without one the store only has a catalog.
+    pub index: Option<IndexOpener>,
+    /// How far others remember the log: the state. A shorter log is a rollback.
+    pub recorded: Vec<Recorded>,
+    /// Sizes of the log.
+    pub log: LogOptions,
+}
+
+/// What opening a store found and did.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct StoreReport {
+    /// The store was made.
+    pub is_new: bool,
+    /// What the log found.
+    pub log: OpenReport,
+    /// Why the catalog is being made anew, if it is.
+    pub catalog_anew: Option<String>,
+    /// Why the index is being made anew, if it is.
+    pub index_anew: Option<String>,
+    /// Why there is no index though one was asked for. Archiving goes on without.
+    pub index_failure: Option<String>,
+}
+
+/// An open store.
+pub struct Store {
+    dir: PathBuf,
+    description: Description,
+    log: Arc<SegmentLog>,
+    catalog: Arc<SqlCatalog>,
+    /// `None` when it is open for reading.
+    writing: Option<Writing>,
+}
+
+struct Writing {
+    index: Option<IndexOpener>,
+    reach: watch::Sender<Reach>,
+    views: Mutex<Option<Views>>,
+}
+
+impl Store {
+    /// Opens the store in `dir` for writing, or makes one where none is. Returns when the log is
+    /// ready; the views follow in the background.
+    pub fn open(dir: &Path, options: StoreOptions) -> Result<(Store, StoreReport), StoreError> {
+        let StoreOptions { disk, clock, random, index, recorded, log: log_options } = options;
+        let mut report = StoreReport::default();
+        let description = match description::read(&*disk, dir)? {
+            Some(description) => description,
+            None => {
+                check_is_empty(&*disk, dir)?;
+                report.is_new = true;
+                description::create(&*disk, dir, &*clock, &*random)?
+            }
+        };
+        let mut views = OpenViews::open(dir, &description, index.as_ref(), &mut report)?;
+        let log = loop {
+            let mut all = recorded.clone();
+            all.extend(views.recorded());
+            let (clock, random) = (Arc::clone(&clock), Arc::clone(&random));
+            let segments = dir.join("segments");
+            let disk = Arc::clone(&disk);
+            match SegmentLog::open(disk, &segments, &all, clock, random, log_options) {
+                Ok((log, log_report)) => {
+                    report.log = log_report;
+                    break Arc::new(log);
+                }
+                // A view of another history. The others, above all the log, are none the worse.
+                Err(error)
+                    if error.kind() == OpenErrorKind::OtherHistory
+                        && views.throw_away(error.who(), &error.to_string(), &mut report)? => {}
+                Err(error) => return Err(error.into()),
+            }
+        };
+        let entries = views.catalog.committed().entries;
+        let (reach, reached) = watch::channel(Reach { entries, failure: None });
+        let path = catalog_path(dir);
+        let catalog = Arc::new(SqlCatalog::beside(&path, &description.id, reached));
+        let OpenViews { catalog: writer, index: open_index, .. } = views;
+        let writing = Writing { index, reach, views: Mutex::new(None) };
+        let store =
+            Store { dir: dir.to_owned(), description, log, catalog, writing: Some(writing) };
+        store.start_views(writer, open_index)?;
+        Ok((store, report))
+    }
+
+    /// Opens the store in `dir` for reading, also while another process writes it.
+    pub fn open_for_reading(dir: &Path, disk: Arc<dyn Disk>) -> Result<Store, StoreError> {
+        let Some(description) = description::read(&*disk, dir)? else {
+            let message = format!("there is no store in {}", dir.display());
+            return Err(StoreError::new(StoreErrorKind::Missing, message));
+        };
+        // The catalog first: the log then has at least what the catalog has.
+        let catalog = SqlCatalog::open_for_reading(&catalog_path(dir), &description.id)?;
+        let recorded = [Recorded { who: CATALOG, position: catalog.position()? }];
+        let log = SegmentLog::open_for_reading(disk, &dir.join("segments"), &recorded)?;
+        let (log, catalog) = (Arc::new(log), Arc::new(catalog));
+        Ok(Store { dir: dir.to_owned(), description, log, catalog, writing: None })
+    }
+
+    /// What the store says of itself.
+    #[must_use]
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// The log.
+    #[must_use]
+    pub fn log(&self) -> &Arc<SegmentLog> {
+        &self.log
+    }
+
+    /// The catalog.
+    #[must_use]
+    pub fn catalog(&self) -> &Arc<SqlCatalog> {
+        &self.catalog
+    }
+
+    /// The directory of the full-text index.
+    #[must_use]
+    pub fn index_dir(&self) -> PathBuf {
+        self.dir.join("index")
+    }
+
+    /// How far the views have read the log. Of a store that is open for reading, the catalog
+    /// alone.
+    #[must_use]
+    pub fn reach(&self) -> ViewsReach {
+        let views = self.writing.as_ref().map(|it| it.views());
+        match views.as_ref().and_then(|it| it.as_ref()) {
+            Some(views) => views.reach(),
+            None => {
+                let catalog = Reach { entries: self.catalog.reached(), failure: None };
+                ViewsReach { catalog, index: None }
+            }
+        }
+    }
+
+    /// Waits until both views show everything that the log has now. When one of them has failed,
+    /// its reach says why; the log is not concerned.
+    pub async fn flush(&self) -> ViewsReach {
+        let entries = self.log.position().entries;
+        let wait = self.writing.as_ref().and_then(|it| Some(it.views().as_ref()?.ask(entries)));
+        if let Some(wait) = wait {
+            wait.await;
+        }
+        self.reach()
+    }
+
+    /// Ends the log cleanly and the views with everything that they have been given. Returns
+    /// where the log ends.
+    pub fn close(self) -> Result<Position, StoreError> {
+        // First the log: what it still sends is taken by the views.
+        let closed = self.log.close();
+        self.stop_views();
+        closed?;
+        Ok(self.log.position())
+    }
+
+    fn start_views(
+        &self,
+        writer: CatalogWriter,
+        index: Option<Box<dyn Index>>,
+    ) -> Result<(), StoreError> {
+        let Some(writing) = &self.writing else { return Ok(()) };
+        let entries = writer.committed().entries;
+        writing.reach.send_modify(|it| *it = Reach { entries, failure: None });
+        let side = CatalogSide {
+            path: catalog_path(&self.dir),
+            store: self.description.id.clone(),
+            writer,
+            reader: Arc::clone(&self.catalog),
+            reach: writing.reach.clone(),
+        };
+        let views = Views::start(&self.log, side, index)
+            .map_err(StoreError::io("start the threads of the views"))?;
+        *writing.views() = Some(views);
+        Ok(())
+    }
+
+    fn stop_views(&self) {
+        let views = self.writing.as_ref().and_then(|it| it.views().take());
+        drop(views);
+    }
+}
+
+impl Writing {
+    fn views(&self) -> MutexGuard<'_, Option<Views>> {
+        self.views.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A directory with segments but without a description is no place for a new store.
+fn check_is_empty(disk: &dyn Disk, dir: &Path) -> Result<(), StoreError> {
+    match disk.list(&dir.join("segments")) {
+        Ok(names) if !names.is_empty() => {
+            let message = format!("{} has segments but no store.toml", dir.display());
+            Err(StoreError::new(StoreErrorKind::Damaged, message))
+        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(StoreError::io("look at the store")(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The views of a store that is being opened.
+struct OpenViews<'a> {
+    dir: &'a Path,
+    store: &'a str,
+    opener: Option<&'a IndexOpener>,
+    catalog: CatalogWriter,
+    index: Option<Box<dyn Index>>,
+}
+
+impl<'a> OpenViews<'a> {
+    fn open(
+        dir: &'a Path,
+        description: &'a Description,
+        opener: Option<&'a IndexOpener>,
+        report: &mut StoreReport,
+    ) -> Result<OpenViews<'a>, StoreError> {
+        let store = description.id.as_str();
+        // The directory is there for the log's disk; the views are on the real one.
+        ports::Disk::create_dir_all(&disk::RealDisk, dir)
+            .map_err(StoreError::io("make the store's directory"))?;
+        let path = catalog_path(dir);
+        let catalog = match CatalogWriter::open(&path, store)? {
+            Ok(writer) => writer,
+            Err(Unusable { why }) => {
+                report.catalog_anew = (!report.is_new).then_some(why);
+                start_anew(&path, store)?
+            }
+        };
+        let mut views = OpenViews { dir, store, opener, catalog, index: None };
+        views.open_index(report);
+        Ok(views)
+    }
+
+    /// An index that does not open is set aside and made anew, once.
+    fn open_index(&mut self, report: &mut StoreReport) {
+        let Some(opener) = self.opener else { return };
+        let dir = self.dir.join("index");
+        let opened = opener(&dir).or_else(|error| {
+            report.index_anew = Some(chain(&error));
+            remove_index(&dir);
+            opener(&dir)
+        });
+        match opened {
+            Ok(index) => self.index = Some(index),
+            Err(error) => report.index_failure = Some(chain(&error)),
+        }
+    }
+
+    /// What the views know of how far the log was.
+    fn recorded(&self) -> Vec<Recorded> {
+        let catalog = Recorded { who: CATALOG, position: self.catalog.committed() };
+        let index = self.index.as_ref().map(|it| Recorded { who: INDEX, position: it.position() });
+        [Some(catalog), index].into_iter().flatten().filter(|it| 0 < it.position.entries).collect()
+    }
+
+    /// Throws the view away that `who` names; `false` when it is none.
+    fn throw_away(
+        &mut self,
+        who: Option<&str>,
+        why: &str,
+        report: &mut StoreReport,
+    ) -> Result<bool, StoreError> {
+        match who {
+            Some(CATALOG) => {
+                self.catalog = start_anew(&catalog_path(self.dir), self.store)?;
+                report.catalog_anew = Some(why.to_owned());
+                Ok(true)
+            }
+            Some(INDEX) if self.index.is_some() => {
+                self.index = None;
+                remove_index(&self.dir.join("index"));
+                self.open_index(report);
+                report.index_anew = Some(why.to_owned());
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+}
+
+/// What cannot be removed is in the way of the next attempt, which says so.
+fn remove_index(dir: &Path) {
+    if let Err(error) = disk::remove_tree(dir) {
+        tracing::warn!(%error, "an index that is of no use cannot be removed");
+    }
+}
+
+#[cfg(test)]
+mod tests;
