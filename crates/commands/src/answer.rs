@@ -313,14 +313,25 @@ pub struct DemoAnswer {
     pub data: PathBuf,
     /// Whether it is still there.
     pub kept: bool,
-    /// What was archived.
-    pub archived: RunAnswer,
+    /// What was archived, user by user.
+    pub imports: Vec<DemoImport>,
     /// What was searched and found.
     pub searches: Vec<DemoSearch>,
     /// What was exported.
     pub exported: ExportAnswer,
     /// What was checked.
     pub verify: VerifyAnswer,
+}
+
+/// An import of the demonstration.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DemoImport {
+    /// Into the archive of this user.
+    pub user: UserName,
+    /// What was archived.
+    pub run: RunAnswer,
+    /// What was read.
+    pub read: ImportCounts,
 }
 
 /// A search of the demonstration.

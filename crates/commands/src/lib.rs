@@ -9,20 +9,18 @@
 
 mod answer;
 mod failure;
-mod mail_url;
 mod progress;
 mod request;
 
 pub use answer::{
-    Answer, DamagedMessage, DefectFound, DemoAnswer, DemoSearch, ExportAnswer, ImportCounts,
-    IndexReach, MailboxCounts, PartShown, RebuildAnswer, RunAnswer, RunOutcome, SearchAnswer,
-    ShowAnswer, UserListed, VerifyAnswer,
+    Answer, DamagedMessage, DefectFound, DemoAnswer, DemoImport, DemoSearch, ExportAnswer,
+    ImportCounts, IndexReach, MailboxCounts, PartShown, RebuildAnswer, RunAnswer, RunOutcome,
+    SearchAnswer, ShowAnswer, UserListed, VerifyAnswer,
 };
 pub use failure::{ExitCode, Failure, FailureKind};
-pub use mail_url::{MailUrl, MailUrlError, Scheme};
 pub use progress::{Gone, Hit, Phase, Progress, ProgressSink, Work};
 pub use request::{
-    Archive, Compression, Demo, Export, ExportFormat, ExportScope, FolderChoice, FolderScope,
-    Import, KeepDir, Mechanism, Order, Plaintext, Request, Search, SearchOutput, Show, ShowForm,
-    Trust, View, WaitForViews,
+    Account, Archive, Compression, Demo, Export, ExportFormat, ExportScope, FolderChoice,
+    FolderScope, Import, KeepDir, Mechanism, Order, Plaintext, Request, Scheme, Search,
+    SearchOutput, Show, ShowForm, Trust, View, WaitForViews,
 };

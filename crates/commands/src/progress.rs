@@ -65,8 +65,8 @@ pub struct Hit {
     pub user: String,
     /// The folders that it is in.
     pub folders: Vec<String>,
-    /// Its relevance, where the search ranks.
-    pub score: Option<f32>,
+    /// Its relevance; 0 where the order is by date.
+    pub score: f32,
 }
 
 /// Whoever asked is no longer there.

@@ -1,11 +1,11 @@
 //! What can be asked.
 
+use std::fmt;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use types::{Secret, UserName};
-
-use crate::MailUrl;
 
 /// One command, complete: nothing is asked back.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -57,7 +57,7 @@ impl Request {
     pub fn title(&self) -> String {
         let name = self.name();
         match self {
-            Request::Archive(it) => format!("{name} {} --user {}", it.url, it.user),
+            Request::Archive(it) => format!("{name} {} --user {}", it.account, it.user),
             Request::Import(it) => {
                 let paths: Vec<_> = it.paths.iter().map(|it| it.to_string_lossy()).collect();
                 format!("{name} {} --user {}", paths.join(" "), it.user)
@@ -90,7 +90,7 @@ impl Request {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Archive {
     /// Which account.
-    pub url: MailUrl,
+    pub account: Account,
     /// Its password, or token.
     pub password: Secret,
     /// Whose archive it goes to. The user is made when missing.
@@ -111,8 +111,63 @@ pub struct Archive {
     pub authzid: Option<String>,
     /// Whether the connection is compressed (RFC 4978).
     pub compression: Compression,
+    /// How long the server may keep silent; `None` is as long as is usual.
+    pub timeout: Option<Duration>,
     /// When the command is over.
     pub wait: WaitForViews,
+}
+
+/// An account at a mail server, without its password.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Account {
+    /// Protocol and security.
+    pub scheme: Scheme,
+    /// The login name.
+    pub login: String,
+    /// Host name or address; IPv6 without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+/// Protocol and security of an [`Account`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scheme {
+    /// IMAP; STARTTLS is used if it is offered.
+    Imap,
+    /// IMAP with TLS from the first byte (RFC 8314 §3.2).
+    Imaps,
+}
+
+impl Scheme {
+    /// The name in a URL.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Scheme::Imap => "imap",
+            Scheme::Imaps => "imaps",
+        }
+    }
+}
+
+impl Account {
+    /// `scheme://host:port`: names the server in reports and in the archive.
+    #[must_use]
+    pub fn server(&self) -> String {
+        format!("{}://{}", self.scheme.name(), self.authority())
+    }
+
+    fn authority(&self) -> String {
+        let Account { host, port, .. } = self;
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
+}
+
+/// As a URL, for people: the login name is not escaped.
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}@{}/", self.scheme.name(), self.login, self.authority())
+    }
 }
 
 /// Which folders of an account are archived.
@@ -233,9 +288,7 @@ pub struct Search {
 pub enum Order {
     /// Newest first.
     #[default]
-    Newest,
-    /// Oldest first.
-    Oldest,
+    Date,
     /// Best first.
     Relevance,
 }

@@ -4,15 +4,17 @@
 //! the caller fetches by [`Surroundings`] because a request is complete.
 
 use std::ffi::OsString;
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use commands::{
-    Archive, Compression, Demo, Export, ExportFormat, ExportScope, Failure, FailureKind,
-    FolderChoice, FolderScope, Import, KeepDir, MailUrl, Mechanism, Order, Plaintext, Request,
+    Account, Archive, Compression, Demo, Export, ExportFormat, ExportScope, Failure, FailureKind,
+    FolderChoice, FolderScope, Import, KeepDir, Mechanism, Order, Plaintext, Request, Scheme,
     Search, SearchOutput, Show, ShowForm, Trust, View, WaitForViews,
 };
+use mail_client::ServerUrl;
 use types::{Secret, UserName};
 
 use crate::context::Ownership;
@@ -214,9 +216,9 @@ struct ArchiveArgs {
     #[arg(long, help_heading = "Connection")]
     accept_all_certificates: bool,
 
-    /// How to log in
-    #[arg(long, value_name = "MECHANISM", default_value = "auto", help_heading = "Connection")]
-    auth: AuthArg,
+    /// How to log in [default: auto]
+    #[arg(long, value_name = "MECHANISM", help_heading = "Connection")]
+    auth: Option<AuthArg>,
 
     /// Whose mailbox, when LOGIN may open that of others
     #[arg(long, value_name = "NAME", help_heading = "Connection")]
@@ -225,6 +227,10 @@ struct ArchiveArgs {
     /// Compress the connection where the server offers it
     #[arg(long, help_heading = "Connection")]
     compress: bool,
+
+    /// How long the server may keep silent [default: minutes, by what it is asked]
+    #[arg(long, value_name = "SECONDS", help_heading = "Connection")]
+    timeout: Option<NonZeroU32>,
 
     /// Do not wait until what was archived can be found
     #[arg(long)]
@@ -298,17 +304,14 @@ struct SearchArgs {
     count: bool,
 
     /// The order of the hits
-    #[arg(long, default_value = "newest")]
+    #[arg(long, default_value = "date")]
     order: OrderArg,
 }
 
 #[derive(Clone, Copy, ValueEnum, Debug)]
 enum OrderArg {
-    /// By date, newest first
-    #[value(alias = "date")]
-    Newest,
-    /// By date, oldest first
-    Oldest,
+    /// Newest first
+    Date,
     /// Best first
     Relevance,
 }
@@ -427,12 +430,9 @@ fn request(command: Command, surroundings: &dyn Surroundings) -> Result<Request,
 }
 
 fn archive(args: ArchiveArgs, surroundings: &dyn Surroundings) -> Result<Archive, Failure> {
-    let url = MailUrl::parse(&args.url).map_err(|error| {
+    let url = ServerUrl::parse(&args.url).map_err(|error| {
         // The URL is not repeated: it may hold a password.
-        let hint = "Write it like imaps://alice@mail.example.org/; the password comes from \
-                    --password-file, POSTHOLD_PASSWORD or a prompt.";
-        Failure::new(FailureKind::Request, format!("the account URL is wrong: {error}"))
-            .with_hint(hint)
+        Failure::new(FailureKind::Request, error.to_string()).with_hint(error.hint())
     })?;
     let user = user_name(&args.user)?;
     let trust = match (args.ca_file, args.fingerprint) {
@@ -442,19 +442,29 @@ fn archive(args: ArchiveArgs, surroundings: &dyn Surroundings) -> Result<Archive
         (None, None) => Trust::System,
     };
     let mechanism = match args.auth {
-        AuthArg::Auto => Mechanism::Auto,
-        AuthArg::Plain => Mechanism::Plain,
-        AuthArg::Login => Mechanism::Login,
-        AuthArg::CramMd5 => Mechanism::CramMd5,
-        AuthArg::ScramSha256 => Mechanism::ScramSha256,
-        AuthArg::XOAuth2 => Mechanism::XOAuth2,
+        Some(AuthArg::Auto) => Mechanism::Auto,
+        Some(AuthArg::Plain) => Mechanism::Plain,
+        Some(AuthArg::Login) => Mechanism::Login,
+        Some(AuthArg::CramMd5) => Mechanism::CramMd5,
+        Some(AuthArg::ScramSha256) => Mechanism::ScramSha256,
+        Some(AuthArg::XOAuth2) => Mechanism::XOAuth2,
+        None => of_url(url.mechanism),
     };
     let scope = if args.all_folders { FolderScope::All } else { FolderScope::WithoutDiscarded };
     // Last, because it may ask a person: what is wrong with the rest is said before.
-    let password =
-        surroundings.password(args.password_file.as_deref(), &format!("Password of {url}: "))?;
+    let prompt = format!("Password of {url}: ");
+    let password = surroundings.password(args.password_file.as_deref(), &prompt)?;
+    let account = Account {
+        scheme: match url.scheme {
+            mail_client::Scheme::Imap => Scheme::Imap,
+            mail_client::Scheme::Imaps => Scheme::Imaps,
+        },
+        login: url.login,
+        host: url.server.host,
+        port: url.server.port,
+    };
     Ok(Archive {
-        url,
+        account,
         password,
         user,
         root: args.root.map(|it| name_of("--root", it)).transpose()?,
@@ -464,9 +474,21 @@ fn archive(args: ArchiveArgs, surroundings: &dyn Surroundings) -> Result<Archive
         trust,
         mechanism,
         authzid: args.authzid,
+        timeout: args.timeout.map(|it| Duration::from_secs(it.get().into())),
         compression: if args.compress { Compression::WhereOffered } else { Compression::Off },
         wait: wait_for_views(args.no_wait),
     })
+}
+
+fn of_url(mechanism: mail_client::Mechanism) -> Mechanism {
+    match mechanism {
+        mail_client::Mechanism::Auto => Mechanism::Auto,
+        mail_client::Mechanism::Plain => Mechanism::Plain,
+        mail_client::Mechanism::Login => Mechanism::Login,
+        mail_client::Mechanism::CramMd5 => Mechanism::CramMd5,
+        mail_client::Mechanism::ScramSha256 => Mechanism::ScramSha256,
+        mail_client::Mechanism::XOAuth2 => Mechanism::XOAuth2,
+    }
 }
 
 fn import(args: ImportArgs) -> Result<Import, Failure> {
@@ -489,8 +511,7 @@ fn search(args: SearchArgs) -> Result<Search, Failure> {
         query: words.join(" "),
         user: args.user.as_deref().map(user_name).transpose()?,
         order: match args.order {
-            OrderArg::Newest => Order::Newest,
-            OrderArg::Oldest => Order::Oldest,
+            OrderArg::Date => Order::Date,
             OrderArg::Relevance => Order::Relevance,
         },
         limit: args.limit,

@@ -11,5 +11,14 @@
 )]
 
 mod cli;
+mod damage;
+mod export;
+mod import;
+mod json;
+mod mail;
+mod ownership;
+mod peers;
 mod posthold;
+mod rebuild;
+mod search;
 mod users;

@@ -84,6 +84,12 @@ impl Place {
         command.spawn().expect("the binary runs")
     }
 
+    /// Sends a signal to a running command.
+    pub(crate) fn signal(&self, child: &Child, name: &str) {
+        let args = [format!("-{name}"), child.id().to_string()];
+        assert!(Command::new("kill").args(args).status().expect("kill").success());
+    }
+
     /// Ids of all messages that a search finds, sorted.
     pub(crate) fn ids(&self, query: &str) -> Vec<String> {
         let hits = self.ok(["search", query, "--json"]).json_lines();

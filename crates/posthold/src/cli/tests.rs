@@ -59,35 +59,36 @@ fn archive() {
     check(
         &["archive", "imap://alice@127.0.0.1:1143/", "--user", "alice", "--wait"],
         &expect![[r#"
-        "posthold-data" Text Wait Request(
-            Archive(
-                Archive {
-                    url: MailUrl {
-                        scheme: Imap,
-                        login: "alice",
-                        host: "127.0.0.1",
-                        port: 1143,
+            "posthold-data" Text Wait Request(
+                Archive(
+                    Archive {
+                        account: Account {
+                            scheme: Imap,
+                            login: "alice",
+                            host: "127.0.0.1",
+                            port: 1143,
+                        },
+                        password: Secret(…),
+                        user: UserName(
+                            "alice",
+                        ),
+                        root: None,
+                        folders: FolderChoice {
+                            scope: WithoutDiscarded,
+                            include: [],
+                            exclude: [],
+                        },
+                        connections: 3,
+                        plaintext: LoopbackOnly,
+                        trust: System,
+                        mechanism: Auto,
+                        authzid: None,
+                        compression: Off,
+                        timeout: None,
+                        wait: Yes,
                     },
-                    password: Secret(…),
-                    user: UserName(
-                        "alice",
-                    ),
-                    root: None,
-                    folders: FolderChoice {
-                        scope: WithoutDiscarded,
-                        include: [],
-                        exclude: [],
-                    },
-                    connections: 3,
-                    plaintext: LoopbackOnly,
-                    trust: System,
-                    mechanism: Auto,
-                    authzid: None,
-                    compression: Off,
-                    wait: Yes,
-                },
-            ),
-        )"#]],
+                ),
+            )"#]],
     );
     check(
         &[
@@ -111,8 +112,8 @@ fn archive() {
     check(
         &["archive", "imaps://alice:secret@h/", "--user", "alice"],
         &expect![[r#"
-        request: the account URL is wrong: a password does not belong into a URL
-        Some("Write it like imaps://alice@mail.example.org/; the password comes from --password-file, POSTHOLD_PASSWORD or a prompt.")"#]],
+            request: the URL holds a password
+            Some("Take it out, and give it with --password-file or in POSTHOLD_PASSWORD. (A colon that belongs to the login is written %3A.)")"#]],
     );
     check(
         &["archive", "imaps://alice@h/", "--user", "a/b"],

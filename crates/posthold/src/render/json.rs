@@ -68,7 +68,7 @@ struct HitObject<'a> {
     subject: &'a str,
     user: &'a str,
     folders: &'a [String],
-    score: Option<f32>,
+    score: f32,
 }
 
 impl<'a> From<&'a Hit> for HitObject<'a> {
@@ -346,10 +346,17 @@ impl<'a> From<&'a UserListed> for UserObject<'a> {
 struct DemoObject<'a> {
     data: String,
     kept: bool,
-    import: RunObject<'a>,
+    imports: Vec<DemoImportObject<'a>>,
     searches: Vec<DemoSearchObject<'a>>,
     export: ExportObject<'a>,
     verify: VerifyObject<'a>,
+}
+
+#[derive(Serialize)]
+struct DemoImportObject<'a> {
+    user: &'a str,
+    #[serde(flatten)]
+    import: RunObject<'a>,
 }
 
 #[derive(Serialize)]
@@ -360,6 +367,10 @@ struct DemoSearchObject<'a> {
 
 impl<'a> From<&'a DemoAnswer> for DemoObject<'a> {
     fn from(it: &'a DemoAnswer) -> DemoObject<'a> {
+        let import = |it: &'a commands::DemoImport| DemoImportObject {
+            user: it.user.as_str(),
+            import: RunObject::new(&it.run, Some(it.read)),
+        };
         let search = |it: &'a commands::DemoSearch| DemoSearchObject {
             query: &it.query,
             hits: it.hits.iter().map(HitObject::from).collect(),
@@ -367,7 +378,7 @@ impl<'a> From<&'a DemoAnswer> for DemoObject<'a> {
         DemoObject {
             data: it.data.to_string_lossy().into_owned(),
             kept: it.kept,
-            import: RunObject::new(&it.archived, None),
+            imports: it.imports.iter().map(import).collect(),
             searches: it.searches.iter().map(search).collect(),
             export: ExportObject::from(&it.exported),
             verify: VerifyObject::from(&it.verify),

@@ -56,7 +56,7 @@ pub(crate) fn hits() -> Vec<Hit> {
         subject: subject.into(),
         user: "alice".into(),
         folders: vec!["alice@example.org/INBOX".into()],
-        score: Some(1.5),
+        score: 1.5,
     };
     vec![
         hit(b"1", "Bob Example <bob@example.org>, x@example.org", "Quarterly report"),

@@ -3,8 +3,9 @@
 use std::io::{self, Write};
 
 use commands::{
-    Answer, DemoAnswer, ExportAnswer, ExportFormat, Failure, Hit, ImportCounts, IndexReach,
-    RebuildAnswer, RunAnswer, RunOutcome, SearchAnswer, ShowAnswer, UserListed, VerifyAnswer, View,
+    Answer, DemoAnswer, DemoImport, ExportAnswer, ExportFormat, Failure, Hit, ImportCounts,
+    IndexReach, RebuildAnswer, RunAnswer, RunOutcome, SearchAnswer, ShowAnswer, UserListed,
+    VerifyAnswer, View,
 };
 use types::Address;
 
@@ -276,8 +277,10 @@ fn user_list(users: &[UserListed], out: &mut dyn Write) -> io::Result<()> {
 
 fn demo(demo: &DemoAnswer, out: &mut dyn Write) -> io::Result<()> {
     let data = demo.data.display();
-    writeln!(out, "$ posthold import mail --user demo")?;
-    run(&demo.archived, None, out)?;
+    for DemoImport { user, run: it, read } in &demo.imports {
+        writeln!(out, "$ posthold import mail/{user} --user {user}")?;
+        run(it, Some(read), out)?;
+    }
     for search in &demo.searches {
         writeln!(out, "\n$ posthold search '{}'", search.query)?;
         hits(&search.hits, None, out)?;

@@ -1,0 +1,123 @@
+//! `archive`: one account at a mail server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use archiver::{ArchiveOptions, Limits, RetryQuarantined, Target};
+use commands::{
+    Account, Answer, Archive, Compression, Failure, FailureKind, FolderChoice, FolderScope,
+    Mechanism, Plaintext, ProgressSink, Scheme, Trust,
+};
+use disk::SystemClock;
+use mail_client::{CertificatePolicy, ImapAccount, ImapSettings, Security, Server, Timeouts};
+use rules::{DefaultFolders, Scope};
+
+use super::stores::Writing;
+use super::{blocking, faults, report, users};
+use crate::context::Context;
+
+/// Archives an account. The caller owns the data directory.
+pub(super) async fn archive(
+    context: &Context,
+    request: Archive,
+    title: String,
+    progress: &dyn ProgressSink,
+) -> Result<Answer, Failure> {
+    // What is wrong with the request is said before anything is made.
+    let scope = scope(&request.folders)?;
+    let account = account(&request)?;
+    let data = context.data.clone();
+    let name = request.user.clone();
+    let user = blocking(move || users::find_or_make(&data, &name)).await?;
+    let writing = Writing::open(context).await?;
+    let root = request.root.clone().unwrap_or_else(|| opened_account(&request).to_owned());
+    let options = ArchiveOptions {
+        target: Target { archive: user.archive, user: user.name, root },
+        profile: request.account.server(),
+        account: opened_account(&request).to_owned(),
+        title,
+        scope,
+        connections: request.connections,
+        // Somebody asked for this run.
+        quarantine: RetryQuarantined::All,
+        cancel: context.stop.clone(),
+        limits: Limits::default(),
+    };
+    let report = archiver::archive_account(
+        Arc::new(account),
+        writing.log(),
+        writing.catalog(),
+        Arc::new(SystemClock),
+        options,
+        |it| report::told(progress, &it),
+    )
+    .await;
+    let found = writing.close(request.wait, progress, &context.stop).await;
+    report::of_run(report).and_then(|it| found.map(|found| Answer::Archive(found.noted_in(it))))
+}
+
+/// Whose mailboxes are opened: cursors are kept under this name.
+fn opened_account(request: &Archive) -> &str {
+    request.authzid.as_deref().unwrap_or(&request.account.login)
+}
+
+fn scope(folders: &FolderChoice) -> Result<Scope, Failure> {
+    let defaults = match folders.scope {
+        FolderScope::WithoutDiscarded => DefaultFolders::LeftOut,
+        FolderScope::All => DefaultFolders::Kept,
+    };
+    Scope::parse(defaults, &folders.include, &folders.exclude).map_err(|error| {
+        Failure::chain(FailureKind::Request, &error)
+            .with_hint("`posthold archive --help` shows how folders are named.")
+    })
+}
+
+fn account(request: &Archive) -> Result<ImapAccount, Failure> {
+    let Account { scheme, login, host, port } = request.account.clone();
+    let security = match (scheme, request.plaintext) {
+        (Scheme::Imaps, _) => Security::ImplicitTls,
+        (Scheme::Imap, Plaintext::LoopbackOnly) => Security::StartTlsIfOffered,
+        (Scheme::Imap, Plaintext::Always) => Security::Plain,
+    };
+    let settings = ImapSettings {
+        server: Server { host, port },
+        security,
+        certificates: certificates(&request.trust)?,
+        login,
+        authzid: request.authzid.clone(),
+        secret: request.password.clone(),
+        mechanism: mechanism(request.mechanism),
+        compress: request.compression == Compression::WhereOffered,
+        timeouts: request.timeout.map_or_else(Timeouts::default, timeouts),
+    };
+    ImapAccount::new(settings).map_err(|it| faults::source(&it))
+}
+
+fn timeouts(silence: Duration) -> Timeouts {
+    Timeouts { connect: silence, login: silence, idle: silence, command: silence }
+}
+
+fn certificates(trust: &Trust) -> Result<CertificatePolicy, Failure> {
+    Ok(match trust {
+        Trust::System => CertificatePolicy::SystemRoots,
+        Trust::CaFile(path) => CertificatePolicy::CaFile(path.clone()),
+        Trust::Fingerprint(text) => {
+            let fingerprint = text.parse().map_err(|error: net::ParseFingerprintError| {
+                Failure::new(FailureKind::Request, error.to_string())
+            })?;
+            CertificatePolicy::Fingerprint(fingerprint)
+        }
+        Trust::AcceptAll => CertificatePolicy::AcceptAll,
+    })
+}
+
+fn mechanism(mechanism: Mechanism) -> mail_client::Mechanism {
+    match mechanism {
+        Mechanism::Auto => mail_client::Mechanism::Auto,
+        Mechanism::Plain => mail_client::Mechanism::Plain,
+        Mechanism::Login => mail_client::Mechanism::Login,
+        Mechanism::CramMd5 => mail_client::Mechanism::CramMd5,
+        Mechanism::ScramSha256 => mail_client::Mechanism::ScramSha256,
+        Mechanism::XOAuth2 => mail_client::Mechanism::XOAuth2,
+    }
+}

@@ -1,0 +1,104 @@
+//! `export`.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use expect_test::{Expect, expect};
+use serde_json::json;
+
+use crate::mail::{by_id, exported, id, samples, write_samples};
+use crate::posthold::Place;
+
+fn check(place: &Place, line: &[&str], want: &Expect) {
+    want.assert_eq(&place.run(line).transcript(place));
+}
+
+fn archived() -> Place {
+    let place = Place::new();
+    write_samples(&place.path("mail"));
+    place.ok(["import", "mail", "--user", "alice"]);
+    place.ok(["import", "mail/report.eml", "--user", "bob", "--folder", "Sent"]);
+    place
+}
+
+#[test]
+fn everything_once_more_writes_nothing() {
+    let place = archived();
+    check(&place, &["export", "--all", "--to", "out"], &expect![]);
+    check(&place, &["export", "--all", "--to", "out"], &expect![]);
+    let wanted = samples();
+    let wanted = by_id(wanted.iter().map(|(_, it)| it.as_slice()));
+    assert_eq!(exported(&place.path("out")), wanted);
+}
+
+#[test]
+fn a_file_with_other_content_is_not_replaced() {
+    let place = archived();
+    let report = id(&samples()[0].1);
+    fs::create_dir(place.path("out")).unwrap();
+    let path = place.path("out").join(format!("{report}.eml"));
+    fs::write(&path, "mine").unwrap();
+    check(&place, &["export", "--all", "--to", "out"], &expect![]);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
+}
+
+#[test]
+fn a_part_of_it() {
+    let place = archived();
+    let count = |line: &[&str]| {
+        let _ = fs::remove_dir_all(place.path("out"));
+        let line = ["export", "--to", "out", "--json"].iter().chain(line);
+        place.ok(line).json()["exported"].as_u64().unwrap()
+    };
+    assert_eq!(count(&["--query", "quarterly"]), 1);
+    assert_eq!(count(&["--query", "from:nobody"]), 0);
+    assert_eq!(count(&["--folder", "bob/Sent"]), 1);
+    assert_eq!(count(&["--folder", "alice"]), 6);
+    assert_eq!(count(&["--all", "--user", "bob"]), 1);
+    assert_eq!(count(&["--query", "zwolf", "--user", "bob"]), 0);
+    check(&place, &["export", "--folder", "nowhere", "--to", "out"], &expect![]);
+}
+
+#[test]
+fn as_mbox() {
+    let place = archived();
+    let export = place.ok(["export", "--all", "--to", "out", "--format", "mbox", "--json"]).json();
+    assert_eq!(export["exported"], 7, "placements");
+    // What was exported is imported again, and nothing is new.
+    let run = place.ok(["import", "out", "--user", "alice", "--root", "again", "--json"]).json();
+    assert_eq!(run["read"], 7);
+    let line = ["export", "--all", "--to", "out", "--format", "mbox", "--json"];
+    let _ = fs::remove_dir_all(place.path("out"));
+    assert_eq!(place.ok(line).json()["damaged"], json!([]));
+}
+
+#[test]
+fn as_maildir() {
+    let place = archived();
+    let line = ["export", "--all", "--to", "out", "--format", "maildir", "--json"];
+    let export = place.ok(line).json();
+    assert_eq!(export["exported"], 7, "placements");
+    assert_eq!(place.ok(line).json()["already"], 7);
+    let wanted = samples();
+    let wanted: BTreeSet<String> = wanted.iter().map(|(_, it)| id(it)).collect();
+    fs::remove_dir_all(place.path("mail")).unwrap();
+    let names = files_in_cur(&place);
+    assert!(names.iter().all(|it| wanted.contains(&it[..64])), "{names:?}");
+    assert_eq!(names.len(), 7);
+}
+
+fn files_in_cur(place: &Place) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut dirs = vec![place.path("out")];
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                dirs.push(path);
+            } else {
+                names.push(path.file_name().unwrap().to_str().unwrap().to_owned());
+            }
+        }
+    }
+    names
+}

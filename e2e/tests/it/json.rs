@@ -1,0 +1,69 @@
+//! The examples of `docs/reference/json.md` have the fields of real answers.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use serde_json::Value;
+
+use crate::mail::{id, samples, write_samples};
+use crate::posthold::Place;
+
+/// The examples by the name after "```json".
+fn examples() -> BTreeMap<String, Value> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference/json.md");
+    let page = fs::read_to_string(path).unwrap();
+    let mut examples = BTreeMap::new();
+    for block in page.split("```json ").skip(1) {
+        let (name, rest) = block.split_once('\n').unwrap();
+        let (text, _) = rest.split_once("```").unwrap();
+        let value = serde_json::from_str(text).unwrap_or_else(|it| panic!("{name}: {it}"));
+        assert!(examples.insert(name.to_owned(), value).is_none(), "{name} twice");
+    }
+    examples
+}
+
+/// Fields and types, without values. Of a list the first element speaks for all.
+fn shape(value: &Value) -> Value {
+    match value {
+        Value::Null => "null or text".into(),
+        Value::Bool(_) => "bool".into(),
+        Value::Number(_) => "number".into(),
+        Value::String(_) => "null or text".into(),
+        Value::Array(items) => Value::Array(items.iter().take(1).map(shape).collect()),
+        Value::Object(fields) => {
+            fields.iter().map(|(name, value)| (name.clone(), shape(value))).collect()
+        }
+    }
+}
+
+fn check(name: &str, answer: &Value) {
+    let examples = examples();
+    let example = examples.get(name).unwrap_or_else(|| panic!("no example of {name}"));
+    assert_eq!(shape(answer), shape(example), "{name}: {answer}");
+}
+
+#[test]
+fn answers_have_the_fields_of_the_examples() {
+    let place = Place::new();
+    check("failure", &place.run(["verify", "--json"]).json());
+    write_samples(&place.path("mail"));
+    check("import", &place.ok(["import", "mail", "--user", "alice", "--json"]).json());
+    check("search", &place.ok(["search", "quarterly", "--json"]).json_lines()[0]);
+    let by_score = place.ok(["search", "quarterly", "--order", "relevance", "--json"]);
+    check("search", &by_score.json_lines()[0]);
+    check("count", &place.ok(["search", "quarterly", "--count", "--json"]).json());
+    let report = id(&samples()[0].1);
+    check("show", &place.ok(["show", &report, "--json"]).json());
+    check("export", &place.ok(["export", "--all", "--to", "out", "--json"]).json());
+    check("verify", &place.ok(["verify", "--json"]).json());
+    check("rebuild", &place.ok(["store", "rebuild-index", "--json"]).json());
+    check("user-add", &place.ok(["user", "add", "bob", "--json"]).json());
+    check("user-list", &place.ok(["user", "list", "--json"]).json_lines()[0]);
+    check("demo", &place.ok(["demo", "--json"]).json());
+    let path = place.data().join("stores/default/segments/000001.seg");
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    check("verify-damaged", &place.run(["verify", "--json"]).json());
+}
