@@ -124,8 +124,8 @@ impl IdSearch {
     /// Begins a search; `None` when the segment has no ids.
     #[must_use]
     pub fn new(footer: &Footer, id: &BlobId) -> Option<IdSearch> {
-        let high = footer.n_ids.div_ceil(RECORDS_PER_PAGE as u64);
-        let page = pages_from(0, prefix(id), high);
+        let high = n_pages_of(footer);
+        let page = page_of_id(id, high);
         (high != 0).then_some(IdSearch {
             ids: footer.ids,
             id: *id,
@@ -139,10 +139,7 @@ impl IdSearch {
     /// Where the page to read next stands in the segment.
     #[must_use]
     pub fn offset(&self) -> u64 {
-        let per_frame = PAGES_PER_FRAME as u64;
-        let frame_len = HEADER_LEN + FRAME_PAYLOAD_BYTES_MAX as u64;
-        let in_frame = (self.page % per_frame) * PAGE_BYTES as u64;
-        self.ids + (self.page / per_frame) * frame_len + HEADER_LEN + in_frame
+        offset_of_page(self.ids, self.page)
     }
 
     /// Looks into the page that was read. `Ok(None)`: read the next one.
@@ -166,6 +163,24 @@ impl IdSearch {
         }
         Ok(if self.low < self.high { None } else { Some(None) })
     }
+}
+
+/// How many pages the ids of a segment take.
+pub(crate) fn n_pages_of(footer: &Footer) -> u64 {
+    footer.n_ids.div_ceil(RECORDS_PER_PAGE as u64)
+}
+
+/// The page that `id` is likely to be in.
+pub(crate) fn page_of_id(id: &BlobId, n_pages: u64) -> u64 {
+    pages_from(0, prefix(id), n_pages)
+}
+
+/// Where a page stands in the segment, when the first frame of ids stands at `ids`.
+pub(crate) fn offset_of_page(ids: u64, page: u64) -> u64 {
+    let per_frame = PAGES_PER_FRAME as u64;
+    let frame_len = HEADER_LEN + FRAME_PAYLOAD_BYTES_MAX as u64;
+    let in_frame = (page % per_frame) * PAGE_BYTES as u64;
+    ids + (page / per_frame) * frame_len + HEADER_LEN + in_frame
 }
 
 /// The first bytes of an id as a number, which sorts as the id does.

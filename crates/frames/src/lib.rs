@@ -15,6 +15,7 @@ mod flaw;
 mod footer;
 mod frame_out;
 mod header;
+mod id_range;
 mod ids;
 mod mark;
 mod payload;
@@ -30,6 +31,7 @@ pub use flaw::{Flaw, ReadFlaw};
 pub use footer::{FooterWriter, blob_place, decode_run};
 pub use frame_out::{close_frame, copy_frame, segment_start};
 pub use header::{FRAME_MAGIC, HEADER_BYTES, Header, Kind, Salt};
+pub use id_range::{IdRange, Look};
 pub use ids::{BlobPlace, Filter, IdRecord, IdSearch, PAGE_BYTES, decode_page, encode_ids};
 pub use mark::{MARK_BYTES, MARK_SLOTS, Mark};
 pub use payload::{

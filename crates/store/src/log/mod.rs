@@ -184,6 +184,17 @@ impl SegmentLog {
         read::read_whole(&self.tables, id, bytes_max)
     }
 
+    /// Ids of messages from `low` up to and with `high`, sorted: those that begin alike. Stops
+    /// when it has about `n_ids_max`.
+    pub fn messages_between(
+        &self,
+        low: &BlobId,
+        high: &BlobId,
+        n_ids_max: usize,
+    ) -> Result<Vec<BlobId>, LogError> {
+        self.tables.placed_between(low, high, n_ids_max)
+    }
+
     /// Reads every frame of the log as it is now, and checks all there is to check. Goes on
     /// behind damage.
     pub fn verify(&self, progress: &mut dyn FnMut(VerifyProgress)) -> LogVerdict {

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use frames::{
-    BlobPlace, FrameReader, ID_BYTES, IdRecord, IdSearch, Kind, PAGE_BYTES, ReadMode, blob_place,
-    decode_body, decode_entries,
+    BlobPlace, FrameReader, ID_BYTES, IdRange, IdRecord, IdSearch, Kind, Look, PAGE_BYTES,
+    ReadMode, blob_place, decode_body, decode_entries,
 };
 use ledger::{Entry, Fact};
 use ports::{LogError, LogErrorKind};
@@ -179,14 +179,63 @@ impl Tables {
             match search.look(&page) {
                 Ok(None) => (),
                 Ok(Some(found)) => return Ok(found),
-                Err(flaw) => {
-                    let number = segment.number;
-                    let message = format!("segment {number} is damaged at offset {offset}");
-                    return Err(LogError::new(LogErrorKind::Damaged, message).caused_by(flaw));
-                }
+                Err(flaw) => return Err(damaged_page(segment.number, offset, flaw)),
             }
         }
     }
+
+    /// Ids of placed messages from `low` up to and with `high`, sorted, at most about
+    /// `n_ids_max`.
+    pub(super) fn placed_between(
+        &self,
+        low: &BlobId,
+        high: &BlobId,
+        n_ids_max: usize,
+    ) -> Result<Vec<BlobId>, LogError> {
+        self.load()?;
+        let (mut found, snapshot) = {
+            let inner = self.read();
+            let open = inner.ids.iter().flatten().flat_map(|(_, ids)| ids.keys());
+            let found: Vec<BlobId> = open.filter(|id| (low..=high).contains(id)).copied().collect();
+            (found, inner.snapshot.clone())
+        };
+        for segment in snapshot.segments.iter() {
+            if n_ids_max <= found.len() {
+                break;
+            }
+            let range = segment.footer.as_ref().and_then(|it| IdRange::new(it, low, high));
+            let Some(range) = range else { continue };
+            found.extend(self.range(segment, range)?);
+        }
+        found.sort_unstable();
+        found.dedup();
+        // Chunks have ids too, and are no messages.
+        let mut placed = Vec::new();
+        for id in found {
+            if self.lookup(&id)?.placed.is_some() {
+                placed.push(id);
+            }
+        }
+        Ok(placed)
+    }
+
+    fn range(&self, segment: &Segment, mut range: IdRange) -> Result<Vec<BlobId>, LogError> {
+        let file = self.dir.file(segment.number).map_err(io_error)?;
+        loop {
+            let offset = range.offset();
+            let page = file.read_vec(offset, PAGE_BYTES).map_err(io_error)?;
+            match range.look(&page) {
+                Ok(Look::Again) => (),
+                Ok(Look::Done) => return Ok(range.into_found()),
+                Err(flaw) => return Err(damaged_page(segment.number, offset, flaw)),
+            }
+        }
+    }
+}
+
+fn damaged_page(segment: u32, offset: u64, flaw: frames::Flaw) -> LogError {
+    let message = format!("segment {segment} is damaged at offset {offset}");
+    LogError::new(LogErrorKind::Damaged, message).caused_by(flaw)
 }
 
 impl Lookup {
