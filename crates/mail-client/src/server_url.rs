@@ -193,7 +193,10 @@ mod tests {
             ("imaps://alice@mail.example.org", "imaps://alice@mail.example.org:993/"),
             ("imaps://alice@mail.example.org/", "imaps://alice@mail.example.org:993/"),
             ("IMAP://alice@127.0.0.1:1143/", "imap://alice@127.0.0.1:1143/"),
-            ("imap://alice@example.org@mail.example.org", "imap://alice@example.org@mail.example.org:143/"),
+            (
+                "imap://alice@example.org@mail.example.org",
+                "imap://alice@example.org@mail.example.org:143/",
+            ),
             ("imap://a%3Ab%25%2f@h", "imap://a%3Ab%25%2F@h:143/"),
             ("imap://%C3%BCnal@h", "imap://ünal@h:143/"),
             ("imaps://a@[::1]", "imaps://a@[::1]:993/"),

@@ -33,7 +33,7 @@ pub enum Security {
 pub struct Timeouts {
     /// TCP connection; the TLS handshake has as long again.
     pub connect: Duration,
-    /// From the greeting to the end of the login.
+    /// Until the greeting comes; from there to the end of the login as long again.
     pub login: Duration,
     /// One wait for bytes; also one line.
     pub idle: Duration,
@@ -142,7 +142,8 @@ impl ImapAccount {
     /// It is not encrypted yet; with [`Security::ImplicitTls`] the handshake comes first.
     pub async fn connect_over(&self, stream: Stream) -> Result<ImapConnection, SourceError> {
         let Timeouts { connect, login, .. } = self.settings.timeouts;
-        let opened = timeout(connect + login, async {
+        // The greeting has a login's time of its own.
+        let opened = timeout(connect + 2 * login, async {
             let stream = match (self.settings.security, &self.tls) {
                 (Security::ImplicitTls, Some(tls)) => {
                     stream.start_tls(tls).await.map_err(trouble::net)?

@@ -43,19 +43,42 @@ pub(crate) enum Command<'a> {
     Capability,
     StartTls,
     /// `initial` is base64.
-    Authenticate { mechanism: &'a str, initial: Option<&'a str> },
-    Login { user: &'a str, password: &'a Secret },
-    Enable { capabilities: &'a [&'a str] },
+    Authenticate {
+        mechanism: &'a str,
+        initial: Option<&'a str>,
+    },
+    Login {
+        user: &'a str,
+        password: &'a Secret,
+    },
+    Enable {
+        capabilities: &'a [&'a str],
+    },
     Id,
     Namespace,
     Compress,
     /// `prefix` is a mailbox name; what is below it at any depth is listed.
-    List { prefix: &'a [u8], returns: ListReturns },
-    Status { mailbox: &'a [u8], modseq: bool },
-    Examine { mailbox: &'a [u8], how: ExamineAs },
+    List {
+        prefix: &'a [u8],
+        returns: ListReturns,
+    },
+    Status {
+        mailbox: &'a [u8],
+        modseq: bool,
+    },
+    Examine {
+        mailbox: &'a [u8],
+        how: ExamineAs,
+    },
     /// All UIDs from this one on.
-    UidSearch { from: u32, esearch: bool },
-    UidFetch { set: &'a str, what: FetchWhat },
+    UidSearch {
+        from: u32,
+        esearch: bool,
+    },
+    UidFetch {
+        set: &'a str,
+        what: FetchWhat,
+    },
     Logout,
 }
 
@@ -137,7 +160,11 @@ impl Command<'_> {
 }
 
 fn status_items(modseq: bool) -> &'static str {
-    if modseq { "MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ" } else { "MESSAGES UIDNEXT UIDVALIDITY" }
+    if modseq {
+        "MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ"
+    } else {
+        "MESSAGES UIDNEXT UIDVALIDITY"
+    }
 }
 
 /// PEEK leaves `\Seen` alone (RFC 9051 §6.4.5). ENVELOPE and BODYSTRUCTURE are never asked for:

@@ -16,8 +16,8 @@ use super::frame::Step;
 use super::limits::{FETCH_WINDOW, IDLE_REPLIES_MAX, LITERAL_BYTES_MAX, PIECES_AHEAD};
 use super::reply::{Reply, Status, StatusKind};
 use super::session::Session;
-use super::uid_set::chunks;
 use super::trouble;
+use super::uid_set::chunks;
 
 /// Fetches `uids` of the open mailbox into `out`.
 ///
@@ -287,13 +287,10 @@ impl<'a> Run<'a> {
     /// A FETCH response has come to its end.
     async fn message(&mut self, incoming: Incoming) -> Result<(), SourceError> {
         let framer = self.session.framer();
-        let items = match fetch_items::read(framer.text(), framer.literals().len()) {
-            Ok(items) => items,
-            Err(_) => {
-                let error = trouble::undecodable("data of a message", framer.text());
-                self.undecodable.get_or_insert(error);
-                return Ok(());
-            }
+        let Ok(items) = fetch_items::read(framer.text(), framer.literals().len()) else {
+            let error = trouble::undecodable("data of a message", framer.text());
+            self.undecodable.get_or_insert(error);
+            return Ok(());
         };
         if let Some((uid, sender)) = incoming.pieces {
             return self.end_large(uid, &items, &sender).await;
@@ -366,4 +363,3 @@ pub(crate) fn as_uids(uids: &[u64]) -> Vec<u32> {
     uids.dedup();
     uids
 }
-

@@ -150,9 +150,8 @@ fn section(tokens: &mut Tokens<'_>) -> Result<Section, Malformed> {
 
 fn skip_unknown(tokens: &mut Tokens<'_>) -> Result<(), Malformed> {
     let mut ahead = tokens.clone();
-    let known = ahead.item_name().is_some_and(|next| {
-        KNOWN.iter().any(|it| next.eq_ignore_ascii_case(it))
-    });
+    let known =
+        ahead.item_name().is_some_and(|next| KNOWN.iter().any(|it| next.eq_ignore_ascii_case(it)));
     match tokens.peek()? {
         None | Some(Token::Close) => Ok(()),
         Some(_) if known => Ok(()),

@@ -224,6 +224,17 @@ mod tests {
         Framer::new(Stream::over(io, server, deadlines), IDLE)
     }
 
+    async fn whole(framer: &mut Framer) -> Result<(), SourceError> {
+        framer.begin();
+        while let Step::Literal(n) = framer.step().await? {
+            match usize::try_from(n).unwrap() {
+                n if n > 100 => framer.skip_literal(n as u64).await?,
+                n => framer.keep_literal(n).await?,
+            }
+        }
+        Ok(())
+    }
+
     /// All responses in `bytes`, and how the stream ended.
     async fn frames(bytes: Vec<u8>, group: usize) -> (Vec<Vec<u8>>, SourceError) {
         let (near, mut far) = duplex(1 << 20);
@@ -238,19 +249,8 @@ mod tests {
             let mut framer = framer(near);
             let mut found = Vec::new();
             loop {
-                framer.begin();
-                loop {
-                    match framer.step().await {
-                        Ok(Step::End) => break,
-                        Ok(Step::Literal(n)) if n > 100 => framer.skip_literal(n).await.unwrap(),
-                        Ok(Step::Literal(n)) => {
-                            let kept = framer.keep_literal(n as usize).await;
-                            if let Err(error) = kept {
-                                return (found, error);
-                            }
-                        }
-                        Err(error) => return (found, error),
-                    }
+                if let Err(error) = whole(&mut framer).await {
+                    return (found, error);
                 }
                 found.push(join(framer.text(), framer.literals()));
             }
@@ -293,14 +293,14 @@ mod tests {
         check(
             b"* 1 FETCH (BODY[] {99999999999999999999999}\r\n",
             expect![[r#"
-                localhost:143 sent what cannot be understood (a literal beyond all limits): * 1 FETCH (BODY[] {99999999999999999999999}\r\n
+                the server sent what cannot be understood (a literal beyond all limits): * 1 FETCH (BODY[] {99999999999999999999999}\r\n
             "#]],
         )
         .await;
         check(
             b"* 1 FETCH (BODY[] {4294967296}\r\n",
             expect![[r#"
-                localhost:143 sent what cannot be understood (a literal beyond all limits): * 1 FETCH (BODY[] {4294967296}\r\n
+                the server sent what cannot be understood (a literal beyond all limits): * 1 FETCH (BODY[] {4294967296}\r\n
             "#]],
         )
         .await;

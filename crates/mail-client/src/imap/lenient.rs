@@ -68,7 +68,8 @@ impl Reader<'_> {
     /// RFC 5258 §6 follow, which hold a string.
     fn last_mailbox(&mut self) -> Result<Vec<u8>, Malformed> {
         let line = self.tokens.rest().trim_ascii();
-        let plain = !line.starts_with(b"\"") && !matches!(self.tokens.peek()?, Some(Token::Literal(_)));
+        let plain =
+            !line.starts_with(b"\"") && !matches!(self.tokens.peek()?, Some(Token::Literal(_)));
         let name = self.mailbox()?;
         let after = self.tokens.rest().trim_ascii_end();
         let extended = after.starts_with(b" (") && after.contains(&b'"');

@@ -25,8 +25,8 @@ pub(crate) const MESSAGE_BYTES_MAX: u64 = u32::MAX as u64;
 /// Parentheses inside parentheses in one response.
 pub(crate) const DEPTH_MAX: usize = 64;
 
-/// Responses to one command that bring nothing it asked for.
-pub(crate) const IDLE_REPLIES_MAX: usize = 1_000_000;
+/// Responses to one command, other than messages: enough to list all mailboxes with their state.
+pub(crate) const IDLE_REPLIES_MAX: usize = 500_000;
 
 /// Mailboxes of one account.
 pub(crate) const MAILBOXES_MAX: usize = 200_000;

@@ -28,9 +28,11 @@ impl Namespaces {
     /// Whose a mailbox is: the longest prefix decides.
     fn of(&self, name: &[u8]) -> Namespace {
         let kinds = [Namespace::Personal, Namespace::OtherUsers, Namespace::Shared];
-        let prefixes = self.0.iter().zip(kinds).flat_map(|(prefixes, kind)| {
-            prefixes.iter().map(move |it| (it, kind))
-        });
+        let prefixes = self
+            .0
+            .iter()
+            .zip(kinds)
+            .flat_map(|(prefixes, kind)| prefixes.iter().map(move |it| (it, kind)));
         let covering = prefixes.filter(|(it, _)| it.covers(name));
         covering.max_by_key(|(it, _)| it.prefix.len()).map_or(Namespace::Personal, |it| it.1)
     }
@@ -229,7 +231,8 @@ mod tests {
 
     #[test]
     fn names_as_people_read_them() {
-        let cases: [(&[u8], Option<u8>, bool, &[&str]); 14] = [
+        type Case = (&'static [u8], Option<u8>, bool, &'static [&'static str]);
+        let cases: [Case; 14] = [
             (b"INBOX", Some(b'/'), false, &["INBOX"]),
             (b"Inbox/Work", Some(b'/'), false, &["INBOX", "Work"]),
             (b"a.b/c", Some(b'.'), false, &["a", "b/c"]),

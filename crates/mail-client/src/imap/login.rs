@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use net::{CertificatePolicy, Fingerprint};
 use ports::{SourceError, SourceErrorKind};
+use tokio::time::timeout;
 
 use super::account::{ImapAccount, ImapSettings, Security};
 use super::capability::Capabilities;
@@ -78,13 +79,25 @@ pub(crate) async fn open(
 }
 
 async fn greet(session: &mut Session) -> Result<Greeting, SourceError> {
-    match session.reply().await? {
+    const HINT: &str = "Is this the port of an IMAP server?";
+    let deadline = session.timeouts().login;
+    let Ok(greeting) = timeout(deadline, session.reply()).await else {
+        let message = format!("{} does not greet", session.server());
+        return Err(trouble::transient(message).with_hint(
+            "Check the port: servers that encrypt from the start wait for the client (imaps://).",
+        ));
+    };
+    let greeting = greeting.map_err(|error| match error.kind() {
+        SourceErrorKind::Protocol => error.with_hint(HINT),
+        _ => error,
+    });
+    match greeting? {
         Reply::PreAuth(_) => Ok(Greeting::LoggedIn),
         Reply::Status(status) if status.kind == StatusKind::Ok => Ok(Greeting::LogIn),
         Reply::Status(status) => Err(trouble::bye(session.server(), &status)),
         _ => {
             let error = trouble::undecodable("no greeting", session.framer().text());
-            Err(error.with_hint("Is this the port of an IMAP server?"))
+            Err(error.with_hint(HINT))
         }
     }
 }

@@ -5,12 +5,12 @@
 
 use imap_codec::ResponseCodec;
 use imap_codec::decode::Decoder;
-use imap_codec::imap_types::core::{IString, NString};
+use imap_codec::imap_types::core::{IString, NString, QuotedChar};
 use imap_codec::imap_types::extensions::namespace;
+use imap_codec::imap_types::mailbox::Mailbox;
 use imap_codec::imap_types::response::{Data, Response};
 use imap_codec::imap_types::sequence::{SeqOrUid, Sequence, SequenceSet};
 use imap_codec::imap_types::status::StatusDataItem;
-use imap_codec::imap_types::mailbox::Mailbox;
 use ports::MailboxStatus;
 
 use super::frame::join;
@@ -250,10 +250,9 @@ fn from_codec(data: Data<'_>) -> Option<Reply> {
             separator: separator(delimiter.map(|it| it.inner()))?,
             name: mailbox_name(&mailbox),
         }),
-        Data::Status { mailbox, items } => Reply::MailboxStatus {
-            name: mailbox_name(&mailbox),
-            status: mailbox_status(&items),
-        },
+        Data::Status { mailbox, items } => {
+            Reply::MailboxStatus { name: mailbox_name(&mailbox), status: mailbox_status(&items) }
+        }
         Data::Search(found, _) => Reply::Search(found.iter().map(|it| it.get()).collect()),
         Data::Vanished { earlier, known_uids } => {
             Reply::Vanished { earlier, uids: uid_ranges(&known_uids)? }
@@ -311,7 +310,7 @@ fn uid_ranges(set: &SequenceSet) -> Option<Vec<UidRange>> {
 
 fn prefixes(namespaces: &[namespace::Namespace<'_>]) -> Option<Vec<NamespacePrefix>> {
     let prefix = |it: &namespace::Namespace<'_>| {
-        let separator = separator(it.delimiter.as_ref().map(|it| it.inner()))?;
+        let separator = separator(it.delimiter.as_ref().map(QuotedChar::inner))?;
         Some(NamespacePrefix { prefix: it.prefix.as_ref().to_vec(), separator })
     };
     namespaces.iter().map(prefix).collect()
@@ -321,3 +320,6 @@ fn id_field(key: &IString<'_>, value: &NString<'_>) -> Option<(String, String)> 
     let text = |it: &IString<'_>| String::from_utf8_lossy(it.as_ref()).into_owned();
     value.0.as_ref().map(|value| (text(key).to_ascii_lowercase(), text(value)))
 }
+
+#[cfg(test)]
+mod tests;

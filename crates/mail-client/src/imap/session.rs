@@ -183,15 +183,14 @@ impl Session {
     /// Reads what stands in the framer, and takes note of what concerns the whole session.
     pub(crate) fn interpret(&mut self) -> Result<Reply, SourceError> {
         let (text, literals) = (self.framer.text(), self.framer.literals());
-        let reply = decode(text, literals).map_err(|_| {
-            trouble::undecodable("a response of no known form", text)
-        })?;
+        let reply = decode(text, literals)
+            .map_err(|_| trouble::undecodable("a response of no known form", text))?;
         match &reply {
             Reply::Bye(status) => return Err(trouble::bye(self.server(), status)),
             Reply::Capability(words) => {
                 self.capabilities = Capabilities::new(words.iter().map(String::as_str));
             }
-            Reply::Status(status) | Reply::Tagged { status, .. } => {
+            Reply::Status(status) | Reply::PreAuth(status) | Reply::Tagged { status, .. } => {
                 let tagged = matches!(reply, Reply::Tagged { .. });
                 self.note_status(&status.clone(), tagged);
             }
@@ -349,4 +348,3 @@ impl Session {
         let _ = timeout(LOGOUT_MAX, self.framer.into_stream().shut_down()).await;
     }
 }
-

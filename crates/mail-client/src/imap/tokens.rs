@@ -101,7 +101,15 @@ impl<'a> Tokens<'a> {
         loop {
             match rest.next() {
                 Some(b'"') => break,
-                Some(b'\\') => unescaped.push(*rest.next().ok_or(Malformed)?),
+                Some(b'\\') => {
+                    let escaped = *rest.next().ok_or(Malformed)?;
+                    // Only quotes and backslashes are escaped; a server that sends another
+                    // backslash did not escape it.
+                    if !matches!(escaped, b'"' | b'\\') {
+                        unescaped.push(b'\\');
+                    }
+                    unescaped.push(escaped);
+                }
                 None | Some(b'\r' | b'\n') => return Err(Malformed),
                 Some(byte) => unescaped.push(*byte),
             }
@@ -143,7 +151,8 @@ impl<'a> Tokens<'a> {
     pub(crate) fn item_name(&mut self) -> Option<&'a [u8]> {
         self.skip_spaces();
         let name = self.rest;
-        let is_end = |it: &u8| matches!(it, b' ' | b'(' | b')' | b'"' | b'[' | b'{' | b'\r' | b'\n');
+        let is_end =
+            |it: &u8| matches!(it, b' ' | b'(' | b')' | b'"' | b'[' | b'{' | b'\r' | b'\n');
         let mut n = name.iter().position(is_end).unwrap_or(name.len());
         if name.get(n) == Some(&b'[') {
             n += name.get(n..)?.iter().position(|it| *it == b']')? + 1;
@@ -196,6 +205,7 @@ mod tests {
     use super::*;
     use expect_test::{Expect, expect};
 
+    #[expect(clippy::needless_pass_by_value, reason = "expectations are written in place")]
     fn check(text: &str, want: Expect) {
         let mut tokens = Tokens::new(text.as_bytes());
         let mut shown = Vec::new();
@@ -219,7 +229,7 @@ mod tests {
     #[test]
     fn tokens_of_all_kinds() {
         check("(a  \"b c\")d\r\n", expect![[r#"( a "b c" ) d"#]]);
-        check(r#""say \"hi\" \\" x"#, expect![[r#""say \"hi\" \\\\" x"#]]);
+        check(r#""say \"hi\" \\" x"#, expect![[r#""say \\\"hi\\\" \\\\" x"#]]);
         check("{5}\r\n ~{12}\r\n{3+}\r\n)", expect!["#0 #1 #2 )"]);
         check("{5} {x}\r\n a{5}", expect!["{5} {x} a{5}"]);
         check("a\"b\"c", expect![[r#"a "b" c"#]]);

@@ -67,8 +67,10 @@ pub(crate) fn net(error: NetError) -> SourceError {
 /// The server ended the session (untagged BYE).
 pub(crate) fn bye(server: &Server, status: &Status) -> SourceError {
     let message = format!("{server} ended the session: {}", status.shown());
-    let kind = throttled(status).unwrap_or(SourceErrorKind::Transient);
-    SourceError::new(kind, message)
+    match throttled(status) {
+        Some(kind) => SourceError::new(kind, message).with_hint("Wait, then run again."),
+        None => SourceError::new(SourceErrorKind::Transient, message),
+    }
 }
 
 /// The kind of error when a status says that the server wants a pause.
@@ -93,8 +95,7 @@ pub(crate) fn throttled(status: &Status) -> Option<SourceErrorKind> {
         "exceeded",
     ];
     // Only where nothing else is said.
-    const WEAK: [&str; 5] =
-        ["try again", "temporar", "server busy", "unavailable", "system error"];
+    const WEAK: [&str; 5] = ["try again", "temporar", "server busy", "unavailable", "system error"];
     let text = status.text.to_ascii_lowercase();
     let has = |words: &[&str]| words.iter().any(|it| text.contains(it));
     let code = status.code.as_ref().map(Code::name);

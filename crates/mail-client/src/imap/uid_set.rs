@@ -93,8 +93,11 @@ mod tests {
         let scattered: Vec<u32> = (0..1000).map(|it| 4_000_000_000 + 2 * it).collect();
         let sets = chunks(&scattered);
         assert!(sets.iter().all(|it| it.len() < FETCH_SET_BYTES_MAX + 24));
-        let read: Vec<u32> =
-            sets.iter().flat_map(|it| parse(it.as_bytes()).unwrap()).map(|(from, _)| from).collect();
+        let read: Vec<u32> = sets
+            .iter()
+            .flat_map(|it| parse(it.as_bytes()).unwrap())
+            .map(|(from, _)| from)
+            .collect();
         assert_eq!(read, scattered);
     }
 

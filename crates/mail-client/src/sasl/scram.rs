@@ -145,8 +145,10 @@ fn prepared(text: &str) -> String {
     if text.is_ascii() {
         return text.to_owned();
     }
-    let is_nothing = |it: &char| matches!(it, '\u{ad}' | '\u{34f}' | '\u{200b}'..='\u{200d}'
-        | '\u{2060}' | '\u{feff}' | '\u{180b}'..='\u{180d}' | '\u{fe00}'..='\u{fe0f}');
+    let is_nothing = |it: &char| {
+        matches!(it, '\u{ad}' | '\u{34f}' | '\u{200b}'..='\u{200d}'
+        | '\u{2060}' | '\u{feff}' | '\u{180b}'..='\u{180d}' | '\u{fe00}'..='\u{fe0f}')
+    };
     let one_space = |it: char| if it.is_whitespace() && !it.is_control() { ' ' } else { it };
     text.chars().filter(|it| !is_nothing(it)).map(one_space).nfkc().collect()
 }
@@ -219,7 +221,8 @@ mod tests {
         let mut scram = Scram::new("a=b,c", Some("d,e"), &secret, "n");
         assert_eq!(scram.respond(b"").unwrap(), b"n,a=d=2Ce,n=a=3Db=2Cc,r=n");
         // RFC 4013 §3.
-        for (text, want) in [("I\u{ad}X", "IX"), ("\u{aa}", "a"), ("\u{2168}", "IX"), ("a\u{a0}b", "a b")]
+        for (text, want) in
+            [("I\u{ad}X", "IX"), ("\u{aa}", "a"), ("\u{2168}", "IX"), ("a\u{a0}b", "a b")]
         {
             assert_eq!(prepared(text), want);
         }

@@ -1,6 +1,11 @@
 //! Connections to servers on loopback, and over pipes where a clock must be stopped.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a helper that fails, fails the test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a helper that fails, fails the test"
+)]
 
 mod streams;
 mod tls;
