@@ -202,6 +202,13 @@ impl OpenBatch {
         }
     }
 
+    /// Answers calls that brought nothing new, once all that they refer to is durable.
+    pub(super) fn answer_empty(&mut self) {
+        for (reply, numbers) in self.replies.drain(..) {
+            let _ = reply.send(Ok(numbers));
+        }
+    }
+
     /// Ends the batch with an error for everybody who waits for it.
     pub(super) fn fail(self, error: impl Fn() -> LogError) {
         for (reply, _) in self.replies {

@@ -30,6 +30,10 @@ impl SegmentFile {
         self.0.write_at(bytes, offset)
     }
 
+    pub(super) fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
     pub(super) fn sync(&self) -> io::Result<()> {
         self.0.sync()
     }
@@ -202,7 +206,7 @@ impl SegmentDir {
             }
             Err(error) => return Err(error),
         }
-        file.0.set_len(end)?;
+        file.set_len(end)?;
         file.sync()?;
         Ok(bytes)
     }

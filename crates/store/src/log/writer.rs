@@ -21,9 +21,9 @@ use super::committer::{Committer, Job, Subscribers};
 use super::create::create_segment;
 use super::dir::SegmentFile;
 use super::error::io_error;
-use super::mark_file::MarkFile;
+use super::mark_file::{MarkFile, read_mark};
 use super::recover::Tip;
-use super::seal::{refresh_footer, seal};
+use super::seal::{rewrite_footer, seal};
 use super::tables::Tables;
 
 /// What the writer is told.
@@ -175,7 +175,11 @@ impl Writer {
         }
         loop {
             self.fill_batch()?;
-            if self.is_committing || self.batch.as_ref().is_none_or(OpenBatch::is_empty) {
+            let Some(batch) = self.batch.as_mut().filter(|_| !self.is_committing) else {
+                return Ok(());
+            };
+            if batch.is_empty() {
+                batch.answer_empty();
                 return Ok(());
             }
             self.commit();
@@ -248,13 +252,17 @@ impl Writer {
         self.mark.open(dir).map_err(io_error)?;
         // Also the names that an earlier process made: it may have died before this.
         dir.sync().map_err(io_error)?;
+        // Bytes whose sync failed are read back until the power goes. What nobody confirmed is
+        // therefore written once more.
         let Tip { end, closed_at, ref segment } = self.tip;
+        let mark = read_mark(dir).map_err(io_error)?;
+        let is_confirmed = mark.is_some_and(|it| (it.segment, it.end) == (segment.number, end));
         if let Some(footer) = &segment.footer {
-            refresh_footer(&file, footer.start, end).map_err(io_error)?;
+            if !is_confirmed {
+                rewrite_footer(&file, footer.start, end).map_err(io_error)?;
+            }
         } else {
-            // The last close frame is written once more with what comes behind it: its own sync
-            // may have failed, and bytes that a failed sync lost are only seen until the power
-            // goes.
+            // The last close frame, together with what comes behind it.
             let len = usize::try_from(end - closed_at).unwrap_or(usize::MAX);
             self.prefix = file.read_vec(closed_at, len).map_err(io_error)?;
         }

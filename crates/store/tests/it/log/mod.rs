@@ -1,0 +1,4 @@
+//! The segment log on a faulty disk.
+
+mod bench;
+mod crash;
