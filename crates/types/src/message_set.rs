@@ -47,6 +47,23 @@ impl MessageSet {
         self.0 &= &other.0;
     }
 
+    /// Takes out every message of `other`.
+    pub fn subtract(&mut self, other: &MessageSet) {
+        self.0 -= &other.0;
+    }
+
+    /// How many messages are in both sets.
+    #[must_use]
+    pub fn common_len(&self, other: &MessageSet) -> u64 {
+        self.0.intersection_len(&other.0)
+    }
+
+    /// The messages whose bit is set: bit `n % 8` of byte `n / 8`.
+    #[must_use]
+    pub fn from_bits(bits: &[u8]) -> MessageSet {
+        MessageSet(RoaringBitmap::from_lsb0_bytes(0, bits))
+    }
+
     /// The messages in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
         self.0.iter()
@@ -77,5 +94,23 @@ impl MessageSet {
 impl FromIterator<u32> for MessageSet {
     fn from_iter<I: IntoIterator<Item = u32>>(iter: I) -> MessageSet {
         MessageSet(iter.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_combine() {
+        let set = |numbers: &[u32]| numbers.iter().copied().collect::<MessageSet>();
+        let mut left = set(&[1, 2, 3, 70_000]);
+        let right = set(&[2, 70_000, 80_000]);
+        assert_eq!(left.common_len(&right), 2);
+        left.subtract(&right);
+        assert_eq!(left, set(&[1, 3]));
+        assert_eq!(MessageSet::from_bits(&[0b1000_0001, 0, 0b10]), set(&[0, 7, 17]));
+        assert_eq!(MessageSet::from_bits(&[]), set(&[]));
+        assert_eq!(right.iter_from(3).collect::<Vec<_>>(), [70_000, 80_000]);
     }
 }

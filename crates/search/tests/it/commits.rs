@@ -1,0 +1,234 @@
+//! What a commit promises, and what a crash leaves.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use ports::Index;
+use search::{Indexer, Resolved, SearchErrorKind, Searcher};
+use types::Position;
+
+use crate::library::{Letter, index_of, numbers, position};
+
+fn letter(word: &str) -> Letter {
+    Letter::new("", word, "")
+}
+
+fn open(dir: &Path) -> Indexer {
+    Indexer::open(dir).unwrap()
+}
+
+fn found(dir: &Path, query: &str) -> Vec<u32> {
+    numbers(&Searcher::open(dir).unwrap(), query, None, &Resolved::default()).unwrap()
+}
+
+/// What a power cut would leave: the files as they are now, without the lock.
+fn crashed_copy(from: &Path) -> tempfile::TempDir {
+    let to = tempfile::tempdir().unwrap();
+    for file in fs::read_dir(from).unwrap() {
+        let file = file.unwrap();
+        // Files that are being replaced meanwhile may be gone.
+        let _ = fs::copy(file.path(), to.path().join(file.file_name()));
+    }
+    to
+}
+
+#[test]
+fn nothing_is_found_before_the_commit() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut indexer = open(dir.path());
+    assert_eq!(indexer.position(), Position::default());
+    indexer.add(letter("a").doc(0)).unwrap();
+    let searcher = Searcher::open(dir.path()).unwrap();
+    let resolved = Resolved::default();
+    assert_eq!(numbers(&searcher, "a", None, &resolved).unwrap(), [0; 0]);
+    indexer.commit(position(5)).unwrap();
+    assert_eq!(indexer.position(), position(5));
+    assert_eq!(numbers(&searcher, "a", None, &resolved).unwrap(), [0; 0], "not before a reload");
+    assert_eq!(searcher.position(), Position::default());
+    assert_eq!(searcher.reload().unwrap(), position(5));
+    assert_eq!(numbers(&searcher, "a", None, &resolved).unwrap(), [0]);
+}
+
+#[test]
+fn position_and_root_survive() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut indexer = open(dir.path());
+    indexer.add(letter("a").doc(0)).unwrap();
+    indexer.commit(position(5)).unwrap();
+    // Entries that place no message move the position too.
+    indexer.commit(position(9)).unwrap();
+    Box::new(indexer).close().unwrap();
+    assert_eq!(open(dir.path()).position(), position(9));
+    assert_eq!(Searcher::open(dir.path()).unwrap().position(), position(9));
+}
+
+#[test]
+fn feeding_again_adds_nothing_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    for round in 0..3 {
+        let mut indexer = open(dir.path());
+        for n in 0..=round {
+            indexer.add(letter("a").doc(n)).unwrap();
+            indexer.add(letter("a").doc(n)).unwrap();
+        }
+        indexer.commit(position(u64::from(round) + 1)).unwrap();
+        Box::new(indexer).close().unwrap();
+        assert_eq!(found(dir.path(), "a"), (0..=round).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_crash_before_the_commit_leaves_the_commit_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut indexer = open(dir.path());
+    indexer.add(letter("a").doc(0)).unwrap();
+    indexer.commit(position(1)).unwrap();
+    for n in 1..50 {
+        indexer.add(letter("b").doc(n)).unwrap();
+    }
+    let after_crash = crashed_copy(dir.path());
+    let mut again = open(after_crash.path());
+    assert_eq!(again.position(), position(1));
+    assert_eq!(found(after_crash.path(), ""), [0]);
+    for n in 0..50 {
+        again.add(letter("b").doc(n)).unwrap();
+    }
+    again.commit(position(50)).unwrap();
+    Box::new(again).close().unwrap();
+    assert_eq!(found(after_crash.path(), "b"), (1..50).collect::<Vec<_>>());
+    assert_eq!(found(after_crash.path(), "a"), [0]);
+}
+
+#[test]
+fn many_commits_become_few_segments() {
+    let groups: Vec<Vec<Letter>> =
+        (0..30).map(|it| vec![letter("a"), letter(&format!("w{it}"))]).collect();
+    let groups: Vec<&[Letter]> = groups.iter().map(Vec::as_slice).collect();
+    let (dir, searcher) = index_of(&groups);
+    let resolved = Resolved::default();
+    assert_eq!(numbers(&searcher, "a", None, &resolved).unwrap().len(), 30);
+    assert_eq!(numbers(&searcher, "w7", None, &resolved).unwrap(), [15]);
+    let segments = fs::read_dir(dir.path())
+        .unwrap()
+        .filter(|it| it.as_ref().unwrap().path().extension().is_some_and(|it| it == "idx"));
+    let count = segments.count();
+    assert!(count < 4, "closing merges, and removes what it merged: {count} are left");
+    searcher.verify().unwrap();
+}
+
+#[test]
+fn a_second_writer_waits_its_turn() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = open(dir.path());
+    let error = Indexer::open(dir.path()).err().unwrap();
+    assert_eq!(error.kind(), SearchErrorKind::Busy);
+    drop(first);
+    open(dir.path());
+}
+
+#[test]
+fn what_is_not_our_index_asks_for_a_rebuild() {
+    let rebuild = |dir: &Path, what: &str| {
+        let searcher = Searcher::open(dir).err().unwrap_or_else(|| panic!("{what}"));
+        let indexer = Indexer::open(dir).err().unwrap_or_else(|| panic!("{what}"));
+        assert_eq!(searcher.kind(), SearchErrorKind::Rebuild, "{what}: {searcher}");
+        assert_eq!(indexer.kind(), SearchErrorKind::Rebuild, "{what}: {indexer}");
+    };
+    let alien = tempfile::tempdir().unwrap();
+    fs::write(alien.path().join("note.txt"), "not an index").unwrap();
+    rebuild(alien.path(), "another directory");
+
+    let (dir, _) = index_of(&[&[letter("a")]]);
+    let meta = fs::read_to_string(dir.path().join("meta.json")).unwrap();
+    let edits: [(&str, String); 5] = [
+        ("other payload", meta.replace("posthold-index 1", "posthold-index 2")),
+        ("other tokenizer", meta.replace("posthold.text.1", "posthold.text.0")),
+        ("other field", meta.replace("\"subject\"", "\"topic\"")),
+        ("cut short", meta[..meta.len() / 2].into()),
+        ("empty", String::new()),
+    ];
+    for (what, edited) in edits {
+        assert_ne!(edited, meta, "{what}");
+        fs::write(dir.path().join("meta.json"), edited).unwrap();
+        rebuild(dir.path(), what);
+    }
+    let missing = dir.path().join("missing");
+    assert_eq!(Searcher::open(&missing).unwrap_err().kind(), SearchErrorKind::Rebuild);
+}
+
+#[test]
+fn a_flipped_bit_is_noticed_by_verify() {
+    let letters: Vec<Letter> = (0..50).map(|it| letter(&format!("word{it} common"))).collect();
+    let (dir, searcher) = index_of(&[&letters]);
+    searcher.verify().unwrap();
+    drop(searcher);
+    let segment_files: Vec<_> = fs::read_dir(dir.path())
+        .unwrap()
+        .map(|it| it.unwrap().path())
+        .filter(|it| it.file_stem().is_some_and(|it| it.len() == 32))
+        .collect();
+    assert!(6 <= segment_files.len());
+    for file in segment_files {
+        let bytes = fs::read(&file).unwrap();
+        let mut flipped = bytes.clone();
+        flipped[bytes.len() / 3] ^= 0x10;
+        fs::write(&file, flipped).unwrap();
+        let verdict = Searcher::open(dir.path()).and_then(|it| it.verify());
+        assert_eq!(verdict.unwrap_err().kind(), SearchErrorKind::Rebuild, "{file:?}");
+        fs::write(&file, bytes).unwrap();
+    }
+}
+
+/// Runs itself as a second process, which reads while this one writes.
+#[test]
+fn another_process_reads_while_this_one_writes() {
+    const DIR: &str = "POSTHOLD_TEST_INDEX";
+    if let Some(dir) = std::env::var_os(DIR) {
+        let searcher = Searcher::open(Path::new(&dir)).unwrap();
+        let hits = numbers(&searcher, "a", None, &Resolved::default()).unwrap();
+        assert_eq!(hits.len(), usize::try_from(searcher.position().entries).unwrap());
+        assert_eq!(hits.len(), 3);
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let mut indexer = open(dir.path());
+    for n in 0..3 {
+        indexer.add(letter("a").doc(n)).unwrap();
+    }
+    indexer.commit(position(3)).unwrap();
+    indexer.add(letter("a").doc(3)).unwrap();
+    let status = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "commits::another_process_reads_while_this_one_writes"])
+        .env(DIR, dir.path())
+        .status()
+        .unwrap();
+    assert!(status.success());
+    indexer.commit(position(4)).unwrap();
+}
+
+#[test]
+fn threads_search_while_the_index_grows() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut indexer = open(dir.path());
+    indexer.add(letter("a").doc(0)).unwrap();
+    indexer.commit(position(1)).unwrap();
+    let searcher = Searcher::open(dir.path()).unwrap();
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let resolved = Resolved::default();
+            let mut most = 0;
+            while most < 20 {
+                let entries = searcher.reload().unwrap().entries;
+                let hits = numbers(&searcher, "a", None, &resolved).unwrap().len();
+                assert!(entries <= u64::try_from(hits).unwrap() && most <= hits);
+                most = hits;
+            }
+        });
+        for n in 1..20 {
+            indexer.add(letter("a").doc(n)).unwrap();
+            indexer.commit(position(u64::from(n) + 1)).unwrap();
+        }
+        reader.join().unwrap();
+    });
+}
