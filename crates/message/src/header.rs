@@ -38,6 +38,23 @@ pub(crate) fn block_end(
     (bytes.len(), bytes.len())
 }
 
+/// The fields of the header block that `bytes` begin with: name and value as they stand, folded
+/// and with its line end. Lines that are no fields are left out.
+pub fn header_fields(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let (end, _) = block_end(bytes, 0, |_| false);
+    lines(bytes.get(..end).unwrap_or_default()).filter_map(|it| match it {
+        Line::Field { name, value, .. } => Some((name, value)),
+        Line::Malformed(_) => None,
+    })
+}
+
+/// Where the body of a message begins: behind the first empty line. `None` without one.
+#[must_use]
+pub fn body_start(bytes: &[u8]) -> Option<usize> {
+    let (end, body) = block_end(bytes, 0, |_| false);
+    (body > end).then_some(body)
+}
+
 /// What stands in a header block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Line<'x> {
@@ -205,6 +222,16 @@ mod tests {
             assert_eq!(block_end(bytes, 0, |_| false), want, "{}", bytes.escape_ascii());
         }
         assert_eq!(block_end(b"A: b\n--x\n\nbody", 0, |it| it == b"--x"), (5, 5));
+    }
+
+    #[test]
+    fn fields_of_a_message_and_where_its_body_begins() {
+        let bytes = b"A: b\n c\nno field\nD: e\n\nF: g\n";
+        let fields: Vec<_> = header_fields(bytes).collect();
+        assert_eq!(fields, [(&b"A"[..], &b" b\n c\n"[..]), (b"D", b" e\n")]);
+        assert_eq!(body_start(bytes), Some(22));
+        assert_eq!(body_start(b"A: b\n"), None);
+        assert_eq!(body_start(b"\n"), Some(1));
     }
 
     #[test]

@@ -29,6 +29,7 @@ use types::{Address, Hash, Timestamp};
 pub use date::parse_date;
 pub use defect::Defect;
 pub use hash::header_hash;
+pub use header::{body_start, header_fields};
 
 use defect::Defects;
 use reading::Reading;

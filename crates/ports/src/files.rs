@@ -48,7 +48,7 @@ pub enum ReadItem {
         cause: io::Error,
     },
     /// Where the files can be read in more than one way. The message that it is about is
-    /// delivered all the same, right after this; the report names it.
+    /// delivered all the same, before or after this; the report names it.
     Ambiguous {
         /// Where in which file.
         origin: Origin,
