@@ -1,4 +1,6 @@
 //! The segment log on a faulty disk.
 
+mod append;
 mod bench;
 mod crash;
+mod damage;
