@@ -1,8 +1,6 @@
 //! What messages are recognised by: size, time, and the hash of their header block.
 
 use ports::{HeaderItem, SourceError, SourceErrorKind};
-use sha2::{Digest, Sha256};
-use types::Hash;
 
 use super::command::{Command, FetchWhat};
 use super::fetch::as_uids;
@@ -98,36 +96,8 @@ fn header_item(session: &mut Session) -> Result<Option<HeaderItem>, SourceError>
         uid: u64::from(uid),
         size: size.unwrap_or(0),
         received: received.flatten(),
-        header_hash: header_hash(block),
+        // Without its empty line, where it has one (RFC 9051 §6.4.5.1): as a parser of the whole
+        // message makes it.
+        header_hash: message::header_hash(block),
     }))
-}
-
-/// SHA-256 of a header block up to and without its first empty line, whose line ends may be CRLF
-/// or LF: as `message::Message::header_hash` is made of the whole message. `BODY[HEADER]` ends
-/// with that line, where there is one (RFC 9051 §6.4.5.1).
-fn header_hash(block: &[u8]) -> Hash {
-    let mut end = 0;
-    for line in block.split_inclusive(|it| *it == b'\n') {
-        if matches!(line, b"\r\n" | b"\n" | b"\r") {
-            break;
-        }
-        end += line.len();
-    }
-    Hash(Sha256::digest(block.get(..end).unwrap_or(block)).into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_empty_line_is_left_out() {
-        let want = Hash(Sha256::digest(b"A: b\r\nC: d\r\n").into());
-        assert_eq!(header_hash(b"A: b\r\nC: d\r\n\r\n"), want);
-        assert_eq!(header_hash(b"A: b\r\nC: d\r\n"), want);
-        assert_eq!(header_hash(b"A: b\r\nC: d\r\n\nmore"), want);
-        let empty = Hash(Sha256::digest(b"").into());
-        assert_eq!(header_hash(b"\r\n"), empty);
-        assert_eq!(header_hash(b""), empty);
-    }
 }
