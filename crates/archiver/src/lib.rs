@@ -12,9 +12,33 @@
 //! - `Succeeded` is said only when every mailbox in scope is complete.
 //! - A run that finds nothing new appends nothing.
 
+mod append;
 mod cancel;
+mod compare;
+mod describe;
+mod drain;
+mod enumerate;
+mod fetch;
+mod fetching;
+mod import;
+mod intake;
+mod large;
+mod line;
+mod mailbox;
+mod note;
 mod options;
+mod place;
+mod prepare;
+mod proof;
+mod read;
+mod recent;
+mod recognise;
 mod report;
+mod run;
+mod settle;
+mod survey;
+mod work;
+mod worker;
 
 use std::sync::Arc;
 
@@ -29,27 +53,30 @@ use ports::{Catalog, Clock, Connect, Log, MailReader};
 
 /// Archives an account: every mailbox in scope, as the contract of a source demands.
 ///
-/// It never fails as a whole without saying so in [`RunReport::failure`]; what was archived by
-/// then is archived.
+/// It never fails without saying so in [`RunReport::outcome`] and [`RunReport::failure`]; what
+/// was acknowledged by then is archived, and the next run goes on from there.
 pub async fn archive_account<C: Connect, L: Log, K: Catalog>(
-    _connector: Arc<C>,
-    _log: Arc<L>,
-    _catalog: Arc<K>,
-    _clock: Arc<dyn Clock>,
-    _options: ArchiveOptions,
-    _progress: impl Fn(Progress) + Send + Sync,
+    connector: Arc<C>,
+    log: Arc<L>,
+    catalog: Arc<K>,
+    clock: Arc<dyn Clock>,
+    options: ArchiveOptions,
+    progress: impl Fn(Progress) + Send + Sync,
 ) -> RunReport {
-    RunReport { outcome: ledger::Outcome::Failed, ..RunReport::default() }
+    run::Run::new(log, catalog, clock, &options, &progress).run(connector).await
 }
 
 /// Archives every message that `reader` reads.
+///
+/// It never fails without saying so in [`ImportReport::outcome`] and [`ImportReport::failure`].
+/// Needs a Tokio runtime with time.
 pub async fn import<R: MailReader + 'static, L: Log, K: Catalog>(
-    _reader: R,
-    _log: Arc<L>,
-    _catalog: Arc<K>,
-    _clock: Arc<dyn Clock>,
-    _options: ImportOptions,
-    _progress: impl Fn(Progress) + Send + Sync,
+    reader: R,
+    log: Arc<L>,
+    catalog: Arc<K>,
+    clock: Arc<dyn Clock>,
+    options: ImportOptions,
+    progress: impl Fn(Progress) + Send + Sync,
 ) -> ImportReport {
-    ImportReport { outcome: ledger::Outcome::Failed, ..ImportReport::default() }
+    import::Import::new(log, catalog, clock, &options, &progress).run(reader).await
 }

@@ -88,6 +88,11 @@ pub enum RunFailureKind {
 }
 
 impl RunFailure {
+    /// Whether the store is the reason: then nothing more can be told to its log.
+    pub(crate) fn is_of_store(&self) -> bool {
+        matches!(self.kind, RunFailureKind::Store | RunFailureKind::DiskFull)
+    }
+
     /// A failure that no port reported.
     pub(crate) fn new(kind: RunFailureKind, message: impl Into<String>) -> RunFailure {
         RunFailure { kind, message: message.into(), hint: None }
@@ -140,12 +145,17 @@ pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// `1 message is`, `2 messages are`.
+pub(crate) fn messages_are(count: u64) -> String {
+    if count == 1 { "1 message is".to_owned() } else { format!("{count} messages are") }
+}
+
 /// What an import did. `read = archived + already + quarantined`, always.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ImportReport {
     /// How it ended.
     pub outcome: Outcome,
-    /// Messages that the files hold, those that cannot be read included.
+    /// Messages that were read, and those that could not be.
     pub read: u64,
     /// Placed in this root by this import.
     pub archived: u64,
@@ -180,6 +190,20 @@ pub struct Progress {
     pub bytes_done: u64,
     /// All of them, when known (files).
     pub bytes_total: Option<u64>,
+}
+
+impl Progress {
+    /// Nothing is done yet.
+    pub(crate) fn begin(phase: Phase) -> Progress {
+        Progress {
+            phase,
+            mailbox: None,
+            messages_done: 0,
+            messages_total: None,
+            bytes_done: 0,
+            bytes_total: None,
+        }
+    }
 }
 
 /// What a run does.

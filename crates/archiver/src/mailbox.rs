@@ -1,0 +1,258 @@
+//! One mailbox of a run: what it is, what it held, and what came of it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ledger::{Certificate, Excluded, Fact, RunCounts, SourceRef};
+use ports::{CursorRow, Known, MailboxStatus, SourceRow};
+use types::{FolderId, FolderPath, Hash, MailboxName, PlacementId, SourceId};
+
+use crate::proof::{AppendNumber, Proof};
+use crate::report::MailboxReport;
+use crate::work::Named;
+
+/// A cursor is told at the latest after this many more proven messages.
+const CURSOR_STEP: u64 = 512;
+
+/// A mailbox in scope.
+#[derive(Debug)]
+pub(crate) struct Mailbox {
+    pub(crate) slot: usize,
+    pub(crate) name: Arc<MailboxName>,
+    /// For people.
+    pub(crate) path: Arc<str>,
+    /// Where its messages go.
+    pub(crate) folder_path: FolderPath,
+    /// Its epochs in the archive, oldest first.
+    pub(crate) rows: Vec<SourceRow>,
+    /// How far it is in this run.
+    pub(crate) stage: Stage,
+    pub(crate) folder: Option<FolderId>,
+    pub(crate) source: Option<SourceId>,
+    /// As it was when it was listed.
+    pub(crate) status: MailboxStatus,
+    /// Its UIDs while they are compared.
+    pub(crate) uids: Vec<u64>,
+    /// Messages in it.
+    pub(crate) server_count: u64,
+    /// Of these, archived before, or recognised without fetching.
+    pub(crate) already: u64,
+    pub(crate) archived: u64,
+    pub(crate) quarantined: u64,
+    /// Messages that this run has to account for.
+    pub(crate) proof: Proof,
+    /// How often those were tried before that come from quarantine.
+    pub(crate) attempts: HashMap<u64, u32>,
+    /// Messages that were recognised: UID, placement, and whether the placement moves here.
+    pub(crate) adopted: Vec<(u64, PlacementId, Adopt)>,
+    /// Units that are not done.
+    pub(crate) units: usize,
+    /// Messages that are shorter than the server says.
+    pub(crate) shorter: u64,
+    /// The last cursor that was told.
+    pub(crate) cursor: Option<CursorRow>,
+    pub(crate) error: Option<String>,
+}
+
+/// How far a mailbox is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Stage {
+    /// Nothing is known of it yet.
+    Listed,
+    /// It is as it was certified last.
+    Unchanged,
+    /// It was compared; messages are owed, or only the certificate.
+    Compared,
+    /// Its cursor and certificate are told.
+    Certified,
+}
+
+/// What a recognised message does with its placement.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Adopt {
+    /// The placement goes to this folder.
+    Move,
+    /// It is here already.
+    Sight,
+}
+
+impl Mailbox {
+    pub(crate) fn new(
+        slot: usize,
+        name: MailboxName,
+        folder_path: FolderPath,
+        folder: Option<FolderId>,
+        rows: Vec<SourceRow>,
+    ) -> Mailbox {
+        Mailbox {
+            slot,
+            path: name.path().into(),
+            name: Arc::new(name),
+            folder_path,
+            rows,
+            stage: Stage::Listed,
+            folder,
+            source: None,
+            status: MailboxStatus::default(),
+            uids: Vec::new(),
+            server_count: 0,
+            already: 0,
+            archived: 0,
+            quarantined: 0,
+            proof: Proof::default(),
+            attempts: HashMap::new(),
+            adopted: Vec::new(),
+            units: 0,
+            shorter: 0,
+            cursor: None,
+            error: None,
+        }
+    }
+
+    pub(crate) fn named(&self) -> Named {
+        Named { slot: self.slot, name: Arc::clone(&self.name) }
+    }
+
+    /// The epoch that the mailbox is in, when the archive knows it: the newest one, and only
+    /// that one. A number that comes back later may name other messages.
+    pub(crate) fn current(&self) -> Option<&SourceRow> {
+        self.rows.last().filter(|it| it.uid_validity == self.status.uid_validity)
+    }
+
+    /// The mailbox as it was listed, for a connection that opens it again.
+    pub(crate) fn listed(&self) -> Known {
+        let MailboxStatus { uid_validity, modseq, uid_next, .. } = self.status;
+        Known { uid_validity, modseq, uid_next }
+    }
+
+    /// Whether `now` shows that nothing has changed since everything was certified.
+    pub(crate) fn is_unchanged(&self, now: &MailboxStatus, fingerprint: Hash) -> bool {
+        let Some(row) = self.rows.last() else { return false };
+        let (Some(certificate), Some(cursor)) = (&row.certificate, &row.cursor) else {
+            return false;
+        };
+        certificate.is_complete()
+            && now.uid_validity != 0
+            && now.uid_next != 0
+            && now.modseq != 0
+            && [row.uid_validity, certificate.uid_validity] == [now.uid_validity; 2]
+            && [cursor.uid_next, certificate.uid_next] == [now.uid_next; 2]
+            && [cursor.modseq, certificate.modseq] == [now.modseq; 2]
+            && certificate.counts.server_count == now.messages
+            && cursor.fingerprint == fingerprint
+    }
+
+    /// What a server may answer against with differences.
+    pub(crate) fn known(&self, fingerprint: Hash) -> Option<Known> {
+        let row = self.rows.last()?;
+        let cursor = row.cursor?;
+        let usable = row.uid_validity != 0
+            && cursor.modseq != 0
+            && cursor.uid_next != 0
+            && cursor.fingerprint == fingerprint;
+        usable.then_some(Known {
+            uid_validity: row.uid_validity,
+            modseq: cursor.modseq,
+            uid_next: cursor.uid_next,
+        })
+    }
+
+    /// Whether every message is accounted for, durably.
+    pub(crate) fn is_resolved(&self) -> bool {
+        self.stage == Stage::Compared
+            && self.error.is_none()
+            && self.units == 0
+            && self.proof.is_done()
+    }
+
+    /// The cursor for messages that are proven, or stand in this append, when it is worth
+    /// telling. It says nothing about changes of older messages: the last one does.
+    pub(crate) fn cursor_on_the_way(
+        &mut self,
+        append: AppendNumber,
+        fingerprint: Hash,
+    ) -> Option<Fact> {
+        let source = self.source.filter(|_| self.status.uid_validity != 0)?;
+        let uid_next = self.proof.first_open(append)?;
+        let told = self.cursor.map_or(0, |it| it.uid_next);
+        let step = self.proof.uids_between(told, uid_next);
+        if uid_next <= told || step < CURSOR_STEP {
+            return None;
+        }
+        self.cursor = Some(CursorRow { uid_next, modseq: 0, fingerprint });
+        Some(Fact::CursorAdvanced { source, uid_next, modseq: 0, fingerprint })
+    }
+
+    /// Cursor and certificate of a resolved mailbox, each only when it differs from the last.
+    pub(crate) fn certify(&mut self, fingerprint: Hash) -> Vec<Fact> {
+        self.stage = Stage::Certified;
+        let Some(source) = self.source else { return Vec::new() };
+        let MailboxStatus { uid_validity, uid_next, modseq, .. } = self.status;
+        let mut facts = Vec::new();
+        let beyond_last = self.proof.uids().last().map_or(0, |it| it + 1);
+        let told = self.cursor.map_or(0, |it| it.uid_next);
+        let proven = uid_next.max(beyond_last).max(told);
+        let cursor = CursorRow { uid_next: proven, modseq, fingerprint };
+        if uid_validity != 0 && self.cursor != Some(cursor) {
+            let CursorRow { uid_next, modseq, fingerprint } = cursor;
+            facts.push(Fact::CursorAdvanced { source, uid_next, modseq, fingerprint });
+            self.cursor = Some(cursor);
+        }
+        let counts = RunCounts {
+            server_count: self.server_count,
+            archived: self.already + self.archived,
+            already: 0,
+            excluded: Excluded::default(),
+            quarantined: self.quarantined,
+        };
+        let certificate = Certificate { source, uid_validity, uid_next, modseq, counts };
+        let last = self.rows.last().filter(|it| it.source == source);
+        if last.and_then(|it| it.certificate) != Some(certificate) {
+            facts.push(Fact::Certified(certificate));
+        }
+        facts
+    }
+
+    /// Notes messages that are no longer in the mailbox.
+    pub(crate) fn expunged(&mut self, uids: &[u64]) {
+        for uid in uids {
+            if self.proof.is_owed(*uid) {
+                self.proof.prove(*uid);
+                self.server_count = self.server_count.saturating_sub(1);
+            }
+        }
+    }
+
+    pub(crate) fn place_of(&self, uid: u64) -> Option<SourceRef> {
+        self.source.map(|source| SourceRef { source, uid })
+    }
+
+    pub(crate) fn counts(&self) -> RunCounts {
+        RunCounts {
+            server_count: self.server_count,
+            archived: self.archived,
+            already: self.already,
+            excluded: Excluded::default(),
+            quarantined: self.quarantined,
+        }
+    }
+
+    /// Whether everything in scope is archived, as far as this run knows.
+    pub(crate) fn is_complete(&self) -> bool {
+        let seen = matches!(self.stage, Stage::Unchanged | Stage::Certified);
+        seen && self.error.is_none() && self.quarantined == 0 && self.counts().adds_up()
+    }
+
+    pub(crate) fn report(&self) -> MailboxReport {
+        MailboxReport {
+            mailbox: self.path.to_string(),
+            server_count: self.server_count,
+            archived: self.archived,
+            already: self.already,
+            excluded: 0,
+            quarantined: self.quarantined,
+            complete: self.is_complete(),
+            error: self.error.clone(),
+        }
+    }
+}
