@@ -15,6 +15,7 @@ mod mbox;
 mod names;
 mod scan;
 mod window;
+pub mod write;
 
 pub use mbox::{Mbox, MboxMessage, MboxVariant, Notice, is_mbox};
 pub use scan::{MailFiles, ScanOptions, scan};

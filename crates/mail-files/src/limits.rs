@@ -7,9 +7,6 @@ pub const NAMES_HELD_MAX: usize = 100_000;
 /// How deep directories are followed.
 pub const DIR_DEPTH_MAX: usize = 100;
 
-/// How many `>` before `From ` are recognised as quoting, written and read alike.
-pub const QUOTING_MAX: usize = 1_000;
-
 /// The longest separator line of an mbox, in bytes.
 pub const FROM_LINE_BYTES_MAX: usize = 1_024;
 

@@ -23,7 +23,8 @@ pub struct ScanOptions {
 }
 
 /// Begins to read the messages of files and directories: EML files and trees of them, Maildirs,
-/// mbox files, told apart by what they are.
+/// mbox files, told apart by what they are. A file named `.eml` is one message, a file that
+/// begins as an mbox does is one, and any other is one message.
 ///
 /// Paths are read in the order in which they are given. What cannot be read is an item of its
 /// own, so nothing fails here.
@@ -118,7 +119,7 @@ impl MailFiles {
                 File::open(&path).and_then(|it| self.read_file(it, Vec::new(), size, message))
             }
             What::File { given } => match begin_file(&path) {
-                Ok((file, head)) if is_mbox(&head) => {
+                Ok((file, head)) if is_mbox(&head) && !is_eml(&path) => {
                     return self.open_mbox(file, &path, origin, folder, given);
                 }
                 Ok((_, head)) if head.is_empty() && is_empty_mbox(&path) => {
@@ -221,6 +222,11 @@ fn begin_file(path: &Path) -> io::Result<(File, Vec<u8>)> {
     let bytes_max = u64::try_from(HEAD_BYTES).unwrap_or(0);
     (&mut file).take(bytes_max).read_to_end(&mut head)?;
     Ok((file, head))
+}
+
+/// Whether a file says by its name that it is one message, whatever that begins with.
+fn is_eml(path: &Path) -> bool {
+    path.extension().is_some_and(|it| it.eq_ignore_ascii_case("eml"))
 }
 
 /// Bytes of a file that are looked at to see what it is.

@@ -7,7 +7,7 @@ use memchr::memmem;
 
 use super::Notice;
 use super::separator::{Own, Separator, begins_header, line_len};
-use crate::limits::{FROM_LINE_BYTES_MAX, QUOTING_MAX, READ_BYTES};
+use crate::limits::{FROM_LINE_BYTES_MAX, READ_BYTES};
 use crate::window::{ReadAt, Window};
 
 /// Bytes before the current place that stay in the window: the end of the line before.
@@ -17,8 +17,9 @@ pub(crate) const HISTORY_BYTES: u64 = 4;
 /// before the separator.
 pub(crate) const TAIL_BYTES: usize = 8;
 
-/// What may stand before `From ` and belongs to it.
-const BEFORE_BYTES: u64 = QUOTING_MAX as u64 + HISTORY_BYTES + 5;
+/// What is not taken before it is known what follows: the last `>` of a line, and part of a
+/// `From `.
+const BEFORE_BYTES: u64 = 8;
 
 /// What is looked at behind `From `: its line, and the beginning of the next.
 const BEHIND_BYTES: u64 = FROM_LINE_BYTES_MAX as u64 + 128;
@@ -51,6 +52,9 @@ pub(crate) struct Body {
     /// No `From ` begins before this that was not looked at.
     search: u64,
     out: Vec<u8>,
+    /// How many `>` there are between the beginning of the line and `pos`; `None` when there is
+    /// something else.
+    quotes: Option<u64>,
     done: bool,
     /// What was reported of it.
     noticed: Vec<&'static str>,
@@ -79,6 +83,7 @@ impl Body {
             pos: start,
             search: start,
             out: Vec::new(),
+            quotes: Some(0),
             done: false,
             noticed: Vec::new(),
         }
@@ -146,22 +151,31 @@ impl Body {
     /// Takes the bytes up to `end`, if that is ahead.
     fn take_up_to<R: ReadAt>(&mut self, window: &Window<R>, end: u64) {
         if end > self.pos {
+            self.quotes = self.quotes_before(window, end);
             self.out.extend_from_slice(window.range(self.pos, end));
             self.pos = end;
         }
     }
 
+    /// How many `>` there are between the beginning of its line and `at`; `None` when there is
+    /// something else.
+    fn quotes_before<R: ReadAt>(&self, window: &Window<R>, at: u64) -> Option<u64> {
+        let bytes = window.range(self.pos, at);
+        let n_quotes = bytes.iter().rev().take_while(|it| **it == b'>').count();
+        let first = bytes.len() - n_quotes;
+        let before = match first.checked_sub(1) {
+            Some(last) => (bytes.get(last) == Some(&b'\n')).then_some(0),
+            None => self.quotes,
+        };
+        Some(before? + u64::try_from(n_quotes).ok()?)
+    }
+
     /// Decides about the `From ` at `at`.
     fn look_at<R: ReadAt>(&mut self, window: &Window<R>, at: u64, notices: &mut VecDeque<Notice>) {
         self.search = at + 5;
-        let before = window.range(at.saturating_sub(BEFORE_BYTES).max(self.pos), at);
-        let depth = before.iter().rev().take_while(|it| **it == b'>').count();
-        let line = at - u64::try_from(depth).unwrap_or(0);
-        if depth > QUOTING_MAX || window.byte(line.saturating_sub(1)) != Some(b'\n') {
-            return;
-        }
-        if depth > 0 {
-            return self.unquote(window, line, depth, notices);
+        let Some(n_quotes) = self.quotes_before(window, at) else { return };
+        if n_quotes > 0 {
+            return self.unquote(window, at, n_quotes, notices);
         }
         let is_separator = self.own.is_some() && self.end_at.is_none()
             || self.judge_separator(window, at, notices);
@@ -171,26 +185,29 @@ impl Body {
         }
     }
 
+    /// Decides about a `From ` behind `>`. They are all alike: the last is the one taken away.
     fn unquote<R: ReadAt>(
         &mut self,
         window: &Window<R>,
-        line: u64,
-        depth: usize,
+        at: u64,
+        n_quotes: u64,
         notices: &mut VecDeque<Notice>,
     ) {
         let taken = match self.quoting {
             Quoting::None | Quoting::Kept => false,
-            Quoting::One => depth == 1,
+            Quoting::One => n_quotes == 1,
             Quoting::Any | Quoting::Guessed => true,
         };
+        let line = at.saturating_sub(n_quotes);
         match self.quoting {
             Quoting::Kept => self.notice(line, QUOTING_KEPT, notices),
-            Quoting::Guessed if depth > 1 => self.notice(line, QUOTING_GUESSED, notices),
+            Quoting::Guessed if n_quotes > 1 => self.notice(line, QUOTING_GUESSED, notices),
             _ => {}
         }
         if taken {
-            self.take_up_to(window, line);
-            self.pos = line + 1;
+            self.take_up_to(window, at - 1);
+            self.pos = at;
+            self.quotes = None;
         }
     }
 

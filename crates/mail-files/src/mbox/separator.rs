@@ -7,10 +7,11 @@ use types::{Flags, Timestamp};
 use crate::limits::FROM_LINE_BYTES_MAX;
 
 /// The sender in the separator lines that our export writes: what follows is mboxrd.
-pub(crate) const OWN_SENDER: &str = "mboxrd@posthold.invalid";
+pub(crate) const OWN_SENDER: &str = "mboxrd-1@posthold.invalid";
 
 /// The same, of a message whose last line has no line end: the one in the file was added.
-pub(crate) const OWN_SENDER_UNTERMINATED: &str = "mboxrd-unterminated@posthold.invalid";
+/// As long as the other, so that it can be put in its place when that is known.
+pub(crate) const OWN_SENDER_UNTERMINATED: &str = "mboxrd-0@posthold.invalid";
 
 /// What a separator line says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

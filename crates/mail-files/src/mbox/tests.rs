@@ -242,7 +242,7 @@ fn borders_of_the_window_change_nothing() {
         for _ in 0..next(2_000) {
             match next(8) {
                 0 => mbox.extend(vec![b'>'; 1 + next(20)]),
-                1 => mbox.extend(vec![b'>'; 1 + next(900)]),
+                1 if next(50) == 0 => mbox.extend(vec![b'>'; 1 + next(700_000)]),
                 2 => mbox.extend(vec![b'x'; next(200)]),
                 _ => {}
             }
