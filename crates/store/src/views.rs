@@ -206,6 +206,3 @@ impl<F: FnMut()> Drop for Last<F> {
 fn end_of(log: &SegmentLog) -> u64 {
     log.position().entries
 }
-
-#[cfg(test)]
-mod tests;

@@ -15,7 +15,7 @@ pub(crate) fn digest(connection: &Connection) -> rusqlite::Result<Hash> {
     for (table, key) in TABLES {
         hasher.update(table);
         let mut statement = connection.prepare(&format!("SELECT * FROM {table} ORDER BY {key}"))?;
-        let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let mut rows = statement.query(())?;
         while let Some(row) = rows.next()? {
             for (column, name) in names.iter().enumerate() {

@@ -179,7 +179,15 @@ mod tests {
         let made = create(&disk, dir, &Fixed, &Fixed).unwrap();
         assert_eq!(read(&disk, dir).unwrap(), Some(made));
         let text = disk.content(&path(dir)).unwrap();
-        expect![[r#""#]].assert_eq(std::str::from_utf8(&text).unwrap());
+        expect![[r##"
+            # A Posthold store; docs/format/store.md says what is in this directory.
+            format = 1
+            name = "default"
+            id = "a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5"
+            created = 1795284100
+            features = []
+        "##]]
+        .assert_eq(std::str::from_utf8(&text).unwrap());
     }
 
     #[test]

@@ -129,7 +129,7 @@ impl Store {
         let mut seen = RebuildProgress { entries_total: position.entries, ..Default::default() };
         let (sender, docs) = sync_channel(DOCS_WAITING_MAX);
         std::thread::scope(|scope| {
-            let send = |key: u64, doc| sender.send((key, doc)).is_ok();
+            let send = move |key: u64, doc| sender.send((key, doc)).is_ok();
             let reads = scope.spawn(move || self.read_docs(position.entries, send));
             for (key, doc) in docs {
                 match doc {

@@ -1,1 +1,8 @@
+//! Stores from outside: what is archived is in both views, whatever happened to them.
 
+mod fixture;
+mod opening;
+mod rebuilding;
+mod recovering;
+
+use fixture::{Bench, Told, mail};

@@ -101,3 +101,63 @@ impl WorkQueue {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use types::{BlobId, MessageKey, Timestamp};
+
+    use super::*;
+
+    fn work(first: u64, text_bytes: usize) -> Work {
+        let message = Message { text: "x".repeat(text_bytes), ..Message::default() };
+        let new = NewMessage {
+            key: MessageKey(first),
+            n: 0,
+            blob: BlobId::default(),
+            size: 1,
+            date: Timestamp(0),
+            archived: Timestamp(0),
+        };
+        let upto = Position { entries: first + 1, ..Position::default() };
+        Work::Add { first, messages: vec![(new, Some(Box::new(message)))], upto }
+    }
+
+    fn first_of(work: Option<Work>) -> Option<u64> {
+        match work? {
+            Work::Add { first, .. } => Some(first),
+            Work::Stop => None,
+        }
+    }
+
+    const SHORT: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn the_writer_waits_for_room_and_one_large_piece_always_fits() {
+        let queue = Arc::new(WorkQueue::new());
+        queue.push(work(0, 2 * TEXT_BYTES_MAX));
+        let writer = Arc::clone(&queue);
+        let pushes = std::thread::spawn(move || {
+            writer.push(work(1, 1));
+            writer.push(Work::Stop);
+        });
+        assert_eq!(first_of(queue.pop(SHORT)), Some(0));
+        pushes.join().unwrap();
+        assert_eq!(first_of(queue.pop(SHORT)), Some(1));
+        assert!(matches!(queue.pop(SHORT), Some(Work::Stop)));
+        assert!(queue.pop(SHORT).is_none());
+    }
+
+    #[test]
+    fn nobody_waits_for_a_reader_that_has_gone() {
+        let queue = Arc::new(WorkQueue::new());
+        queue.push(work(0, 2 * TEXT_BYTES_MAX));
+        let writer = Arc::clone(&queue);
+        let pushes = std::thread::spawn(move || writer.push(work(1, TEXT_BYTES_MAX)));
+        queue.close();
+        pushes.join().unwrap();
+        queue.push(work(2, 2 * TEXT_BYTES_MAX));
+        assert!(queue.pop(SHORT).is_none());
+    }
+}

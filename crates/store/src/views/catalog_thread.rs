@@ -73,11 +73,11 @@ impl CatalogThread {
             if let Some(index) = &self.index {
                 index.wake();
             }
-            if self.orders.is_stopped() {
-                break;
-            }
-            match batches.recv_timeout(PATIENCE) {
+            // When it is to end, only what waits already is taken.
+            let patience = if self.orders.is_stopped() { Duration::ZERO } else { PATIENCE };
+            match batches.recv_timeout(patience) {
                 Ok(batch) => self.take(batch, batches),
+                Err(_) if self.orders.is_stopped() => break,
                 Err(RecvTimeoutError::Timeout) => {
                     self.is_behind |= self.side.writer.position().entries < end_of(&self.log);
                 }
