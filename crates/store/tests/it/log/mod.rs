@@ -4,3 +4,4 @@ mod append;
 mod bench;
 mod crash;
 mod damage;
+mod golden;
