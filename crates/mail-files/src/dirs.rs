@@ -78,7 +78,9 @@ impl Dirs {
             Err(error) => Some(found(What::Unreadable(error))),
             Ok(metadata) if metadata.is_dir() => self.enter(path, Vec::new()),
             Ok(metadata) if metadata.is_file() => {
-                Some(found(What::File { given: true }).with(&metadata))
+                let known = path.file_name().and_then(names::known_not_mail);
+                let what = known.map_or(What::File { given: true }, What::Skipped);
+                Some(found(what).with(&metadata))
             }
             Ok(_) => Some(found(What::Skipped(NOT_REGULAR))),
         }

@@ -85,11 +85,6 @@ impl<R: ReadAt> Window<R> {
         self.buf.get(start.min(end)..end).unwrap_or_default()
     }
 
-    /// The byte at an offset.
-    pub(crate) fn byte(&self, at: u64) -> Option<u8> {
-        self.range(at, at.saturating_add(1)).first().copied()
-    }
-
     /// Lets go of what is before `keep` and reads until the window reaches `until`, or the end
     /// of the file.
     pub(crate) fn fill(&mut self, keep: u64, until: u64) -> io::Result<()> {
@@ -122,11 +117,11 @@ mod tests {
         let mut window = Window::new(bytes.as_slice());
         window.fill(0, 1).unwrap();
         assert_eq!((window.end(), window.at_end()), (u64::try_from(READ_BYTES).unwrap(), false));
-        assert_eq!(window.byte(5), Some(5));
+        assert_eq!(window.range(5, 6), [5]);
         let at = window.end() - 3;
         window.fill(at, at + 100).unwrap();
         assert_eq!(window.from(at), &bytes[READ_BYTES - 3..READ_BYTES * 2]);
-        assert_eq!(window.byte(5), None, "it was let go");
+        assert_eq!(window.range(5, 6), b"", "it was let go");
         window.fill(at, at + 2 * u64::try_from(READ_BYTES).unwrap()).unwrap();
         assert!(window.at_end());
         assert_eq!(window.from(at), &bytes[READ_BYTES - 3..]);

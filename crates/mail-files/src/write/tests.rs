@@ -152,18 +152,27 @@ fn check_names(format: WriteFormat, want: &Expect) {
 
 #[test]
 fn names_begin_with_the_id() {
-    check_names(WriteFormat::Eml, &expect![[r#"
+    check_names(
+        WriteFormat::Eml,
+        &expect![[r#"
         a/INBOX/981ff3fde5e35ed003456e5c6d677d191edf1f7a92fcc60a2aae1433c3ef15dc.eml
         a/INBOX/x%2Fy/b987645292c0d0623a352e1984617f1e356466e84f097ca70c4fde58502e350b.eml
-    "#]]);
-    check_names(WriteFormat::Mbox, &expect![[r#"
+    "#]],
+    );
+    check_names(
+        WriteFormat::Mbox,
+        &expect![[r#"
         a/INBOX.mbox
         a/INBOX/x%2Fy.mbox
-    "#]]);
-    check_names(WriteFormat::Maildir, &expect![[r#"
+    "#]],
+    );
+    check_names(
+        WriteFormat::Maildir,
+        &expect![[r#"
         a/INBOX/cur/981ff3fde5e35ed003456e5c6d677d191edf1f7a92fcc60a2aae1433c3ef15dc,R=1741083300:2,FS
         a/INBOX/x%2Fy/cur/b987645292c0d0623a352e1984617f1e356466e84f097ca70c4fde58502e350b,R=1741083300:2,FS
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

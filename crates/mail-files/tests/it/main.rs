@@ -1,0 +1,4 @@
+//! Reading files as messages.
+
+#[cfg(test)]
+mod scan;
