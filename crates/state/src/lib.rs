@@ -9,9 +9,12 @@
 mod error;
 mod users;
 
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use disk::RealDisk;
+use ports::{Access, Disk};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use types::{Hash, Position, SourceId, Timestamp};
 
@@ -59,6 +62,7 @@ impl State {
     /// Opens the database at `path`, and makes or upgrades it.
     pub fn open(path: &Path) -> Result<State, StateError> {
         let failed = |what, cause| StateError::io(path, what, cause);
+        make_private(path).map_err(|it| failed("make", it))?;
         let db = Connection::open(path).map_err(|it| failed("open", it))?;
         db.busy_timeout(BUSY_TIMEOUT).map_err(|it| failed("open", it))?;
         db.pragma_update(None, "journal_mode", "WAL").map_err(|it| failed("open", it))?;
@@ -161,6 +165,17 @@ impl State {
             return Err(StateError::newer(path, version, SCHEMA_VERSION));
         }
         Ok(version)
+    }
+}
+
+/// Makes the file before SQLite does, which would let everybody read it. What SQLite keeps
+/// beside it gets the same permissions.
+fn make_private(path: &Path) -> rusqlite::Result<()> {
+    match RealDisk.open(path, Access::CreateNew) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+        }
+        _ => Ok(()),
     }
 }
 

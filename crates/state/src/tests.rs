@@ -75,3 +75,19 @@ fn a_file_that_is_no_database_is_named() {
     let error = State::open(&path).unwrap_err();
     assert!(error.to_string().contains("state.db"), "{error}");
 }
+
+#[test]
+fn a_user_is_durable_at_once_and_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let (_dir, path) = fresh();
+    let mut state = State::open(&path).unwrap();
+    let alice = UserName::new("alice").unwrap();
+    state.add_user(&alice, &[], Timestamp(7), &Counting).unwrap();
+    let level: i64 = state.db.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+    assert_eq!(level, 1, "and what comes later need not be");
+    for suffix in ["", "-wal", "-shm"] {
+        let file = format!("{}{suffix}", path.display());
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{file}");
+    }
+}

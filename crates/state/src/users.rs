@@ -45,8 +45,11 @@ impl State {
         Ok(self.users()?.into_iter().find(|it| it.name == *name))
     }
 
-    /// Makes a user with an empty archive. Archive ids are random: a state database that was
-    /// lost and begun again must not give one user's mail to another.
+    /// Makes a user with an empty archive, durably: mail that is archived for a user whose
+    /// archive id is lost with the power would be archived again into another archive.
+    ///
+    /// Archive ids are random: a state database that was lost and begun again must not give one
+    /// user's mail to another.
     pub fn add_user(
         &mut self,
         name: &UserName,
@@ -61,18 +64,30 @@ impl State {
         let mut id = [0; 8];
         random.fill(&mut id);
         let archive = ArchiveId(u64::from_le_bytes(id));
-        let tx = self.db.transaction().map_err(failed)?;
+        self.db.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
+        let made = self.insert_user(name, archive, addresses, now).map_err(failed);
+        self.db.pragma_update(None, "synchronous", "NORMAL").map_err(failed)?;
+        made?;
+        Ok(User { name: name.clone(), archive, created: now, addresses: addresses.to_vec() })
+    }
+
+    fn insert_user(
+        &mut self,
+        name: &UserName,
+        archive: ArchiveId,
+        addresses: &[String],
+        now: Timestamp,
+    ) -> rusqlite::Result<()> {
+        let tx = self.db.transaction()?;
         tx.execute(
             "INSERT INTO user VALUES (?, ?, ?)",
             params![name.as_str(), signed(archive.0), now.0],
-        )
-        .map_err(failed)?;
+        )?;
         for (place, address) in (0_i64..).zip(addresses) {
             let sql = "INSERT INTO user_address VALUES (?, ?, ?)";
-            tx.execute(sql, params![name.as_str(), place, address]).map_err(failed)?;
+            tx.execute(sql, params![name.as_str(), place, address])?;
         }
-        tx.commit().map_err(failed)?;
-        Ok(User { name: name.clone(), archive, created: now, addresses: addresses.to_vec() })
+        tx.commit()
     }
 
     fn addresses(&self, name: &UserName) -> Result<Vec<String>, StateError> {

@@ -5,6 +5,8 @@
 
 use std::path::Path;
 
+use disk::RealDisk;
+use ports::{Access, Disk};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use types::{Hash, Position};
@@ -174,9 +176,12 @@ pub(crate) struct Head {
     pub(crate) messages: u32,
 }
 
-/// Makes the tables in an empty file, at the start of the log. With `durable` unset nothing is
-/// synced: for a file that is swapped in later.
+/// Makes the tables in a new file, at the start of the log. Nothing is synced: it is swapped in
+/// later.
 pub(crate) fn create(path: &Path, store: &str, root: Hash) -> rusqlite::Result<Connection> {
+    // SQLite would let everybody read it; what it keeps beside gets the same permissions.
+    let made = RealDisk.open(path, Access::CreateNew);
+    made.map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
     let connection = Connection::open(path)?;
     connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     connection.pragma_update(None, "journal_mode", "OFF")?;
