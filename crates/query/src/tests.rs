@@ -266,3 +266,24 @@ fn random_queries_never_panic() {
         }
     }
 }
+
+/// The reference for users names every field, and its examples are queries.
+#[test]
+fn the_reference_is_true() {
+    let page = include_str!("../../../docs/reference/query.md");
+    let rows = page.lines().filter_map(|it| it.strip_prefix("| `"));
+    let queries: Vec<&str> = rows.filter_map(|it| it.split('`').next()).collect();
+    assert!(50 < queries.len());
+    for query in &queries {
+        parse(query, NOW).unwrap_or_else(|error| panic!("{}", error.render(query)));
+    }
+    for name in crate::field::names().split(' ') {
+        assert!(queries.iter().any(|it| it.contains(name)), "{name} has no example");
+    }
+    let wrong = "from:bob date:21.11.2026";
+    let rendered = parse(wrong, NOW).unwrap_err().render(wrong);
+    assert!(page.replace("\n    ", "\n").contains(&rendered), "{rendered}");
+    for limit in [QUERY_BYTES_MAX >> 10, TERMS_MAX, PHRASE_WORDS_MAX, DEPTH_MAX] {
+        assert!(page.contains(&format!("| {limit}")), "{limit}");
+    }
+}

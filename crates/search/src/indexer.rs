@@ -37,6 +37,10 @@ const MERGED_SEGMENTS_MIN: usize = 8;
 /// A segment of more messages is not merged again.
 const MERGED_MESSAGES_MAX: usize = 2_000_000;
 
+/// More messages are not merged while somebody waits for the end; the next writer does it beside
+/// its work.
+const CLOSING_MERGE_MESSAGES_MAX: u64 = 100_000;
+
 /// The writer of an index directory.
 pub struct Indexer {
     index: tantivy::Index,
@@ -114,7 +118,9 @@ fn segments_to_merge(index: &tantivy::Index) -> Result<Vec<SegmentId>, SearchErr
     };
     let (skipped, least) = if all { (0, 2) } else { (1, MERGED_SEGMENTS_MIN / 2) };
     let ids: Vec<SegmentId> = metas.iter().skip(skipped).map(SegmentMeta::id).collect();
-    Ok(if least <= ids.len() { ids } else { Vec::new() })
+    let n_messages: u64 = counts.iter().skip(skipped).sum();
+    let pays = least <= ids.len() && n_messages <= CLOSING_MERGE_MESSAGES_MAX;
+    Ok(if pays { ids } else { Vec::new() })
 }
 
 fn open_or_create(dir: &Path) -> Result<tantivy::Index, SearchError> {
