@@ -251,7 +251,7 @@ impl Writer {
         let file = dir.file_to_write(self.tip.segment.number).map_err(io_error)?;
         self.mark.open(dir).map_err(io_error)?;
         // Also the names that an earlier process made: it may have died before this.
-        dir.sync().map_err(io_error)?;
+        dir.sync().and_then(|()| dir.sync_parent()).map_err(io_error)?;
         // Bytes whose sync failed are read back until the power goes. What nobody confirmed is
         // therefore written once more.
         let Tip { end, closed_at, ref segment } = self.tip;
