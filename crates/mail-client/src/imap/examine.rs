@@ -75,7 +75,7 @@ pub(crate) async fn open(
     if let Some(code) = &status.code {
         opened.take_code(code);
     }
-    let Opened { status, vanished } = opened;
+    let Opened { mut status, vanished } = opened;
     // A server passes over the parameters silently when UIDVALIDITY does not fit.
     let known = known.filter(|it| status.uid_validity == it.uid_validity && status.modseq > 0);
     let known = known.and_then(|it| u32::try_from(it.uid_next).ok()).filter(|it| *it > 0);
@@ -90,36 +90,44 @@ pub(crate) async fn open(
             let new = if nothing_new || status.messages == 0 {
                 Vec::new()
             } else {
-                search(session, mailbox, first_new, status.messages).await?
+                search(session, mailbox, first_new, &mut status).await?
             };
             Uids::Delta { vanished, new }
         }
         None if status.messages == 0 => Uids::All(Vec::new()),
-        None => Uids::All(search(session, mailbox, 1, status.messages).await?),
+        None => Uids::All(search(session, mailbox, 1, &mut status).await?),
     };
     Ok(Enumeration { status, uids })
 }
 
-/// The UIDs from `first` on, ascending, each once.
+/// The UIDs from `first` on, ascending, each once. What comes and goes before the list is counted
+/// in `opened`, so that it fits the list; its modification sequence stays that of the opening.
 async fn search(
     session: &mut Session,
     mailbox: &MailboxName,
     first: u32,
-    messages: u64,
+    opened: &mut MailboxStatus,
 ) -> Result<Vec<u64>, SourceError> {
     let esearch = session.capabilities().has_esearch();
     let command = Command::UidSearch { from: first, esearch };
     let mut found: Vec<UidRange> = Vec::new();
-    let mut answered = false;
+    let mut messages = opened.messages;
+    let mut messages_listed = None;
     let status = session.run(&command, |reply| {
         match reply {
             Reply::Search(uids) => {
-                answered = true;
+                messages_listed = Some(messages);
                 found.extend(uids.into_iter().map(|it| (it, it)));
             }
             Reply::Esearch { all, .. } => {
-                answered = true;
+                messages_listed = Some(messages);
                 found.extend(all.into_iter().flatten());
+            }
+            Reply::Exists(n) => messages = n,
+            Reply::Expunge => messages = messages.saturating_sub(1),
+            Reply::Vanished { earlier: false, uids } => {
+                let n = uids.iter().map(|(from, to)| u64::from(to - from) + 1).sum();
+                messages = messages.saturating_sub(n);
             }
             _ => (),
         }
@@ -129,13 +137,18 @@ async fn search(
     if status.kind != StatusKind::Ok {
         return Err(refused(session, mailbox, &status));
     }
-    if !answered && first == 1 {
+    let Some(messages_listed) = messages_listed.or((first > 1).then_some(messages)) else {
         return Err(trouble::protocol(format!(
             "the server says that {mailbox} has {messages} messages, and names none"
         )));
-    }
+    };
     // `n:*` always names the last message, also when it is older (RFC 9051 §6.4.8).
-    expand(&found, first, u32::MAX, UIDS_MAX).ok_or_else(too_many)
+    let uids = expand(&found, first, u32::MAX, UIDS_MAX).ok_or_else(too_many)?;
+    opened.messages = messages_listed;
+    if let Some(last) = uids.last().filter(|_| opened.uid_next > 0) {
+        opened.uid_next = opened.uid_next.max(last + 1);
+    }
+    Ok(uids)
 }
 
 fn refused(session: &Session, mailbox: &MailboxName, status: &Status) -> SourceError {

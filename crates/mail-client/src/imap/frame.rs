@@ -78,10 +78,12 @@ impl Framer {
     /// Reads on: to the end of the response, or to the next literal.
     pub(crate) async fn step(&mut self) -> Result<Step, SourceError> {
         let from = self.text.len();
-        let idle = self.idle;
-        match timeout(idle, self.read_line()).await {
-            Ok(read) => read?,
-            Err(_) => return Err(trouble::too_slow("a line", self.stream.server())),
+        if !self.take_line()? {
+            let idle = self.idle;
+            match timeout(idle, self.read_line()).await {
+                Ok(read) => read?,
+                Err(_) => return Err(trouble::too_slow("a line", self.stream.server())),
+            }
         }
         let line = self.text.get(from..).unwrap_or_default();
         let Some(announced) = announced_literal(line) else { return Ok(Step::End) };
@@ -99,19 +101,24 @@ impl Framer {
 
     async fn read_line(&mut self) -> Result<(), SourceError> {
         loop {
-            let ready = self.stream.buffered();
-            let end = memchr(b'\n', ready).map(|at| at + 1);
-            let n = end.unwrap_or(ready.len());
-            self.text.extend_from_slice(ready.get(..n).unwrap_or_default());
-            self.stream.consume(n);
-            if self.text.len() > TEXT_BYTES_MAX {
-                self.check_length()?;
-            }
-            if end.is_some() {
+            self.stream.fill().await.map_err(trouble::net)?;
+            if self.take_line()? {
                 return Ok(());
             }
-            self.stream.fill().await.map_err(trouble::net)?;
         }
+    }
+
+    /// Moves what has come of a line to the text; true when that is all of it.
+    fn take_line(&mut self) -> Result<bool, SourceError> {
+        let ready = self.stream.buffered();
+        let end = memchr(b'\n', ready).map(|at| at + 1);
+        let n = end.unwrap_or(ready.len());
+        self.text.extend_from_slice(ready.get(..n).unwrap_or_default());
+        self.stream.consume(n);
+        if self.text.len() > TEXT_BYTES_MAX {
+            self.check_length()?;
+        }
+        Ok(end.is_some())
     }
 
     fn check_length(&self) -> Result<(), SourceError> {
@@ -152,6 +159,10 @@ impl Framer {
         out: &mut Vec<u8>,
         n: usize,
     ) -> Result<(), SourceError> {
+        if self.stream.buffered().len() >= n {
+            // All of it is here: most messages are shorter than a buffer.
+            return self.stream.read_into(out, n).await.map_err(trouble::net);
+        }
         let read = timeout(self.literal_deadline(n as u64), self.stream.read_into(out, n)).await;
         self.arrived(read)
     }

@@ -215,13 +215,22 @@ fn choose(
     server: &net::Server,
 ) -> Result<Method, SourceError> {
     let offers = |it: Mechanism| capabilities.has(&format!("AUTH={}", it.name()));
-    let may_log_in = !capabilities.has("LOGINDISABLED");
-    let method = match settings.mechanism {
+    let acts_for_another = settings.authzid.is_some();
+    let asked = settings.mechanism;
+    if acts_for_another && asked != Mechanism::Auto && !asked.takes_authzid() {
+        return Err(trouble::configuration(
+            format!("{asked} cannot act for another account"),
+            "PLAIN and SCRAM-SHA-256 can.",
+        ));
+    }
+    // The LOGIN command opens the mailboxes of its login, never another's.
+    let may_log_in = !capabilities.has("LOGINDISABLED") && !acts_for_another;
+    let method = match asked {
         Mechanism::Auto => {
             let order = [Mechanism::ScramSha256, Mechanism::Plain, Mechanism::Login];
-            let fits = |it: &Mechanism| settings.authzid.is_none() || it.takes_authzid();
+            let fits = |it: &Mechanism| !acts_for_another || it.takes_authzid();
             let found = order.into_iter().filter(fits).find(|it| offers(*it)).map(Method::Sasl);
-            found.or((may_log_in && settings.authzid.is_none()).then_some(Method::LoginCommand))
+            found.or(may_log_in.then_some(Method::LoginCommand))
         }
         Mechanism::Login if !offers(Mechanism::Login) && may_log_in => Some(Method::LoginCommand),
         asked => offers(asked).then_some(Method::Sasl(asked)),

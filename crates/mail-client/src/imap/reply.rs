@@ -51,6 +51,8 @@ pub(crate) enum Reply {
     Id(Vec<(String, String)>),
     /// How many messages the open mailbox has.
     Exists(u64),
+    /// A message is gone from the open mailbox.
+    Expunge,
     /// Data of a message: [`fetch_items`](super::fetch_items) reads it.
     Fetch,
     /// Something that the standards know and that says nothing here.
@@ -184,7 +186,8 @@ fn numbered(number: &[u8], after: &[u8]) -> Result<Reply, Malformed> {
             let number = std::str::from_utf8(number).ok().and_then(|it| it.parse().ok());
             number.map(Reply::Exists).ok_or(Malformed)
         }
-        b"RECENT" | b"EXPUNGE" => Ok(Reply::Other),
+        b"EXPUNGE" => Ok(Reply::Expunge),
+        b"RECENT" => Ok(Reply::Other),
         word if is_fetch_word(word) => Ok(Reply::Fetch),
         _ => Err(Malformed),
     }

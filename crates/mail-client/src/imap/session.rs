@@ -113,7 +113,7 @@ impl Session {
         self.in_flight.len()
     }
 
-    /// Sends a command and returns its tag.
+    /// Sends a command. Its answer is still to be read.
     pub(crate) async fn send(&mut self, command: &Command<'_>) -> Result<(), SourceError> {
         let (tag, encoded) = self.encode(command);
         self.in_flight.push_back(tag);

@@ -106,7 +106,8 @@ async fn every_kind_of_security() {
     assert_eq!(connection.describe().encryption, Some(encryption));
     connection.close().await;
 
-    for certificates in [CertificatePolicy::Fingerprint(fingerprint), CertificatePolicy::AcceptAll] {
+    for certificates in [CertificatePolicy::Fingerprint(fingerprint), CertificatePolicy::AcceptAll]
+    {
         let any = certificates == CertificatePolicy::AcceptAll;
         let settings = ImapSettings { certificates, ..account(&dovecot, Security::ImplicitTls) };
         let connection = connect(settings).await.unwrap();
@@ -289,7 +290,9 @@ fn large(len: usize) -> Vec<u8> {
     let mut n = 0_u32;
     while bytes.len() < len {
         n = n.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        bytes.extend_from_slice(format!("{n:08x}{n:08x}{n:08x}{n:08x}{n:08x}{n:08x}\r\n").as_bytes());
+        bytes.extend_from_slice(
+            format!("{n:08x}{n:08x}{n:08x}{n:08x}{n:08x}{n:08x}\r\n").as_bytes(),
+        );
     }
     bytes
 }

@@ -221,14 +221,16 @@ async fn all_messages_are_listed() {
         S: * OK [UIDNEXT 9] ok
         S: c OK [READ-ONLY] done
         C: d UID SEARCH ALL
+        S: * 2 EXPUNGE
         S: * SEARCH 8 2 2
         S: * 4 EXISTS
-        S: * SEARCH 5
+        S: * SEARCH 12 5
+        S: * 7 EXISTS
         S: d OK done
         "#,
         None,
         expect![[r#"
-            3 7 9 0 All([2, 5, 8])
+            4 7 13 0 All([2, 5, 8, 12])
         "#]],
     )
     .await;

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use net::{CertificatePolicy, Deadlines, Fingerprint, NetError, NetErrorKind, Server, Stream};
 use net::{TlsClient, Warning};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tempfile::TempDir;
+use testkit::certificates::{Certificates, ServerCertificate};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -16,60 +17,35 @@ use tokio_rustls::TlsAcceptor;
 const DEADLINES: Deadlines =
     Deadlines { connect: Duration::from_secs(20), idle: Duration::from_secs(20) };
 
-/// A certificate authority and one server certificate.
-struct Pki {
-    ca_pem: String,
-    certificate: CertificateDer<'static>,
-    key: Vec<u8>,
+fn fingerprint(certificates: &Certificates) -> Fingerprint {
+    Fingerprint::of(&certificates.server_der)
 }
 
-impl Pki {
-    fn new(names: &[&str], expired: bool) -> Pki {
-        let mut authority = CertificateParams::new(Vec::new()).unwrap();
-        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let issuer = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
-        let names: Vec<String> = names.iter().map(|it| (*it).to_owned()).collect();
-        let mut server = CertificateParams::new(names).unwrap();
-        if expired {
-            server.not_after = rcgen::date_time_ymd(2001, 1, 1);
-        }
-        let key = KeyPair::generate().unwrap();
-        let certificate = server.signed_by(&key, &issuer).unwrap();
-        Pki {
-            ca_pem: issuer.pem(),
-            certificate: certificate.der().clone(),
-            key: key.serialize_der(),
-        }
-    }
+fn acceptor(certificates: &Certificates) -> TlsAcceptor {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let chain = vec![CertificateDer::from(certificates.server_der.clone())];
+    let key = PrivateKeyDer::from_pem_slice(certificates.key_pem.as_bytes()).unwrap();
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    TlsAcceptor::from(Arc::new(config))
+}
 
-    fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of(&self.certificate)
-    }
-
-    fn acceptor(&self) -> TlsAcceptor {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.clone()));
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![self.certificate.clone()], key)
-            .unwrap();
-        TlsAcceptor::from(Arc::new(config))
-    }
-
-    fn ca_file(&self, dir: &TempDir) -> CertificatePolicy {
-        let path = dir.path().join("ca.pem");
-        std::fs::write(&path, &self.ca_pem).unwrap();
-        CertificatePolicy::CaFile(path)
-    }
+fn ca_file(certificates: &Certificates, dir: &TempDir) -> CertificatePolicy {
+    let file = fingerprint(certificates).to_string().replace(':', "-");
+    let path = dir.path().join(file);
+    std::fs::write(&path, &certificates.ca_pem).unwrap();
+    CertificatePolicy::CaFile(path)
 }
 
 /// A server that echoes over TLS after it has sent `before` in clear.
-async fn echo(pki: &Pki, before: &'static [u8]) -> Server {
+async fn echo(pki: &Certificates, before: &'static [u8]) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let acceptor = pki.acceptor();
+    let acceptor = acceptor(pki);
     tokio::spawn(async move {
         while let Ok((tcp, _)) = listener.accept().await {
             tokio::spawn(serve(tcp, acceptor.clone(), before));
@@ -110,33 +86,33 @@ async fn exchange(stream: &mut Stream) {
 #[tokio::test]
 async fn certificates_that_are_accepted() {
     let dir = TempDir::new().unwrap();
-    let pki = Pki::new(&["127.0.0.1", "mail.example.org"], false);
+    let pki = Certificates::new(ServerCertificate::Valid);
     let server = echo(&pki, b"").await;
 
-    let mut stream = connect(&server, &pki.ca_file(&dir)).await.unwrap();
+    let mut stream = connect(&server, &ca_file(&pki, &dir)).await.unwrap();
     exchange(&mut stream).await;
     let tls = stream.tls().unwrap();
-    assert_eq!((tls.version, tls.fingerprint), ("TLS 1.3", Some(pki.fingerprint())));
+    assert_eq!((tls.version, tls.fingerprint), ("TLS 1.3", Some(fingerprint(&pki))));
     assert_eq!(stream.warnings(), []);
 
-    let pinned = CertificatePolicy::Fingerprint(pki.fingerprint());
+    let pinned = CertificatePolicy::Fingerprint(fingerprint(&pki));
     let stream = connect(&server, &pinned).await.unwrap();
     assert_eq!(stream.warnings(), []);
 
     let stream = connect(&server, &CertificatePolicy::AcceptAll).await.unwrap();
-    let fingerprint = Some(pki.fingerprint());
+    let fingerprint = Some(fingerprint(&pki));
     assert_eq!(stream.warnings(), [Warning::AnyCertificate { server, fingerprint }]);
 }
 
 #[tokio::test]
 async fn certificates_that_are_refused() {
     let dir = TempDir::new().unwrap();
-    let good = Pki::new(&["127.0.0.1"], false);
-    let named = Pki::new(&["mail.example.org"], false);
-    let expired = Pki::new(&["127.0.0.1"], true);
+    let good = Certificates::new(ServerCertificate::Valid);
+    let named = Certificates::new(ServerCertificate::WrongHost);
+    let expired = Certificates::new(ServerCertificate::Expired);
     let other = Fingerprint([7; 32]);
     let cases = [
-        (&named, named.ca_file(&dir), "it is for another name (mail.example.org)".to_owned()),
+        (&named, ca_file(&named, &dir), "it is for another name (elsewhere.example)".to_owned()),
         (&good, CertificatePolicy::SystemRoots, "its issuer is not trusted".to_owned()),
         (
             &good,
@@ -147,17 +123,17 @@ async fn certificates_that_are_refused() {
     for (pki, policy, want) in cases {
         check_refused(pki, &policy, &want).await;
     }
-    check_refused(&expired, &expired.ca_file(&dir), "it has expired").await;
-    check_refused(&good, &expired.ca_file(&dir), "its issuer is not trusted").await;
+    check_refused(&expired, &ca_file(&expired, &dir), "it has expired").await;
+    check_refused(&good, &ca_file(&expired, &dir), "its issuer is not trusted").await;
 }
 
-async fn check_refused(pki: &Pki, policy: &CertificatePolicy, want: &str) {
+async fn check_refused(pki: &Certificates, policy: &CertificatePolicy, want: &str) {
     let server = echo(pki, b"").await;
     let error = connect(&server, policy).await.unwrap_err();
     let NetErrorKind::Certificate { fingerprint, reason } = error.kind() else {
         panic!("{error}: {:?}", error.kind());
     };
-    assert_eq!((*fingerprint, reason.as_str()), (pki.fingerprint(), want));
+    assert_eq!((*fingerprint, reason.as_str()), (self::fingerprint(pki), want));
     let hint = error.hint().unwrap();
     assert!(hint.contains(&format!("--fingerprint {fingerprint}")), "{hint}");
 }
@@ -180,8 +156,8 @@ const BAD_PEM: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE--
 
 #[tokio::test]
 async fn starttls_upgrades_and_refuses_injected_bytes() {
-    let pki = Pki::new(&["127.0.0.1"], false);
-    let client = TlsClient::new(&CertificatePolicy::Fingerprint(pki.fingerprint())).unwrap();
+    let pki = Certificates::new(ServerCertificate::Valid);
+    let client = TlsClient::new(&CertificatePolicy::Fingerprint(fingerprint(&pki))).unwrap();
     let agreed = b"A1 OK go ahead\r\n";
 
     let server = echo(&pki, agreed).await;

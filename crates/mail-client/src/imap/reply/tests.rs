@@ -192,7 +192,7 @@ fn data() {
             * 3 RECENT
                 Other
             * 44 EXPUNGE
-                Other
+                Expunge
             * FLAGS (\Answered \Flagged)
                 Other
             * 12 FETCH (UID 1)
