@@ -203,3 +203,22 @@ fn a_batch_keeps_its_hash_in_another_segment() {
     assert_eq!(found.whole.state, segment.state);
     assert_eq!(found.flaw, None);
 }
+
+/// A close frame, and one whole batch behind it: nothing has a later number, and the batch itself
+/// tells that what stands before it was durable.
+#[test]
+fn a_flip_before_the_last_whole_batch_is_damage() {
+    let mut segment = Segment::new();
+    segment.batch(&[b"mail"], &[b"entry 0"]);
+    segment.close();
+    segment.batch(&[b"more mail"], &[b"entry 1"]);
+    let (close_at, _) = segment.synced[1];
+    let (close_end, _) = segment.synced[2];
+    for at in close_at..close_end {
+        let mut bytes = segment.bytes.clone();
+        bytes[at] ^= 0x40;
+        let found = surveyed(&bytes, &Wanted::default()).unwrap();
+        assert_eq!(found.whole.offset, close_at as u64);
+        assert!(found.later.is_some(), "byte {at}");
+    }
+}

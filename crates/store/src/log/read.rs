@@ -21,8 +21,7 @@ pub(super) fn read_blob(
     id: &BlobId,
     sink: &mut Sink<'_>,
 ) -> Result<u64, ReadError> {
-    let lookup = tables.lookup(id).map_err(read_error)?;
-    let Some((segment, place)) = lookup.place else {
+    let Some((segment, place)) = tables.place_of(id).map_err(read_error)? else {
         return Err(ReadError::new(ReadErrorKind::NotFound, format!("the log has no blob {id}")));
     };
     if place.kind != Kind::ChunkList {
@@ -31,7 +30,7 @@ pub(super) fn read_blob(
     let list = read_list(tables, &segment, &place, id)?;
     let mut hasher = Sha256::new();
     for (chunk, len) in &list.chunks {
-        let found = tables.lookup(chunk).map_err(read_error)?.place;
+        let found = tables.place_of(chunk).map_err(read_error)?;
         let found = found.filter(|(_, place)| place.kind != Kind::ChunkList);
         let Some((segment, place)) = found else {
             return Err(damaged(format!("chunk {chunk} of blob {id} is missing")));

@@ -50,9 +50,9 @@ pub(super) fn make_ready(
     let mut tails = found.tails;
     let (end, closed_at) = match found.end {
         End::Empty => {
+            // The first append sees to it that the directory's own name is durable.
             dir.create()?;
             let segment = create_segment(dir, random, 1, 0, &state)?;
-            dir.sync_parent()?;
             let end = segment.end;
             segments.push(Arc::new(segment));
             (end, PRELUDE_BYTES as u64)

@@ -126,11 +126,7 @@ impl Tables {
         let snapshot = inner.snapshot.clone();
         for (index, segment) in snapshot.segments.iter().enumerate() {
             if segment.footer.is_none() {
-                let file = self.dir.file(segment.number).map_err(io_error)?;
-                let end = snapshot.end_of(index);
-                let mut reader = segment.reader(&file, end, ReadMode::Hopping);
-                let found = scan_ids(&mut reader, segment.start.offset);
-                ids.push((segment.number, found.map_err(log_error(segment.number))?));
+                ids.push((segment.number, scan_segment(&self.dir, &snapshot, index)?));
             }
         }
         // A sealed last segment has no ids here; the next one begins its own.
@@ -162,6 +158,42 @@ impl Tables {
             }
         }
         Ok(lookup)
+    }
+
+    /// Where the bytes of a blob stand. For readers: where the ids of a sealed segment cannot be
+    /// read, its frames are, so that a damaged footer hides no blob.
+    pub(super) fn place_of(
+        &self,
+        id: &BlobId,
+    ) -> Result<Option<(Arc<Segment>, BlobPlace)>, LogError> {
+        self.load()?;
+        let snapshot = {
+            let inner = self.read();
+            let mut lookup = Lookup::default();
+            for (number, ids) in inner.ids.iter().flatten() {
+                let record = ids.get(id).copied().unwrap_or_default();
+                lookup.add(&inner.snapshot, *number, record);
+            }
+            if lookup.place.is_some() {
+                return Ok(lookup.place);
+            }
+            inner.snapshot.clone()
+        };
+        for (index, segment) in snapshot.segments.iter().enumerate().rev() {
+            if !segment.may_have(&self.dir, id)? {
+                continue;
+            }
+            let record = match self.search(segment, id) {
+                Err(error) if error.kind() == LogErrorKind::Damaged => {
+                    scan_segment(&self.dir, &snapshot, index)?.get(id).copied()
+                }
+                other => other?,
+            };
+            if let Some(place) = record.and_then(|it| it.place) {
+                return Ok(Some((Arc::clone(segment), place)));
+            }
+        }
+        Ok(None)
     }
 
     /// Looks into the footer of a sealed segment.
@@ -254,6 +286,14 @@ impl Lookup {
 pub(super) fn merge(known: &mut IdRecord, record: IdRecord) {
     known.place = known.place.or(record.place);
     known.placed = known.placed.or(record.placed);
+}
+
+/// The ids of a segment, from its own frames.
+fn scan_segment(dir: &SegmentDir, snapshot: &Snapshot, index: usize) -> Result<Ids, LogError> {
+    let Some(segment) = snapshot.segments.get(index) else { return Ok(Ids::default()) };
+    let file = dir.file(segment.number).map_err(io_error)?;
+    let mut reader = segment.reader(&file, snapshot.end_of(index), ReadMode::Hopping);
+    scan_ids(&mut reader, segment.start.offset).map_err(log_error(segment.number))
 }
 
 /// What the frames from `start` to the end of the reader say of ids. Bodies are skipped.

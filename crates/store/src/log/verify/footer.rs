@@ -99,16 +99,19 @@ impl FooterCheck {
         let places = (footer.start, footer.ids, footer.filter);
         let places_here = (self.start, end, self.filter_at);
         let checks = [
-            (own == self.ids && footer.n_ids == own.len() as u64, "the ids in the footer"),
-            (filter_here == Ok(filter), "the filter in the footer"),
+            (
+                own == self.ids && footer.n_ids == own.len() as u64,
+                "the ids in the footer are not those of the segment",
+            ),
+            (filter_here == Ok(filter), "the filter in the footer is not that of the segment"),
             (
                 self.run.clone().finalize() == self.batches.clone().finalize(),
-                "the run in the footer",
+                "the run in the footer is not what the batches hold",
             ),
-            (footer.run == self.blocks, "the list of the run's blocks"),
+            (footer.run == self.blocks, "the list of the run's blocks is wrong"),
             (
                 (Some(places.0), Some(places.1), Some(places.2)) == places_here,
-                "the places of the footer's parts",
+                "the places of the footer's parts are wrong",
             ),
         ];
         checks.into_iter().filter(|(same, _)| !same).map(|(_, what)| what).collect()

@@ -127,12 +127,12 @@ impl<'a> SegmentWalk<'a> {
     }
 
     fn frame(&mut self, frame: &Frame<'_>) {
-        let step = match self.chain.push(frame) {
-            Ok(step) => Some(step),
+        let (step, known) = match self.chain.push(frame) {
+            Ok(step) => (Some(step), None),
             Err(flaw) => {
                 self.defect(frame.offset, flaw.to_string());
                 self.chain.skip();
-                self.chain.push(frame).ok()
+                (self.chain.push(frame).ok(), Some(flaw))
             }
         };
         let taken = match frame.header.kind {
@@ -149,7 +149,7 @@ impl<'a> SegmentWalk<'a> {
             Kind::Close | Kind::FooterRun | Kind::FooterIds | Kind::FooterFilter => Ok(()),
         };
         let noted = taken.and_then(|()| self.footer.take(frame));
-        if let Err(flaw) = noted {
+        if let Some(flaw) = noted.err().filter(|it| Some(it) != known.as_ref()) {
             self.defect(frame.offset, flaw.to_string());
         }
         if let Some(Step::Closed(Some(footer))) = step

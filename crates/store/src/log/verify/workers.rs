@@ -72,7 +72,7 @@ fn check(job: &Job, tables: &Tables) -> Result<(), String> {
     if job.header.kind == Kind::ChunkList {
         // By its chunks, wherever they stand.
         let read = read_blob(tables, &id, &mut |_| Ok(()));
-        return read.map(drop).map_err(|it| format!("a large blob cannot be given back: {it}"));
+        return read.map(drop).map_err(|it| format!("a large blob is not there: {}", chain(&it)));
     }
     let raw = decode_body(&job.header, body).map_err(|it| it.to_string())?;
     if BlobId::of(&raw) == id {
@@ -80,4 +80,15 @@ fn check(job: &Job, tables: &Tables) -> Result<(), String> {
     } else {
         Err(format!("the bytes of blob {id} do not have its hash"))
     }
+}
+
+/// An error with all its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(it) = cause {
+        text = format!("{text}: {it}");
+        cause = it.source();
+    }
+    text
 }

@@ -7,7 +7,7 @@ use ledger::Fact;
 use ports::Log;
 use store::log::{Recorded, SegmentLog};
 use testkit::FaultyDisk;
-use testkit::faulty_disk::{Fault, Plan, Surviving};
+use testkit::faulty_disk::{CallKind, Fault, Plan, Surviving};
 use types::{BlobId, EntryNumber, Position};
 
 use super::bench::{Mail, Seeded, all_entries, mails, new_disk, open, recorded};
@@ -168,5 +168,64 @@ fn faults_during_recovery() {
             let case = format!("{case}, then {fault:?} at {second} of {n_recovery}, {left}");
             check_and_retry(&disk, &mails, &told, &case);
         }
+    }
+}
+
+/// The sync of a close frame fails, as a kernel fails it: its pages count as clean, are read back,
+/// and are not on the disk. What continues the log must not build on them. The close frame is
+/// tried at every place around the end of a page.
+#[test]
+fn a_close_frame_that_was_never_durable() {
+    for size in (0..4_500).step_by(90) {
+        let random = Seeded::new(size);
+        let noise = |len: u64| Mail::whole(random.bytes(usize::try_from(len).unwrap()));
+        let mails = [noise(1_000 + size), noise(6_000)];
+        let disk = new_disk();
+        let mut told = Acknowledged::default();
+        let (log, _) = open(&disk, &[]).unwrap();
+        assert!(archive_part(&log, &mails[..1], &mut told));
+        disk.set_plan(Plan::at_change(2, Fault::SyncLost));
+        assert!(log.close().is_err());
+        drop(log);
+        disk.clear_plan();
+        check_and_retry(&disk, &mails, &told, &format!("{size} bytes"));
+    }
+}
+
+/// Three processes die in the recovery of one log, each a little later, before the power goes.
+#[test]
+fn names_are_durable_before_anything_is_cut() {
+    let mails = mails(3, 4);
+    let disk = new_disk();
+    let mut told = Acknowledged::default();
+    let (log, _) = open(&disk, &[]).unwrap();
+    assert!(archive_part(&log, &mails[..2], &mut told));
+    // Whole batches that nobody recorded, and a torn one.
+    let viewed = Acknowledged::default();
+    disk.forget(std::path::Path::new("/store/segments/acked"));
+    disk.set_plan(Plan::at_change(1, Fault::ShortWrite));
+    assert!(!archive_part(&log, &mails[2..], &mut told));
+    drop(log);
+    let sync_dir = |nth: usize| {
+        let probe = disk.fork();
+        probe.clear_plan();
+        drop(open(&probe, &[]).unwrap());
+        let syncs = probe.changes();
+        let mut at = syncs.iter().enumerate().filter(|(_, it)| it.kind == CallKind::SyncDir);
+        at.nth(nth).map(|(at, _)| at as u64 + 1)
+    };
+    // Every directory sync of the recovery fails in turn, the effect of none of them is there.
+    for _ in 0..2 {
+        let at = sync_dir(0).expect("a directory sync");
+        disk.set_plan(Plan::at_change(at, Fault::Eio));
+        assert!(open(&disk, &viewed.recorded()).is_err());
+        disk.clear_plan();
+    }
+    for n in 1..=20 {
+        let disk = disk.fork();
+        disk.set_plan(Plan::at_change(n, Fault::CrashBefore));
+        drop(open(&disk, &viewed.recorded()));
+        let disk = disk.after_power_loss(Surviving::Nothing);
+        check_and_retry(&disk, &mails, &told, &format!("crash at {n}"));
     }
 }

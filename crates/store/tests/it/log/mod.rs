@@ -5,3 +5,4 @@ mod bench;
 mod crash;
 mod damage;
 mod golden;
+mod tamper;
