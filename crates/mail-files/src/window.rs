@@ -49,6 +49,8 @@ pub(crate) fn read_fully(src: &impl ReadAt, buf: &mut [u8], offset: u64) -> io::
 pub(crate) struct Window<R> {
     src: R,
     buf: Vec<u8>,
+    /// What is read at a time.
+    chunk: Vec<u8>,
     /// Offset of the first byte of `buf`.
     base: u64,
     at_end: bool,
@@ -56,7 +58,8 @@ pub(crate) struct Window<R> {
 
 impl<R: ReadAt> Window<R> {
     pub(crate) fn new(src: R) -> Window<R> {
-        Window { src, buf: Vec::new(), base: 0, at_end: false }
+        let chunk = vec![0; READ_BYTES];
+        Window { src, buf: Vec::new(), chunk, base: 0, at_end: false }
     }
 
     pub(crate) fn src(&self) -> &R {
@@ -94,16 +97,13 @@ impl<R: ReadAt> Window<R> {
         let gone = usize::try_from(keep.saturating_sub(self.base)).unwrap_or(usize::MAX);
         self.buf.drain(..gone.min(self.buf.len()));
         self.base = self.base.max(keep);
-        let wanted = usize::try_from(until.saturating_sub(self.end())).unwrap_or(READ_BYTES);
-        let len = self.buf.len();
-        self.buf.resize(len + wanted.max(READ_BYTES), 0);
-        let offset = self.base + u64::try_from(len).unwrap_or(0);
-        let room = self.buf.get_mut(len..).unwrap_or_default();
-        let result = read_fully(&self.src, room, offset);
-        let read = *result.as_ref().unwrap_or(&0);
-        self.at_end = result.is_ok() && read < room.len();
-        self.buf.truncate(len + read);
-        result.map(|_| ())
+        while !self.at_end && self.end() < until {
+            let end = self.end();
+            let read = read_fully(&self.src, &mut self.chunk, end)?;
+            self.buf.extend_from_slice(self.chunk.get(..read).unwrap_or_default());
+            self.at_end = read < self.chunk.len();
+        }
+        Ok(())
     }
 }
 

@@ -3,8 +3,8 @@
 //! What it is not: durable by itself. Nothing is synced; an export can be made again.
 //!
 //! Rules: messages are written as a stream, in pieces of any size; one that cannot be finished
-//! leaves nothing behind; what is there already is never written over by something else; folder
-//! names become directory names without loss and without leaving the target directory.
+//! leaves nothing behind; a file has its name only when it is whole; folder names become directory
+//! names without loss and without leaving the target directory.
 //!
 //! - **eml**: `FOLDER/ID.eml`, the exact bytes.
 //! - **mbox**: `FOLDER.mbox`, mboxrd. Reading it with [`scan`](crate::scan()) gives the exact
@@ -65,6 +65,11 @@ pub struct LeftOut {
 /// [`write`](Self::write), then [`finish`](Self::finish) or [`cancel`](Self::cancel); at the end
 /// [`close`](Self::close).
 pub trait MailWriter: Send {
+    /// The file that a message has to itself, there already or not; `None` where messages share
+    /// a file. Whoever must not replace a file looks there first: [`finish`](Self::finish) does
+    /// not.
+    fn place(&mut self, message: &Outgoing<'_>) -> io::Result<Option<PathBuf>>;
+
     /// Begins a message. One that was not finished is cancelled.
     fn begin(&mut self, message: &Outgoing<'_>) -> io::Result<()>;
 

@@ -229,7 +229,7 @@ mod tests {
         let bytes = b"A: b\n c\nno field\nD: e\n\nF: g\n";
         let fields: Vec<_> = header_fields(bytes).collect();
         assert_eq!(fields, [(&b"A"[..], &b" b\n c\n"[..]), (b"D", b" e\n")]);
-        assert_eq!(body_start(bytes), Some(22));
+        assert_eq!(body_start(bytes), Some(23));
         assert_eq!(body_start(b"A: b\n"), None);
         assert_eq!(body_start(b"\n"), Some(1));
     }

@@ -66,6 +66,10 @@ impl EmlWriter {
 }
 
 impl MailWriter for EmlWriter {
+    fn place(&mut self, message: &Outgoing<'_>) -> io::Result<Option<PathBuf>> {
+        Ok(Some(dir_of(&self.dir, message.folder).join(format!("{}.eml", message.id))))
+    }
+
     fn begin(&mut self, message: &Outgoing<'_>) -> io::Result<()> {
         self.cancel()?;
         let dir = dir_of(&self.dir, message.folder);

@@ -65,25 +65,38 @@ impl MaildirWriter {
         self.folders.insert(dir.to_owned(), Keywords { names, changed: false });
         Ok(())
     }
-}
 
-impl MailWriter for MaildirWriter {
-    fn begin(&mut self, message: &Outgoing<'_>) -> io::Result<()> {
-        self.cancel()?;
-        let dir = dir_of(&self.dir, message.folder);
-        self.make(&dir)?;
-        let keywords = self.folders.entry(dir.clone()).or_default();
+    /// The file of a message, and how many of its keywords have no letter.
+    fn path(&mut self, dir: &Path, message: &Outgoing<'_>) -> (PathBuf, u64) {
+        let keywords = self.folders.entry(dir.to_owned()).or_default();
         let mut letters = maildir::letters(message.flags);
+        let mut n_left_out = 0;
         for name in message.keywords {
             match keywords.letter(name) {
                 Some(letter) => letters.push(letter),
-                None => self.left_out.keywords += 1,
+                None => n_left_out += 1,
             }
         }
         let id = message.id;
         let received = message.received.map(|it| format!(",R={}", it.0.max(0))).unwrap_or_default();
-        let partial = dir.join("tmp").join(id.to_string());
-        let path = dir.join("cur").join(format!("{id}{received}:2,{letters}"));
+        (dir.join("cur").join(format!("{id}{received}:2,{letters}")), n_left_out)
+    }
+}
+
+impl MailWriter for MaildirWriter {
+    fn place(&mut self, message: &Outgoing<'_>) -> io::Result<Option<PathBuf>> {
+        let dir = dir_of(&self.dir, message.folder);
+        self.make(&dir)?;
+        Ok(Some(self.path(&dir, message).0))
+    }
+
+    fn begin(&mut self, message: &Outgoing<'_>) -> io::Result<()> {
+        self.cancel()?;
+        let dir = dir_of(&self.dir, message.folder);
+        self.make(&dir)?;
+        let (path, n_left_out) = self.path(&dir, message);
+        self.left_out.keywords += n_left_out;
+        let partial = dir.join("tmp").join(message.id.to_string());
         self.message = Some(NewFile::create(&*self.disk, partial, path)?);
         Ok(())
     }

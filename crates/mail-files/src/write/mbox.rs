@@ -62,6 +62,10 @@ impl MboxWriter {
 }
 
 impl MailWriter for MboxWriter {
+    fn place(&mut self, _message: &Outgoing<'_>) -> io::Result<Option<PathBuf>> {
+        Ok(None)
+    }
+
     fn begin(&mut self, message: &Outgoing<'_>) -> io::Result<()> {
         self.cancel()?;
         let mut path = dir_of(&self.dir, message.folder).into_os_string();

@@ -53,11 +53,14 @@ fn write_all(
     piece: usize,
 ) -> io::Result<()> {
     for message in messages {
-        writer.begin(&outgoing(BlobId::of(message), folder))?;
+        let outgoing = outgoing(BlobId::of(message), folder);
+        let place = writer.place(&outgoing)?;
+        writer.begin(&outgoing)?;
         for piece in message.chunks(piece) {
             writer.write(piece)?;
         }
-        writer.finish()?;
+        let written = writer.finish()?;
+        assert_eq!(place.unwrap_or_else(|| written.clone()), written);
     }
     Ok(())
 }

@@ -100,7 +100,9 @@ fn a_tree_of_files() {
         ("old.pst", "x"),
         ("nothing/", ""),
     ]);
-    check(&dir, &expect![[r#"
+    check(
+        &dir,
+        &expect![[r#"
         eml 1.eml in "": A: b\n\nfirst
         eml 2.eml in "": A: b\n\nsecond
         skipped Drafts: an mbox without messages
@@ -119,7 +121,8 @@ fn a_tree_of_files() {
         mbox Work.sbd/Old:0 in "Work/Old" 2025-03-04T10:15:00Z: A: b\n\nx\n
         mbox Work.sbd/Old:55 in "Work/Old" 2025-03-04T10:15:00Z: C: d\n\ny\n
         skipped Work.sbd/Old.msf: a control file of a mail program
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -143,7 +146,9 @@ fn a_maildir_with_folders() {
         ("Nested/Deeper/cur/1500000005.host:2,P", "A: b\n"),
         ("Nested/Deeper/new/", ""),
     ]);
-    check(&dir, &expect![[r#"
+    check(
+        &dir,
+        &expect![[r#"
         skipped dovecot-keywords: a control file of a mail program
         skipped dovecot.index.log: a control file of a mail program
         skipped stray.eml: beside the messages of a Maildir
@@ -157,15 +162,20 @@ fn a_maildir_with_folders() {
         maildir cur/abc,S=1:2,Rab in "" {"answered"} ["$Label1", "keyword-b"] 2023-11-14T22:13:20Z: A: b\n\nkeywords
         maildir new/1500000001.host in "" 2017-07-14T02:40:01Z: From bob@example.org Tue Mar  4 10:15:00 2025\nnot an mbox\n
         skipped tmp/1500000002.host: not yet delivered: in the `tmp` of a Maildir
-    "#]]);
-    check_paths(&dir, &["cur", ".Sent"], &expect![[r#"
+    "#]],
+    );
+    check_paths(
+        &dir,
+        &["cur", ".Sent"],
+        &expect![[r#"
         skipped cur/.hidden: beside the messages of a Maildir
         maildir cur/1500000000.M1P2.host:2,FS in "" {"seen", "flagged"} [] 2017-07-14T02:40:00Z: A: b\n\none
         maildir cur/1800000000.M1P2.host:2, in "" 2023-11-14T22:13:20Z: A: b\n\nlater than its file
         maildir cur/abc,S=1:2,Rab in "" {"answered"} ["$Label1", "keyword-b"] 2023-11-14T22:13:20Z: A: b\n\nkeywords
         skipped .Sent/maildirfolder: a control file of a mail program
         maildir .Sent/cur/1500000003.host:2,S in "" {"seen"} [] 2017-07-14T02:40:03Z: A: b\n
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -173,7 +183,10 @@ fn files_that_are_given_themselves() {
     let mbox = format!("{SEP}A: b\n\nx\n\n{SEP}Status: RO\n\n>>From y\n");
     let dir = dir(&[("Archive 2019.mbox", &mbox), ("1.eml", "A: b\n"), ("photo.jpg", "A: b\n")]);
     let names = ["1.eml", "Archive 2019.mbox", "photo.jpg", "missing.eml", "1.eml"];
-    check_paths(&dir, &names, &expect![[r#"
+    check_paths(
+        &dir,
+        &names,
+        &expect![[r#"
         eml 1.eml in "": A: b\n
         mbox Archive 2019.mbox:0 in "" of "Archive 2019" 2025-03-04T10:15:00Z: A: b\n\nx\n
         ambiguous Archive 2019.mbox:113: a line begins with more than one `>` and `From `; one was taken away, as in mboxrd
@@ -181,7 +194,8 @@ fn files_that_are_given_themselves() {
         skipped photo.jpg: not mail, by its name
         unreadable missing.eml for []: entity not found
         eml 1.eml in "": A: b\n
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -191,21 +205,28 @@ fn links_and_other_things() {
     symlink("..", dir.path().join("b/loop")).unwrap();
     symlink("gone.eml", dir.path().join("b/dangling.eml")).unwrap();
     let socket = std::os::unix::net::UnixListener::bind(dir.path().join("b/socket")).unwrap();
-    check(&dir, &expect![[r#"
+    check(
+        &dir,
+        &expect![[r#"
         eml a/1.eml in "a": A: b\n
         unreadable b/dangling.eml for ["b"]: entity not found
         eml b/link.eml in "b": A: b\n
         skipped b/loop: a symbolic link to a directory
         skipped b/socket: neither a file nor a directory
-    "#]]);
+    "#]],
+    );
     // A link that is given is followed, whatever it leads to.
-    check_paths(&dir, &["b/loop"], &expect![[r#"
+    check_paths(
+        &dir,
+        &["b/loop"],
+        &expect![[r#"
         eml b/loop/a/1.eml in "a": A: b\n
         unreadable b/loop/b/dangling.eml for ["b"]: entity not found
         eml b/loop/b/link.eml in "b": A: b\n
         skipped b/loop/b/loop: a symbolic link to a directory
         skipped b/loop/b/socket: neither a file nor a directory
-    "#]]);
+    "#]],
+    );
     drop(socket);
 }
 
@@ -217,9 +238,12 @@ fn names_that_are_not_utf8() {
     let below = dir.path().join(OsStr::from_bytes(b"Entw\xfcrfe"));
     fs::create_dir(&below).unwrap();
     fs::write(below.join(OsStr::from_bytes(b"\xff.eml")), "A: b\n").unwrap();
-    check(&dir, &expect![[r#"
+    check(
+        &dir,
+        &expect![[r#"
         eml Entw\xfcrfe/\xff.eml in "Entw\\xfcrfe": A: b\n
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! Mail made to hurt: it takes linear time, little memory, and no limit is exceeded.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use message::{Defect, limits, parse, parse_prefix};
 use types::limits::{INDEX_TEXT_BYTES_MAX, PARSE_BYTES_MAX};
 
 use crate::corpus::mail;
+use crate::properties;
 
 /// Far above what is needed, even on a slow and busy machine without optimisation; far below
 /// what anything quadratic takes.
@@ -119,16 +122,28 @@ fn the_header_hash_of_a_header_alone_is_that_of_its_message() {
 
 #[test]
 fn mutations_of_the_corpus_are_read() {
-    let mail = mail();
+    let mut mail = mail();
+    mail.extend(fuzz_corpus());
+    for (_, bytes) in &mail {
+        properties::check(bytes);
+    }
     let mut random = Xorshift(0x9e37_79b9_7f4a_7c15);
     for round in 0..3_000 {
         let (path, bytes) = &mail[random.below(mail.len())];
         let other = &mail[random.below(mail.len())].1;
         let mutated = random.mutate(bytes, other);
-        let (_, defects) = parse(&mutated);
-        let name = path.display();
-        assert!(!defects.contains(&Defect::ParserPanicked), "round {round}: {name}");
+        let result = std::panic::catch_unwind(|| properties::check(&mutated));
+        assert!(result.is_ok(), "round {round}: {}", path.display());
     }
+}
+
+/// What the fuzz target begins with.
+fn fuzz_corpus() -> Vec<(PathBuf, Vec<u8>)> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/message_parse");
+    let mut paths: Vec<_> = fs::read_dir(dir).unwrap().map(|it| it.unwrap().path()).collect();
+    paths.sort();
+    assert!(paths.len() >= 10, "the corpus is there");
+    paths.into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect()
 }
 
 /// A small generator: the same numbers on every run.

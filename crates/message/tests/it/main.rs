@@ -7,3 +7,5 @@ mod corpus;
 mod hostile;
 #[cfg(test)]
 mod measure;
+#[cfg(test)]
+mod properties;
