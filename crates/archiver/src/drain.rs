@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ports::{Body, Fetched, InFlight, Log, LogError};
@@ -19,6 +20,34 @@ use crate::work::{Event, Unit};
 /// How long a group that is not full waits for more.
 const GROUP_WAIT: Duration = Duration::from_millis(5);
 
+/// Runs that tried a message in vain before its announced size is not believed any more.
+const TRIED_TO_BELIEVE: u32 = 2;
+
+/// Messages that must have come before their sizes say anything about the server.
+const SIZES_MIN: u64 = 20;
+
+/// What is known of the sizes that a server announces. RFC 9051 §6.4.5 wants them exact; some
+/// servers estimate.
+#[derive(Debug, Default)]
+pub(crate) struct Sizes {
+    exact: AtomicU64,
+    other: AtomicU64,
+}
+
+impl Sizes {
+    fn note(&self, is_exact: bool) {
+        let count = if is_exact { &self.exact } else { &self.other };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether more than a quarter of them were wrong.
+    fn are_estimates(&self) -> bool {
+        let (exact, other) =
+            (self.exact.load(Ordering::Relaxed), self.other.load(Ordering::Relaxed));
+        exact + other >= SIZES_MIN && other > exact / 3
+    }
+}
+
 /// What connections hand things over with.
 #[derive(Debug)]
 pub(crate) struct Desk<L> {
@@ -27,6 +56,7 @@ pub(crate) struct Desk<L> {
     /// Rights to hold the beginning of a large message.
     pub(crate) larges: Arc<Semaphore>,
     pub(crate) events: mpsc::Sender<Event>,
+    pub(crate) sizes: Arc<Sizes>,
     pub(crate) limits: Limits,
 }
 
@@ -122,12 +152,12 @@ impl<'a, L: Log> Drain<'a, L> {
                 return Ok(());
             }
         };
+        self.note_size(&body, size_claimed);
         if let Some(short) = short(&body, size_claimed) {
-            if !self.before.is_some_and(|before| before.is_same_bytes(&short)) {
+            if !self.takes_short(uid, &short) {
                 self.suspects.push((uid, short));
                 return Ok(());
             }
-            // The same bytes came twice: they are what the server has.
             let slot = self.unit.mailbox.slot;
             self.tell(Event::Shorter { slot, uid }).await?;
         }
@@ -169,6 +199,24 @@ impl<'a, L: Log> Drain<'a, L> {
         })
     }
 
+    /// Notes whether the server announced the true size of a message that it was asked for first.
+    fn note_size(&self, body: &ArrivedBody, announced: u64) {
+        if self.before.is_none() && announced != 0 {
+            self.desk.sizes.note(body.size() == announced);
+        }
+    }
+
+    /// Whether fewer bytes than announced are taken for the whole message: when the same bytes
+    /// came twice, and the server's sizes are estimates, or it stays with it run after run. That
+    /// there are none at all is never believed against an announced size.
+    fn takes_short(&self, uid: u64, short: &Suspect) -> bool {
+        let Suspect::Short { len, .. } = short else { return false };
+        let tried = self.unit.tried.get(&uid).copied().unwrap_or(0);
+        *len > 0
+            && self.before.is_some_and(|before| before.is_same_bytes(short))
+            && (self.desk.sizes.are_estimates() || tried >= TRIED_TO_BELIEVE)
+    }
+
     async fn hand_on(&mut self) -> Result<(), DrainEnd> {
         if self.group.is_empty() {
             return Ok(());
@@ -185,10 +233,7 @@ impl<'a, L: Log> Drain<'a, L> {
 
 /// Whether fewer bytes came than the server announced. More are fine: some servers estimate.
 fn short(body: &ArrivedBody, announced: u64) -> Option<Suspect> {
-    let len = match body {
-        ArrivedBody::Whole(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
-        ArrivedBody::Large(large) => large.size,
-    };
+    let len = body.size();
     if len >= announced {
         return None;
     }

@@ -24,7 +24,7 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
         }
         for (index, vanished) in self.vanished.iter().enumerate() {
             let name = std::sync::Arc::new(vanished.name.clone());
-            let mailbox = Named { slot: VANISHED + index, name };
+            let mailbox = Named { slot: VANISHED + index, name, unnumbered: None };
             self.queue.put(Work::Enumerate { mailbox, known: None });
             open += 1;
         }
@@ -86,6 +86,9 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
                 uids.sort_unstable();
                 uids.dedup();
                 mailbox.server_count = u64::try_from(uids.len()).unwrap_or(u64::MAX);
+                if status.uid_validity == 0 {
+                    mailbox.unnumbered = Some(std::sync::Arc::new(uids.clone()));
+                }
                 mailbox.uids = uids;
                 mailbox.stage = Stage::Compared;
             }

@@ -7,6 +7,8 @@
 //! - Bytes that are fewer than the server announced, none where some were announced, NIL, a
 //!   refusal and silence are suspicious: each is asked again once, singly (once more when the
 //!   second answer is suspicious in another way).
+//! - Fewer bytes than announced are taken when the same came twice, from a server whose sizes are
+//!   estimates; from one whose sizes are right otherwise, only after several runs.
 //! - A message at which the connection breaks twice in a row when it is asked for singly is set
 //!   aside, so that the others come.
 
@@ -18,7 +20,7 @@ use tokio::sync::mpsc;
 use types::BlobId;
 
 use crate::drain::{Desk, Drain, DrainEnd};
-use crate::line::{Line, LineError, is_of_mailbox};
+use crate::line::{Line, LineError, is_of_mailbox, renumbered};
 use crate::report::with_causes;
 use crate::work::{Event, Missing, Unit};
 
@@ -88,7 +90,7 @@ impl Suspect {
             Suspect::Refused(text) => (QuarantineReason::Refused, text),
             Suspect::Nil => (QuarantineReason::Nil, "NIL in place of the message".to_owned()),
             Suspect::Short { len, announced, .. } => {
-                let text = format!("{len} bytes of {announced}, and other bytes each time");
+                let text = format!("{len} bytes came of {announced} that were announced");
                 (QuarantineReason::Truncated, text)
             }
             Suspect::Cut => (QuarantineReason::Truncated, "ended early".to_owned()),
@@ -300,9 +302,9 @@ impl<'a, C: Connect, L: Log> Fetcher<'a, C, L> {
     async fn tell_missing(&mut self, missing: Vec<Missing>) -> Result<(), UnitEnd> {
         let slot = self.unit.mailbox.slot;
         let now = self.line.enumerate(&self.unit.mailbox, None).await?;
-        if now.status.uid_validity != self.unit.listed.uid_validity {
-            let text = format!("{} was renumbered during the run", self.unit.mailbox.name);
-            return Err(UnitEnd::Mailbox(SourceError::new(SourceErrorKind::Mailbox, text)));
+        let uid_validity = self.unit.listed.uid_validity;
+        if let Some(error) = renumbered(&self.unit.mailbox, uid_validity, &now) {
+            return Err(UnitEnd::Mailbox(error));
         }
         let there: Option<BTreeSet<u64>> = match now.uids {
             Uids::All(uids) => Some(uids.into_iter().collect()),

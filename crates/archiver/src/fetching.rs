@@ -69,7 +69,9 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
             total += mailbox.proof.owed();
             for uids in mailbox.proof.uids().chunks(UNIT_MESSAGES) {
                 let (named, listed) = (mailbox.named(), mailbox.listed());
-                let unit = Unit { mailbox: named, listed, uids: uids.to_vec() };
+                let tried = &mailbox.attempts;
+                let tried = uids.iter().filter_map(|it| Some((*it, *tried.get(it)?))).collect();
+                let unit = Unit { mailbox: named, listed, uids: uids.to_vec(), tried };
                 self.queue.put(Work::Fetch(unit));
                 mailbox.units += 1;
             }

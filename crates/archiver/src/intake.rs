@@ -33,6 +33,14 @@ pub(crate) enum ArrivedBody {
 }
 
 impl ArrivedBody {
+    /// Number of all its bytes.
+    pub(crate) fn size(&self) -> u64 {
+        match self {
+            ArrivedBody::Whole(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+            ArrivedBody::Large(large) => large.size,
+        }
+    }
+
     /// Bytes that it holds in memory.
     pub(crate) fn held(&self) -> usize {
         match self {

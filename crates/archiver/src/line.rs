@@ -96,6 +96,19 @@ async fn connect<C: Connect>(connector: &C, shared: &LineShared) -> Result<C::So
     }
 }
 
+/// The error of a mailbox whose UIDs no longer mean what they meant when the run listed it.
+pub(crate) fn renumbered(
+    mailbox: &Named,
+    uid_validity: u64,
+    now: &Enumeration,
+) -> Option<SourceError> {
+    let same = now.status.uid_validity == uid_validity && mailbox.means_the_same(&now.uids);
+    (!same).then(|| {
+        let text = format!("{} was renumbered during the run", mailbox.name);
+        SourceError::new(SourceErrorKind::Mailbox, text)
+    })
+}
+
 /// A connection to the account.
 pub(crate) struct Line<C: Connect> {
     connector: Arc<C>,
@@ -178,16 +191,15 @@ impl<C: Connect> Line<C> {
             return Ok(());
         }
         // What it lists now is not looked at: what came since is the next run's.
-        let known = (modseq != 0).then_some(listed);
+        let known = (modseq != 0 && uid_validity != 0).then_some(listed);
         let found = self.open_once(mailbox.slot, &mailbox.name, known).await?;
-        if found.status.uid_validity == uid_validity {
-            return Ok(());
+        match renumbered(mailbox, uid_validity, &found) {
+            None => Ok(()),
+            Some(error) => {
+                self.open = None;
+                Err(LineError::Source(error))
+            }
         }
-        let text = format!(
-            "{} was renumbered during the run (UIDVALIDITY {uid_validity}, now {})",
-            mailbox.name, found.status.uid_validity
-        );
-        Err(LineError::Source(SourceError::new(SourceErrorKind::Mailbox, text)))
     }
 
     async fn open_once(

@@ -12,7 +12,7 @@ use crate::report::MailboxReport;
 use crate::work::Named;
 
 /// A cursor is told at the latest after this many more proven messages.
-const CURSOR_STEP: u64 = 512;
+const CURSOR_STEP: u64 = 256;
 
 /// A mailbox in scope.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub(crate) struct Mailbox {
     pub(crate) status: MailboxStatus,
     /// Its UIDs while they are compared.
     pub(crate) uids: Vec<u64>,
+    /// Of a mailbox without UIDVALIDITY, the UIDs that it listed.
+    pub(crate) unnumbered: Option<Arc<Vec<u64>>>,
     /// Messages in it.
     pub(crate) server_count: u64,
     /// Of these, archived before, or recognised without fetching.
@@ -95,6 +97,7 @@ impl Mailbox {
             source: None,
             status: MailboxStatus::default(),
             uids: Vec::new(),
+            unnumbered: None,
             server_count: 0,
             already: 0,
             archived: 0,
@@ -110,7 +113,8 @@ impl Mailbox {
     }
 
     pub(crate) fn named(&self) -> Named {
-        Named { slot: self.slot, name: Arc::clone(&self.name) }
+        let unnumbered = self.unnumbered.clone();
+        Named { slot: self.slot, name: Arc::clone(&self.name), unnumbered }
     }
 
     /// The epoch that the mailbox is in, when the archive knows it: the newest one, and only

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use types::{EntryNumber, Hash, Timestamp};
 
 use crate::append::Appends;
-use crate::drain::Desk;
+use crate::drain::{Desk, Sizes};
 use crate::large::LARGE_MAX;
 use crate::line::{Line, LineError, LineShared};
 use crate::mailbox::{Mailbox, Stage};
@@ -204,6 +204,7 @@ impl<'a, L: Log, K: Catalog> Run<'a, L, K> {
         let Limits { in_flight_bytes_max, .. } = self.options.limits;
         let budget = InFlight::new(in_flight_bytes_max);
         let larges = Arc::new(Semaphore::new(LARGE_MAX));
+        let sizes = Arc::new(Sizes::default());
         let mut workers = JoinSet::new();
         let Some(events) = self.events_in.take() else { return workers };
         self.queue.connected();
@@ -215,6 +216,7 @@ impl<'a, L: Log, K: Catalog> Run<'a, L, K> {
                 budget: budget.clone(),
                 larges: Arc::clone(&larges),
                 events: events.clone(),
+                sizes: Arc::clone(&sizes),
                 limits: self.options.limits,
             };
             workers.spawn(worker::work(line, desk, Arc::clone(&self.queue)));

@@ -111,11 +111,11 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
         let (path, folder) = self.folder_of(&info.name)?;
         let slot = self.mailboxes.len();
         let mut mailbox = Mailbox::new(slot, info.name, path, folder, rows);
+        mailbox.server_count = info.status.map_or(0, |it| it.messages);
         let unchanged = info.status.filter(|now| mailbox.is_unchanged(now, self.fingerprint));
         if let Some(now) = unchanged {
             mailbox.stage = Stage::Unchanged;
             mailbox.status = now;
-            mailbox.server_count = now.messages;
             mailbox.already = now.messages;
         }
         self.mailboxes.push(mailbox);

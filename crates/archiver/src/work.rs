@@ -1,10 +1,10 @@
 //! What connections are asked to do, and what they tell.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ledger::QuarantineReason;
-use ports::{Enumeration, HeaderItem, Known, SourceError};
+use ports::{Enumeration, HeaderItem, Known, SourceError, Uids};
 use tokio::sync::Notify;
 use types::{BlobId, MailboxName};
 
@@ -17,6 +17,20 @@ pub(crate) struct Named {
     /// Its place in the run.
     pub(crate) slot: usize,
     pub(crate) name: Arc<MailboxName>,
+    /// Of a mailbox without UIDVALIDITY, the UIDs that it listed, ascending: only where it lists
+    /// them again do they mean the same messages.
+    pub(crate) unnumbered: Option<Arc<Vec<u64>>>,
+}
+
+impl Named {
+    /// Whether the UIDs that a mailbox lists now mean what they meant in this run.
+    pub(crate) fn means_the_same(&self, now: &Uids) -> bool {
+        match (&self.unnumbered, now) {
+            (None, _) => true,
+            (Some(listed), Uids::All(now)) => now.starts_with(listed),
+            (Some(_), Uids::Delta { .. }) => false,
+        }
+    }
 }
 
 /// One piece of work for a connection.
@@ -39,6 +53,8 @@ pub(crate) struct Unit {
     /// The mailbox as it was listed: the epoch that the UIDs belong to.
     pub(crate) listed: Known,
     pub(crate) uids: Vec<u64>,
+    /// How often those were tried by earlier runs that come from quarantine.
+    pub(crate) tried: HashMap<u64, u32>,
 }
 
 impl Work {

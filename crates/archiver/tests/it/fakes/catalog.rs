@@ -1,0 +1,267 @@
+//! A catalog in memory: the rows that `ledger::project` makes, applied as late as is allowed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use ledger::project::{RowChange, project};
+use ledger::{Certificate, SourceRef};
+use ports::{
+    Catalog, CatalogError, CursorRow, FoundPlacement, Log, MatchRow, QuarantineRow, SourceRow,
+};
+use types::{
+    ArchiveId, BlobId, EntryNumber, FolderId, FolderPath, Hash, MailboxName, MessageKey,
+    PlacementId, SourceId, Timestamp,
+};
+
+use super::log::MemoryLog;
+
+pub(crate) struct MemoryCatalog {
+    log: Arc<MemoryLog>,
+    rows: Mutex<Rows>,
+}
+
+#[derive(Default)]
+pub(crate) struct Rows {
+    reached: u64,
+    pub(crate) folders: BTreeMap<FolderId, (ArchiveId, String)>,
+    pub(crate) sources: BTreeMap<SourceId, Source>,
+    pub(crate) messages: HashMap<MessageKey, (BlobId, u64, Hash)>,
+    pub(crate) placements: BTreeMap<PlacementId, Placement>,
+    aliases: HashMap<PlacementId, PlacementId>,
+    pub(crate) refs: BTreeMap<SourceRef, PlacementId>,
+    pub(crate) quarantine: BTreeMap<SourceRef, QuarantineRow>,
+}
+
+pub(crate) struct Source {
+    pub(crate) row: SourceRow,
+    archive: ArchiveId,
+    profile: String,
+    account: String,
+    pub(crate) mailbox: String,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Placement {
+    pub(crate) message: MessageKey,
+    pub(crate) folder: FolderId,
+    received: Option<Timestamp>,
+    source: Option<SourceId>,
+}
+
+impl MemoryCatalog {
+    pub(crate) fn new(log: Arc<MemoryLog>) -> MemoryCatalog {
+        MemoryCatalog { log, rows: Mutex::default() }
+    }
+
+    /// The rows, with everything that the log has.
+    pub(crate) fn rows(&self) -> MutexGuard<'_, Rows> {
+        let mut rows = self.lag();
+        rows.read(&self.log, u64::MAX);
+        rows
+    }
+
+    fn lag(&self) -> MutexGuard<'_, Rows> {
+        self.rows.lock().unwrap()
+    }
+}
+
+impl Rows {
+    fn read(&mut self, log: &MemoryLog, upto: u64) {
+        for (entry, detail) in log.entries_from(self.reached) {
+            if self.reached >= upto {
+                break;
+            }
+            for change in project(EntryNumber(self.reached), &entry, detail.as_ref()) {
+                self.apply(change);
+            }
+            self.reached += 1;
+        }
+    }
+
+    fn placement_of(&self, id: PlacementId) -> PlacementId {
+        self.aliases.get(&id).copied().unwrap_or(id)
+    }
+
+    fn stand(&mut self, place: SourceRef, placement: Option<PlacementId>) {
+        self.quarantine.remove(&place);
+        match placement.map(|it| self.placement_of(it)) {
+            Some(placement) => {
+                self.refs.insert(place, placement);
+                self.placements.get_mut(&placement).unwrap().source = Some(place.source);
+            }
+            None => {
+                self.refs.remove(&place);
+            }
+        }
+    }
+
+    fn apply(&mut self, change: RowChange) {
+        match change {
+            RowChange::Folder { folder, archive, path, .. } => {
+                self.folders.insert(folder, (archive, path.unwrap()));
+            }
+            RowChange::Source {
+                source,
+                archive,
+                folder,
+                uid_validity,
+                profile,
+                account,
+                mailbox_raw,
+                mailbox,
+            } => {
+                let row = SourceRow {
+                    source,
+                    mailbox_raw,
+                    folder,
+                    uid_validity,
+                    cursor: None,
+                    certificate: None,
+                };
+                self.sources.insert(source, Source { row, archive, profile, account, mailbox });
+            }
+            RowChange::Message { message, bytes, detail, .. } => {
+                let bytes = bytes.unwrap();
+                let header = detail.unwrap().header_hash;
+                self.messages.insert(message, (bytes.blob, bytes.size, header));
+            }
+            RowChange::Placement { placement, message, folder, received, source, .. } => {
+                let there = self
+                    .placements
+                    .iter()
+                    .find(|(_, it)| it.folder == folder && it.message == message)
+                    .map(|it| *it.0);
+                if let Some(there) = there {
+                    self.aliases.insert(placement, there);
+                } else {
+                    let new = Placement { message, folder, received, source: None };
+                    self.placements.insert(placement, new);
+                }
+                if let Some(source) = source {
+                    self.stand(source, Some(placement));
+                }
+            }
+            RowChange::PlacementChange { placement, folder, .. } => {
+                let placement = self.placement_of(placement);
+                let known = self.placements.get_mut(&placement).expect("a placement is there");
+                known.folder = folder.unwrap();
+            }
+            RowChange::SourceRef { source, placement } => self.stand(source, placement),
+            RowChange::Cursor { source, uid_next, modseq, fingerprint } => {
+                let row = &mut self.sources.get_mut(&source).unwrap().row;
+                row.cursor = Some(CursorRow { uid_next, modseq, fingerprint });
+            }
+            RowChange::Quarantine { source, reason, attempts, retry_at, .. } => {
+                let row = QuarantineRow { uid: source.uid, reason, attempts, retry_at };
+                self.quarantine.insert(source, row);
+            }
+            RowChange::Certificate { certificate, .. } => {
+                let row = &mut self.sources.get_mut(&certificate.source).unwrap().row;
+                row.certificate = Some(certificate);
+            }
+            RowChange::Run { .. } => (),
+        }
+    }
+
+    pub(crate) fn certificate(&self, source: SourceId) -> Option<Certificate> {
+        self.sources.get(&source).and_then(|it| it.row.certificate)
+    }
+}
+
+impl Catalog for MemoryCatalog {
+    async fn wait_for(&self, entries: u64) -> Result<(), CatalogError> {
+        self.lag().read(&self.log, entries);
+        Ok(())
+    }
+
+    fn reached(&self) -> u64 {
+        // It follows at a distance.
+        let mut rows = self.lag();
+        let upto = self.log.position().entries.saturating_sub(7);
+        rows.read(&self.log, upto);
+        rows.reached
+    }
+
+    fn folder(
+        &self,
+        archive: ArchiveId,
+        path: &FolderPath,
+    ) -> Result<Option<FolderId>, CatalogError> {
+        let rows = self.lag();
+        let found = rows
+            .folders
+            .iter()
+            .find(|(_, (of, it))| *of == archive && FolderPath::from_stored(it.clone()) == *path);
+        Ok(found.map(|it| *it.0))
+    }
+
+    fn sources(
+        &self,
+        archive: ArchiveId,
+        profile: &str,
+        account: &str,
+    ) -> Result<Vec<SourceRow>, CatalogError> {
+        let rows = self.lag();
+        let ours = |it: &&Source| {
+            (it.archive, it.profile.as_str(), it.account.as_str()) == (archive, profile, account)
+        };
+        Ok(rows.sources.values().filter(ours).map(|it| it.row.clone()).collect())
+    }
+
+    fn source_refs(&self, source: SourceId) -> Result<Vec<(u64, PlacementId)>, CatalogError> {
+        let rows = self.lag();
+        let ours = rows.refs.iter().filter(|(place, _)| place.source == source);
+        Ok(ours.map(|(place, placement)| (place.uid, *placement)).collect())
+    }
+
+    fn quarantined(&self, source: SourceId) -> Result<Vec<QuarantineRow>, CatalogError> {
+        let rows = self.lag();
+        let ours = rows.quarantine.iter().filter(|(place, _)| place.source == source);
+        Ok(ours.map(|it| it.1.clone()).collect())
+    }
+
+    fn placements(
+        &self,
+        archive: ArchiveId,
+        root: &str,
+        message: MessageKey,
+    ) -> Result<Vec<FoundPlacement>, CatalogError> {
+        let rows = self.lag();
+        let mut found = Vec::new();
+        for (id, placement) in rows.placements.iter().filter(|it| it.1.message == message) {
+            let (of, path) = rows.folders.get(&placement.folder).unwrap();
+            let path = FolderPath::from_stored(path.clone());
+            if *of == archive && path.root() == root {
+                let Placement { folder, source, .. } = placement;
+                found.push(FoundPlacement { placement: *id, folder: *folder, source: *source });
+            }
+        }
+        Ok(found)
+    }
+
+    fn refs_of(&self, placement: PlacementId) -> Result<Vec<SourceRef>, CatalogError> {
+        let rows = self.lag();
+        let placement = rows.placement_of(placement);
+        Ok(rows.refs.iter().filter(|it| *it.1 == placement).map(|it| *it.0).collect())
+    }
+
+    fn match_rows(&self, source: SourceId) -> Result<Vec<MatchRow>, CatalogError> {
+        let rows = self.lag();
+        let ours = rows.refs.iter().filter(|(place, _)| place.source == source);
+        Ok(ours
+            .map(|(_, id)| {
+                let placement = rows.placements.get(id).unwrap();
+                let (_, size, header_hash) = *rows.messages.get(&placement.message).unwrap();
+                MatchRow { placement: *id, size, received: placement.received, header_hash }
+            })
+            .collect())
+    }
+
+    fn mailbox_name(&self, source: SourceId) -> Result<Option<MailboxName>, CatalogError> {
+        let rows = self.lag();
+        Ok(rows.sources.get(&source).map(|it| MailboxName {
+            raw: it.row.mailbox_raw.clone(),
+            parts: it.mailbox.split('/').map(str::to_owned).collect(),
+        }))
+    }
+}

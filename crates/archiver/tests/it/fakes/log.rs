@@ -1,0 +1,180 @@
+//! A log in memory. Appends become durable some time after they were made, in any order; one may
+//! fail, and then all later ones do.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use frames::{Codec, EncodedBlob};
+use ledger::{Detail, Entry, Fact};
+use ports::{Change, Found, Log, LogError, LogErrorKind, NewBody};
+use types::{BlobId, EntryNumber, MessageKey, Position, Timestamp};
+
+#[derive(Default)]
+pub(crate) struct MemoryLog {
+    state: Mutex<State>,
+    /// The time of new entries.
+    pub(crate) now: AtomicU64,
+    calls: AtomicU64,
+}
+
+#[derive(Default)]
+struct State {
+    entries: Vec<(Entry, Option<Detail>)>,
+    blobs: HashMap<BlobId, Blob>,
+    appends: u64,
+    fail_at: Option<u64>,
+    kind: Option<LogErrorKind>,
+    has_failed: bool,
+}
+
+struct Blob {
+    bytes: Vec<u8>,
+    message: Option<MessageKey>,
+}
+
+impl MemoryLog {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// Every entry so far.
+    pub(crate) fn entries_from(&self, first: u64) -> Vec<(Entry, Option<Detail>)> {
+        self.state().entries.iter().skip(first as usize).cloned().collect()
+    }
+
+    /// Appends that became durable.
+    pub(crate) fn appends(&self) -> u64 {
+        self.state().appends
+    }
+
+    /// Lets the append after `more` others fail, and everything after it.
+    pub(crate) fn fail_after(&self, more: u64, kind: LogErrorKind) {
+        let mut state = self.state();
+        state.fail_at = Some(state.appends + more);
+        state.kind = Some(kind);
+    }
+
+    /// As after opening the store again. Whether it had failed.
+    pub(crate) fn reopen(&self) -> bool {
+        let mut state = self.state();
+        state.fail_at = None;
+        state.kind = None;
+        std::mem::take(&mut state.has_failed)
+    }
+
+    /// The bytes of a message.
+    pub(crate) fn bytes(&self, blob: &BlobId) -> Option<Vec<u8>> {
+        self.state().blobs.get(blob).map(|it| it.bytes.clone())
+    }
+}
+
+fn decode(blob: &EncodedBlob) -> Vec<u8> {
+    let bytes = match blob.codec {
+        Codec::Stored => blob.body.clone(),
+        Codec::Zstd => zstd::bulk::decompress(&blob.body, blob.raw_len as usize).unwrap(),
+    };
+    assert_eq!(BlobId::of(&bytes), blob.id, "a blob has another hash than it says");
+    assert_eq!(bytes.len(), blob.raw_len as usize);
+    bytes
+}
+
+impl State {
+    fn apply(
+        &mut self,
+        changes: Vec<Change>,
+        time: Timestamp,
+    ) -> Result<Vec<EntryNumber>, LogError> {
+        let mut numbers = Vec::new();
+        for change in changes {
+            let number = EntryNumber(self.entries.len() as u64);
+            let (fact, detail) = match change {
+                Change::Chunk(blob) => {
+                    let bytes = decode(&blob);
+                    self.blobs.entry(blob.id).or_insert(Blob { bytes, message: None });
+                    continue;
+                }
+                Change::Fact(fact, detail) => (fact, detail),
+                Change::Message(new) => {
+                    let id = new.body.id();
+                    let bytes = match &new.body {
+                        NewBody::Whole(blob) => decode(blob),
+                        NewBody::Known(id) => self.known(id)?.bytes.clone(),
+                        NewBody::Chunked { chunks, .. } => {
+                            let mut bytes = Vec::new();
+                            for (chunk, len) in chunks {
+                                let chunk = &self.known(chunk)?.bytes;
+                                assert_eq!(chunk.len(), *len as usize);
+                                bytes.extend_from_slice(chunk);
+                            }
+                            bytes
+                        }
+                    };
+                    assert_eq!(BlobId::of(&bytes), id, "chunks make other bytes");
+                    assert_eq!(bytes.len() as u64, new.size);
+                    let blob = self.blobs.entry(id).or_insert(Blob { bytes, message: None });
+                    let message = blob.message;
+                    if message.is_none() {
+                        assert_ne!(new.message_detail.parser_version, 0, "never described");
+                        blob.message = Some(MessageKey(number.0));
+                    }
+                    let detail = message.is_none().then_some(new.message_detail);
+                    let fact = Fact::Placed {
+                        message,
+                        blob: id,
+                        size: new.size,
+                        folder: new.folder,
+                        flags: new.flags,
+                        received: new.received,
+                        source: new.source,
+                    };
+                    (fact, Some(Detail::Placed(new.placement_detail, detail)))
+                }
+            };
+            self.entries.push((Entry { time, salt: [0; 16], detail: None, fact }, detail));
+            numbers.push(number);
+        }
+        Ok(numbers)
+    }
+
+    fn known(&self, id: &BlobId) -> Result<&Blob, LogError> {
+        let missing = || LogError::new(LogErrorKind::Request, format!("there is no blob {id}"));
+        self.blobs.get(id).ok_or_else(missing)
+    }
+}
+
+impl Log for MemoryLog {
+    fn find(&self, blob: &BlobId) -> Result<Option<Found>, LogError> {
+        Ok(self.state().blobs.get(blob).map(|it| Found { message: it.message }))
+    }
+
+    async fn append(&self, changes: Vec<Change>) -> Result<Vec<EntryNumber>, LogError> {
+        // Later ones may overtake.
+        let call = self.calls.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_millis([3, 9, 1, 6][(call % 4) as usize])).await;
+        let time = Timestamp(self.now.load(Ordering::Relaxed) as i64);
+        let mut state = self.state();
+        if let (Some(at), Some(kind)) = (state.fail_at, state.kind)
+            && at <= state.appends
+        {
+            state.has_failed = true;
+            return Err(LogError::new(kind, "the writer of the log has ended"));
+        }
+        state.appends += 1;
+        state.apply(changes, time)
+    }
+
+    fn position(&self) -> Position {
+        Position { entries: self.state().entries.len() as u64, ..Position::default() }
+    }
+}
+
+/// A clock that stands still until a test moves it.
+pub(crate) struct LogClock(pub(crate) Arc<MemoryLog>);
+
+impl ports::Clock for LogClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.now.load(Ordering::Relaxed) as i64)
+    }
+}

@@ -1,0 +1,491 @@
+//! An account at a server in memory, whose answers a test may spoil.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use ports::{
+    Body, Connect, Enumeration, FetchAnswer, Fetched, HeaderItem, InFlight, Known, MailboxInfo,
+    MailboxStatus, Namespace, Piece, Source, SourceError, SourceErrorKind, SpecialUse, Uids,
+};
+use tokio::sync::mpsc;
+use types::{Flags, Hash, MailboxName, Timestamp};
+
+/// What a server is able to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ServerKind {
+    /// CONDSTORE and QRESYNC.
+    Full,
+    /// Neither.
+    Plain,
+    /// No UIDVALIDITY either, and other UIDs in every session.
+    Unnumbered,
+    /// The same whenever a mailbox is opened.
+    Restless,
+}
+
+/// How an answer is spoiled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Answer {
+    /// The message is left out.
+    Omit,
+    /// NIL in place of it.
+    Nil,
+    /// No bytes of it.
+    Empty,
+    /// Only so many bytes.
+    Short(usize),
+    /// NO, and nothing of the message.
+    Refuse,
+    /// The connection breaks.
+    Break,
+    /// The server asks for a pause.
+    Throttle,
+    /// What comes cannot be understood.
+    Garbage,
+    /// Twice.
+    Twice,
+    /// The message is expunged just before.
+    Expunge,
+    /// In pieces, and the last ones are missing.
+    Cut,
+}
+
+#[derive(Clone)]
+pub(crate) struct Stored {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) received: i64,
+    /// RFC822.SIZE, when it is not the truth.
+    pub(crate) announced: Option<u64>,
+    modseq: u64,
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct Mailbox {
+    pub(crate) uid_validity: u64,
+    pub(crate) uid_next: u64,
+    pub(crate) messages: BTreeMap<u64, Stored>,
+    vanished: Vec<(u64, u64)>,
+    modseq: u64,
+    pub(crate) special_use: Option<SpecialUse>,
+    pub(crate) selectable: bool,
+    pub(crate) listed: bool,
+}
+
+pub(crate) struct State {
+    pub(crate) kind: ServerKind,
+    pub(crate) mailboxes: BTreeMap<String, Mailbox>,
+    last_validity: u64,
+    clock: i64,
+    /// Answers to spoil, by mailbox and UID, in the order in which they are asked for.
+    spoiled: HashMap<(String, u64), VecDeque<Answer>>,
+    /// Errors of the next connections.
+    pub(crate) refused: VecDeque<SourceErrorKind>,
+    /// Errors of the next openings of a mailbox.
+    pub(crate) locked: HashMap<String, VecDeque<SourceErrorKind>>,
+    /// Connections at the same time, at most.
+    pub(crate) connections_max: usize,
+    connections: usize,
+    /// What was asked for.
+    pub(crate) seen: Vec<String>,
+    pub(crate) bodies: u64,
+}
+
+/// The account. Clones are the same one.
+#[derive(Clone)]
+pub(crate) struct Server(Arc<Mutex<State>>);
+
+/// A message that is like no other.
+pub(crate) fn mail(label: &str) -> Vec<u8> {
+    format!(
+        "Subject: {label}\r\nDate: Mon, 1 Jan 2024 10:00:00 +0000\r\nMessage-ID: <{label}@a>\r\n\
+         \r\nThis is {label}.\r\n"
+    )
+    .into_bytes()
+}
+
+impl Server {
+    pub(crate) fn new(kind: ServerKind) -> Server {
+        Server(Arc::new(Mutex::new(State {
+            kind,
+            mailboxes: BTreeMap::new(),
+            last_validity: 100,
+            clock: 1_700_000_000,
+            spoiled: HashMap::new(),
+            refused: VecDeque::new(),
+            locked: HashMap::new(),
+            connections_max: 10,
+            connections: 0,
+            seen: Vec::new(),
+            bodies: 0,
+        })))
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    pub(crate) fn create(&self, mailbox: &str) {
+        let mut state = self.state();
+        state.last_validity += 1;
+        let uid_validity = state.last_validity;
+        let new = Mailbox {
+            uid_validity,
+            uid_next: 1,
+            modseq: 1,
+            selectable: true,
+            listed: true,
+            ..Mailbox::default()
+        };
+        assert!(state.mailboxes.insert(mailbox.to_owned(), new).is_none());
+    }
+
+    /// Delivers a message; makes the mailbox when it is missing.
+    pub(crate) fn deliver(&self, mailbox: &str, bytes: Vec<u8>) -> u64 {
+        if !self.state().mailboxes.contains_key(mailbox) {
+            self.create(mailbox);
+        }
+        let mut state = self.state();
+        state.clock += 1;
+        let received = state.clock;
+        let stored = Stored { bytes, received, announced: None, modseq: 0 };
+        state.mailboxes.get_mut(mailbox).unwrap().add(stored)
+    }
+
+    pub(crate) fn deliver_all(&self, mailbox: &str, labels: &str) {
+        for label in labels.split(' ').filter(|it| !it.is_empty()) {
+            self.deliver(mailbox, mail(label));
+        }
+    }
+
+    pub(crate) fn expunge(&self, mailbox: &str, uid: u64) -> Stored {
+        self.state().mailboxes.get_mut(mailbox).unwrap().expunge(uid)
+    }
+
+    pub(crate) fn copy(&self, from: &str, uid: u64, to: &str) -> u64 {
+        let mut state = self.state();
+        let stored = state.mailboxes[from].messages[&uid].clone();
+        state.mailboxes.get_mut(to).unwrap().add(stored)
+    }
+
+    pub(crate) fn move_to(&self, from: &str, uid: u64, to: &str) -> u64 {
+        let stored = self.expunge(from, uid);
+        self.state().mailboxes.get_mut(to).unwrap().add(stored)
+    }
+
+    pub(crate) fn touch(&self, mailbox: &str) {
+        self.state().mailboxes.get_mut(mailbox).unwrap().modseq += 1;
+    }
+
+    /// Gives the mailbox another UIDVALIDITY and its messages other UIDs.
+    pub(crate) fn renumber(&self, mailbox: &str, uid_validity: u64, first_uid: u64) {
+        let mut state = self.state();
+        let mailbox = state.mailboxes.get_mut(mailbox).unwrap();
+        mailbox.uid_validity = uid_validity;
+        mailbox.uid_next = first_uid;
+        mailbox.vanished.clear();
+        let messages = std::mem::take(&mut mailbox.messages);
+        for (_, stored) in messages {
+            mailbox.add(stored);
+        }
+    }
+
+    pub(crate) fn rename(&self, from: &str, to: &str) {
+        let mut state = self.state();
+        let mailbox = state.mailboxes.remove(from).unwrap();
+        assert!(state.mailboxes.insert(to.to_owned(), mailbox).is_none());
+    }
+
+    pub(crate) fn delete(&self, mailbox: &str) {
+        self.state().mailboxes.remove(mailbox).unwrap();
+    }
+
+    /// Spoils the next answers about a message.
+    pub(crate) fn spoil(&self, mailbox: &str, uid: u64, answers: &[Answer]) {
+        let key = (mailbox.to_owned(), uid);
+        self.state().spoiled.entry(key).or_default().extend(answers);
+    }
+
+    pub(crate) fn heal(&self) {
+        let mut state = self.state();
+        state.spoiled.clear();
+        state.refused.clear();
+        state.locked.clear();
+    }
+
+    pub(crate) fn announce(&self, mailbox: &str, uid: u64, size: u64) {
+        let mut state = self.state();
+        let mailbox = state.mailboxes.get_mut(mailbox).unwrap();
+        mailbox.messages.get_mut(&uid).unwrap().announced = Some(size);
+    }
+
+    /// What was asked for since the last time.
+    pub(crate) fn seen(&self) -> String {
+        std::mem::take(&mut self.state().seen).join("\n")
+    }
+
+    /// Bodies sent since the last time.
+    pub(crate) fn bodies(&self) -> u64 {
+        std::mem::take(&mut self.state().bodies)
+    }
+}
+
+impl Mailbox {
+    fn add(&mut self, mut stored: Stored) -> u64 {
+        let uid = self.uid_next;
+        self.uid_next += 1;
+        self.modseq += 1;
+        stored.modseq = self.modseq;
+        self.messages.insert(uid, stored);
+        uid
+    }
+
+    fn expunge(&mut self, uid: u64) -> Stored {
+        self.modseq += 1;
+        self.vanished.push((self.modseq, uid));
+        self.messages.remove(&uid).unwrap()
+    }
+
+    /// Gives every message another UID.
+    fn renumber(&mut self) {
+        self.uid_next += 10;
+        for (_, stored) in std::mem::take(&mut self.messages) {
+            self.add(stored);
+        }
+    }
+
+    fn status(&self, kind: ServerKind) -> MailboxStatus {
+        let numbered = matches!(kind, ServerKind::Full | ServerKind::Plain);
+        MailboxStatus {
+            messages: self.messages.len() as u64,
+            uid_validity: if numbered { self.uid_validity } else { 0 },
+            uid_next: if numbered { self.uid_next } else { 0 },
+            modseq: if kind == ServerKind::Full { self.modseq } else { 0 },
+        }
+    }
+}
+
+fn error(kind: SourceErrorKind) -> SourceError {
+    SourceError::new(kind, format!("the server failed ({kind:?})"))
+}
+
+impl Connect for Server {
+    type Source = Line;
+
+    async fn connect(&self) -> Result<Line, SourceError> {
+        let mut state = self.state();
+        state.seen.push("connect".to_owned());
+        if let Some(kind) = state.refused.pop_front() {
+            return Err(error(kind));
+        }
+        if state.connections >= state.connections_max {
+            return Err(error(SourceErrorKind::Transient));
+        }
+        state.connections += 1;
+        drop(state);
+        Ok(Line { server: self.clone(), open: None, broken: false })
+    }
+}
+
+pub(crate) struct Line {
+    server: Server,
+    open: Option<String>,
+    broken: bool,
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.server.state().connections -= 1;
+    }
+}
+
+/// Messages from this size on come in pieces.
+const PIECES_FROM: usize = 1 << 20;
+
+impl Line {
+    fn check(&self) -> Result<(), SourceError> {
+        if self.broken { Err(error(SourceErrorKind::Transient)) } else { Ok(()) }
+    }
+
+    fn next_answer(&self, mailbox: &str, uid: u64) -> Option<Answer> {
+        let mut state = self.server.state();
+        state.spoiled.get_mut(&(mailbox.to_owned(), uid))?.pop_front()
+    }
+}
+
+fn by_utf8(name: &MailboxName) -> String {
+    String::from_utf8(name.raw.clone()).unwrap()
+}
+
+impl Source for Line {
+    fn transport(&self) -> &'static str {
+        "imap"
+    }
+
+    async fn mailboxes(&mut self) -> Result<Vec<MailboxInfo>, SourceError> {
+        self.check()?;
+        let mut state = self.server.state();
+        state.seen.push("list".to_owned());
+        let kind = state.kind;
+        if kind == ServerKind::Unnumbered {
+            state.mailboxes.values_mut().for_each(Mailbox::renumber);
+        }
+        let listed = state.mailboxes.iter().filter(|it| it.1.listed);
+        Ok(listed
+            .map(|(name, it)| MailboxInfo {
+                name: MailboxName::from_parts(name.split('/')),
+                special_use: it.special_use,
+                namespace: Namespace::Personal,
+                selectable: it.selectable,
+                status: it.selectable.then(|| it.status(kind)),
+            })
+            .collect())
+    }
+
+    async fn open(
+        &mut self,
+        mailbox: &MailboxName,
+        known: Option<Known>,
+    ) -> Result<Enumeration, SourceError> {
+        tokio::task::yield_now().await;
+        self.check()?;
+        self.open = None;
+        let name = by_utf8(mailbox);
+        let mut state = self.server.state();
+        state.seen.push(format!("open {name}"));
+        let kind = state.kind;
+        if let Some(kind) = state.locked.get_mut(&name).and_then(VecDeque::pop_front) {
+            self.broken = kind == SourceErrorKind::Transient;
+            return Err(error(kind));
+        }
+        let Some(found) = state.mailboxes.get_mut(&name).filter(|it| it.selectable) else {
+            return Err(error(SourceErrorKind::Mailbox));
+        };
+        if kind == ServerKind::Restless {
+            found.renumber();
+        }
+        let status = found.status(kind);
+        let usable = known.filter(|it| {
+            kind == ServerKind::Full && it.uid_validity == found.uid_validity && it.modseq > 0
+        });
+        let uids = match usable {
+            Some(known) => Uids::Delta {
+                vanished: found
+                    .vanished
+                    .iter()
+                    .filter(|it| it.0 > known.modseq)
+                    .map(|it| it.1)
+                    .collect(),
+                new: found.messages.range(known.uid_next..).map(|it| *it.0).collect(),
+            },
+            None => Uids::All(found.messages.keys().copied().collect()),
+        };
+        drop(state);
+        self.open = Some(name);
+        Ok(Enumeration { status, uids })
+    }
+
+    async fn fetch(
+        &mut self,
+        uids: &[u64],
+        budget: &InFlight,
+        out: &mpsc::Sender<Fetched>,
+    ) -> Result<FetchAnswer, SourceError> {
+        self.check()?;
+        let name = self.open.clone().expect("a mailbox is open");
+        self.server.state().seen.push(format!("fetch {name} {}", uids.len()));
+        let mut refused = false;
+        for uid in uids {
+            tokio::task::yield_now().await;
+            let answer = self.next_answer(&name, *uid);
+            if answer == Some(Answer::Expunge) {
+                self.server.expunge(&name, *uid);
+            }
+            let found =
+                self.server.state().mailboxes.get(&name).map(|it| it.messages.get(uid).cloned());
+            let Some(Some(stored)) = found else { continue };
+            let size_claimed = stored.announced.unwrap_or(stored.bytes.len() as u64);
+            let mut times = 1;
+            let mut bytes = stored.bytes;
+            let mut cut = false;
+            let mut nil = false;
+            match answer {
+                None | Some(Answer::Expunge) => (),
+                Some(Answer::Omit) => continue,
+                Some(Answer::Nil) => nil = true,
+                Some(Answer::Empty) => bytes.clear(),
+                Some(Answer::Short(len)) => bytes.truncate(len),
+                Some(Answer::Refuse) => {
+                    refused = true;
+                    continue;
+                }
+                Some(Answer::Break) => {
+                    self.broken = true;
+                    return Err(error(SourceErrorKind::Transient));
+                }
+                Some(Answer::Throttle) => {
+                    return Err(error(SourceErrorKind::Throttled { retry_after: None }));
+                }
+                Some(Answer::Garbage) => return Err(error(SourceErrorKind::Protocol)),
+                Some(Answer::Twice) => times = 2,
+                Some(Answer::Cut) => cut = true,
+            }
+            for _ in 0..times {
+                let permit = budget.take(bytes.len().min(PIECES_FROM)).await;
+                self.server.state().bodies += 1;
+                let mut pieces = None;
+                let body = if nil {
+                    Body::Nil
+                } else if cut || bytes.len() >= PIECES_FROM {
+                    let (into, from) = mpsc::channel(2);
+                    pieces = Some(into);
+                    Body::Pieces(from)
+                } else {
+                    Body::Whole(bytes.clone())
+                };
+                let fetched = Fetched {
+                    uid: *uid,
+                    size_claimed,
+                    received: Some(Timestamp(stored.received)),
+                    flags: Flags::default(),
+                    keywords: Vec::new(),
+                    body,
+                    permit,
+                };
+                let _ = out.send(fetched).await;
+                if let Some(pieces) = pieces {
+                    let len = if cut { bytes.len() / 2 } else { bytes.len() };
+                    for piece in bytes[..len].chunks(100_000) {
+                        let _ = pieces.send(Piece::Bytes(piece.to_vec())).await;
+                    }
+                    if !cut {
+                        let _ = pieces.send(Piece::End).await;
+                    }
+                }
+            }
+        }
+        Ok(if refused { FetchAnswer::Refused("not today".into()) } else { FetchAnswer::Done })
+    }
+
+    async fn headers(&mut self, uids: &[u64]) -> Result<Vec<HeaderItem>, SourceError> {
+        self.check()?;
+        let name = self.open.clone().expect("a mailbox is open");
+        let mut state = self.server.state();
+        state.seen.push(format!("headers {name} {}", uids.len()));
+        let mailbox = &state.mailboxes[&name];
+        let found = uids.iter().filter_map(|uid| Some((uid, mailbox.messages.get(uid)?)));
+        Ok(found
+            .map(|(uid, stored)| HeaderItem {
+                uid: *uid,
+                size: stored.announced.unwrap_or(stored.bytes.len() as u64),
+                received: Some(Timestamp(stored.received)),
+                header_hash: header_hash(&stored.bytes),
+            })
+            .collect())
+    }
+
+    async fn close(self) {}
+}
+
+fn header_hash(bytes: &[u8]) -> Hash {
+    message::header_hash(bytes)
+}
