@@ -1,7 +1,8 @@
 //! Fetching messages: many in flight, none twice, none mistaken for another.
 //!
 //! Rules: a message is what stands under its UID, whatever else a response holds; the length of
-//! its literal is its size; what was cut is not a message.
+//! its literal is its size; what was cut is not a message. A message is delivered when another
+//! response has begun behind it: until then its announced length is only the server's word.
 
 use std::collections::VecDeque;
 
@@ -36,6 +37,7 @@ pub(crate) async fn fetch(
         run.facts_first(uid).await?;
     }
     let Run { undecodable, refused, .. } = run;
+    // The last of them was followed by the answer to its command.
     session.settle();
     if let Some(error) = undecodable {
         return Err(error);
@@ -72,10 +74,19 @@ struct Run<'a> {
     late: VecDeque<u32>,
     /// Facts of the one message that is asked for, when they were fetched before.
     facts: Option<FetchItems>,
+    /// The last message, whole, of which it is not known yet that a response follows it.
+    held: Option<Held>,
     refused: Option<Status>,
     undecodable: Option<SourceError>,
     progress: Instant,
     n_idle: usize,
+}
+
+/// What is said of a message when the next response has begun.
+enum Held {
+    Message(Fetched),
+    /// All pieces of a large one have gone out.
+    End(mpsc::Sender<Piece>),
 }
 
 /// A message of the response that is being read.
@@ -102,6 +113,7 @@ impl<'a> Run<'a> {
             asked: as_uids(uids).into_iter().map(|uid| (uid, false)).collect(),
             late: VecDeque::new(),
             facts: None,
+            held: None,
             refused: None,
             undecodable: None,
             progress: Instant::now(),
@@ -144,11 +156,14 @@ impl<'a> Run<'a> {
     async fn response(&mut self) -> Result<(), SourceError> {
         let mut incoming = Incoming::default();
         self.session.framer().begin();
-        while let Step::Literal(n) = self.session.framer().step().await? {
+        let mut step = self.session.framer().step().await?;
+        self.release().await?;
+        while let Step::Literal(n) = step {
             self.literal(n, &mut incoming).await?;
+            step = self.session.framer().step().await?;
         }
         if fetch_items::is_fetch(self.session.framer().text()) {
-            return self.message(incoming).await;
+            return self.message(incoming);
         }
         match self.session.interpret()? {
             Reply::Tagged { tag, status } => {
@@ -165,6 +180,29 @@ impl<'a> Run<'a> {
             }
             _ => self.note_idle(),
         }
+    }
+
+    /// Lets the message before go out, if a response begins behind it. If none does, its length
+    /// was wrong: it is not one, and the caller of [`fetch`] learns why.
+    async fn release(&mut self) -> Result<(), SourceError> {
+        let Some(held) = self.held.take() else { return Ok(()) };
+        if !self.session.begins_response() {
+            let text = self.session.framer().text();
+            return Err(trouble::undecodable("a message of another length than announced", text));
+        }
+        match held {
+            Held::Message(fetched) => {
+                if self.out.send(fetched).await.is_err() {
+                    let message = "nobody takes the messages any more".into();
+                    return Err(trouble::transient(message));
+                }
+            }
+            // Whoever gave it up does not wait for its end either.
+            Held::End(sender) => drop(sender.send(Piece::End).await),
+        }
+        // Waiting for whoever takes them is not the server's fault.
+        self.note_progress();
+        Ok(())
     }
 
     fn note_progress(&mut self) {
@@ -239,7 +277,10 @@ impl<'a> Run<'a> {
         };
         let permit = self.budget.take((PIECES_AHEAD + 2) * CHUNK_BYTES).await;
         let (sender, receiver) = mpsc::channel(PIECES_AHEAD);
-        self.deliver(uid, facts, Body::Pieces(receiver), permit).await?;
+        let fetched = self.fetched(uid, facts, Body::Pieces(receiver), permit);
+        if self.out.send(fetched).await.is_err() {
+            return Err(trouble::transient("nobody takes the messages any more".into()));
+        }
         let mut left = n;
         while left > 0 {
             let len = usize::try_from(left).unwrap_or(usize::MAX).min(CHUNK_BYTES);
@@ -258,15 +299,16 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    async fn deliver(
+    fn fetched(
         &mut self,
         uid: u32,
         facts: FetchItems,
         body: Body,
         permit: Option<OwnedSemaphorePermit>,
-    ) -> Result<(), SourceError> {
+    ) -> Fetched {
+        self.note_delivered(uid);
         let (flags, keywords) = facts.flags.unwrap_or_default();
-        let fetched = Fetched {
+        Fetched {
             uid: u64::from(uid),
             size_claimed: facts.size.unwrap_or(0),
             received: facts.received.flatten(),
@@ -274,18 +316,11 @@ impl<'a> Run<'a> {
             keywords,
             body,
             permit,
-        };
-        self.note_delivered(uid);
-        if self.out.send(fetched).await.is_err() {
-            return Err(trouble::transient("nobody takes the messages any more".into()));
         }
-        // Waiting for whoever takes them is not the server's fault.
-        self.note_progress();
-        Ok(())
     }
 
     /// A FETCH response has come to its end.
-    async fn message(&mut self, incoming: Incoming) -> Result<(), SourceError> {
+    fn message(&mut self, incoming: Incoming) -> Result<(), SourceError> {
         let framer = self.session.framer();
         let Ok(items) = fetch_items::read(framer.text(), framer.literals().len()) else {
             let error = trouble::undecodable("data of a message", framer.text());
@@ -293,7 +328,8 @@ impl<'a> Run<'a> {
             return Ok(());
         };
         if let Some((uid, sender)) = incoming.pieces {
-            return self.end_large(uid, &items, &sender).await;
+            self.end_large(uid, &items, sender);
+            return Ok(());
         }
         let Some(uid) = items.uid.filter(|uid| self.is_wanted(*uid)) else {
             return self.note_idle();
@@ -313,7 +349,8 @@ impl<'a> Run<'a> {
             }
         };
         let facts = self.facts.clone().unwrap_or(items);
-        self.deliver(uid, facts, body, incoming.permit).await
+        self.held = Some(Held::Message(self.fetched(uid, facts, body, incoming.permit)));
+        Ok(())
     }
 
     /// Of the one message that is asked for.
@@ -335,23 +372,16 @@ impl<'a> Run<'a> {
         self.note_idle()
     }
 
-    async fn end_large(
-        &mut self,
-        uid: u32,
-        items: &FetchItems,
-        sender: &mpsc::Sender<Piece>,
-    ) -> Result<(), SourceError> {
+    fn end_large(&mut self, uid: u32, items: &FetchItems, sender: mpsc::Sender<Piece>) {
         if items.uid.is_some_and(|it| it != uid) {
             // Its pieces went out under another name: without their end they count for nothing.
             let text = self.session.framer().text();
             let error = trouble::undecodable("a message that was not asked for", text);
             self.undecodable.get_or_insert(error);
-            return Ok(());
+            return;
         }
         self.note_progress();
-        // Whoever gave it up does not wait for its end either.
-        let _ = sender.send(Piece::End).await;
-        Ok(())
+        self.held = Some(Held::End(sender));
     }
 }
 

@@ -1,7 +1,9 @@
 //! Reads FETCH responses, forgivingly: what was asked for is taken, the rest passed over.
 //!
 //! Rules: an item that is not known never costs a message; a value that was asked for and cannot
-//! be read makes the whole response [`Malformed`], because half a message is none.
+//! be read makes the whole response [`Malformed`], because half a message is none. Behind the
+//! bytes of a message nothing is forgiven: a literal whose announced length is wrong must not
+//! pass for a message.
 
 use types::{Flags, Timestamp};
 
@@ -40,6 +42,11 @@ pub(crate) struct FetchItems {
 }
 
 impl FetchItems {
+    /// Whether the bytes of a message, or of a header block, came as a literal.
+    fn has_literal(&self) -> bool {
+        matches!((&self.body, &self.header), (Section::Literal(_), _) | (_, Section::Literal(_)))
+    }
+
     /// Whether everything has come that is sent beside the bytes of a message.
     pub(crate) fn has_facts(&self) -> bool {
         self.uid.is_some() && self.flags.is_some() && self.received.is_some()
@@ -71,16 +78,30 @@ pub(crate) fn read(text: &[u8], n_literals: usize) -> Result<FetchItems, Malform
     loop {
         match tokens.peek()? {
             // Without its parenthesis the line has still come to its end.
-            None | Some(Token::Close) => return Ok(items),
+            None if !items.has_literal() => return Ok(items),
+            None => return Err(Malformed),
+            Some(Token::Close) => return ended(&mut tokens, items),
             Some(Token::Literal(n)) if n >= n_literals => return Ok(items),
             // A value without a name.
-            Some(Token::Open | Token::Quoted(_) | Token::Literal(_)) => tokens.skip_value()?,
+            Some(Token::Open | Token::Quoted(_) | Token::Literal(_)) if !items.has_literal() => {
+                tokens.skip_value()?;
+            }
+            Some(Token::Open | Token::Quoted(_) | Token::Literal(_)) => return Err(Malformed),
             Some(Token::Atom(_)) => {
                 if !item(&mut tokens, &mut items, n_literals)? {
                     return Ok(items);
                 }
             }
         }
+    }
+}
+
+fn ended(tokens: &mut Tokens<'_>, items: FetchItems) -> Result<FetchItems, Malformed> {
+    tokens.next()?;
+    match tokens.rest().trim_ascii() {
+        b"" => Ok(items),
+        _ if !items.has_literal() => Ok(items),
+        _ => Err(Malformed),
     }
 }
 
@@ -98,17 +119,27 @@ fn item(
     }
     match name.as_slice() {
         b"UID" => {
-            let uid = tokens.number().ok_or(Malformed)?;
-            items.uid = Some(u32::try_from(uid).map_err(|_| Malformed)?);
+            let uid = tokens.number().and_then(|it| u32::try_from(it).ok()).ok_or(Malformed)?;
+            // Some servers tell it once because it was asked for and once because they must.
+            if items.uid.replace(uid).is_some_and(|before| before != uid) {
+                return Err(Malformed);
+            }
         }
-        b"RFC822.SIZE" => items.size = Some(tokens.number().ok_or(Malformed)?),
-        b"FLAGS" => items.flags = Some(flags(tokens)?),
-        b"INTERNALDATE" => items.received = Some(date(tokens)?),
-        b"BODY[]" => items.body = section(tokens)?,
-        b"BODY[HEADER]" => items.header = section(tokens)?,
+        b"RFC822.SIZE" => once(&mut items.size, tokens.number().ok_or(Malformed)?)?,
+        b"FLAGS" => once(&mut items.flags, flags(tokens)?)?,
+        b"INTERNALDATE" => once(&mut items.received, date(tokens)?)?,
+        b"BODY[]" if items.body == Section::Absent => items.body = section(tokens)?,
+        b"BODY[HEADER]" if items.header == Section::Absent => items.header = section(tokens)?,
+        b"BODY[]" | b"BODY[HEADER]" => return Err(Malformed),
+        _ if items.has_literal() => tokens.skip_value()?,
         _ => skip_unknown(tokens)?,
     }
     Ok(true)
+}
+
+/// What is told twice is that of two messages.
+fn once<T>(slot: &mut Option<T>, value: T) -> Result<(), Malformed> {
+    if slot.replace(value).is_some() { Err(Malformed) } else { Ok(()) }
 }
 
 fn flags(tokens: &mut Tokens<'_>) -> Result<(Flags, Vec<String>), Malformed> {
@@ -141,7 +172,9 @@ fn date(tokens: &mut Tokens<'_>) -> Result<Option<Timestamp>, Malformed> {
 
 fn section(tokens: &mut Tokens<'_>) -> Result<Section, Malformed> {
     match tokens.next()?.ok_or(Malformed)? {
-        Token::Literal(n) => Ok(Section::Literal(n)),
+        Token::Literal(n) if matches!(tokens.rest().first(), Some(b' ' | b')')) => {
+            Ok(Section::Literal(n))
+        }
         Token::Quoted(it) => Ok(Section::Quoted(it.into_owned())),
         Token::Atom(it) if it.eq_ignore_ascii_case(b"NIL") => Ok(Section::Nil),
         _ => Err(Malformed),

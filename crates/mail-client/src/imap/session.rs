@@ -215,6 +215,16 @@ impl Session {
         }
     }
 
+    /// Whether what stands in the framer begins like a response: untagged, a prompt, or the
+    /// answer to a command in flight.
+    pub(crate) fn begins_response(&self) -> bool {
+        let text = self.framer.text();
+        let tagged = |tag: &String| {
+            text.strip_prefix(tag.as_bytes()).is_some_and(|rest| rest.starts_with(b" "))
+        };
+        text.starts_with(b"* ") || text.starts_with(b"+") || self.in_flight.iter().any(tagged)
+    }
+
     /// The place of a tag among the commands in flight; it is done.
     pub(crate) fn complete(&mut self, tag: &str) -> Result<usize, SourceError> {
         let place = self.in_flight.iter().position(|it| it == tag);

@@ -12,11 +12,11 @@ use ports::{
 };
 use testkit::certificates::ServerCertificate;
 use testkit::dovecot::{MASTER, MASTER_PASSWORD, Mail, PASSWORD};
-use testkit::{Dovecot, DovecotOptions, MailFormat};
+use testkit::{Dovecot, DovecotOptions, FaultProxy, ImapFault, MailFormat};
 use tokio::sync::mpsc;
 use types::{MailboxName, Secret};
 
-use crate::wire::{mailbox, settings};
+use crate::wire::{fetch, mailbox, settings};
 
 fn server(dovecot: &Dovecot, security: Security) -> Server {
     let addr = match security {
@@ -415,4 +415,41 @@ async fn the_difference_since_last_time() {
     let opened = connection.open(&inbox, Some(known)).await.unwrap();
     assert_eq!(opened.uids, Uids::All(vec![1]));
     connection.close().await;
+}
+
+/// Messages whose announced length is wrong, by up to more than a line in both directions, are
+/// never taken for messages; those before them are.
+#[tokio::test]
+async fn lengths_that_are_wrong_never_make_a_message() {
+    let Some(dovecot) = Dovecot::start_or_leave_out() else { return };
+    let texts = [
+        "Subject: 1\r\n\r\none\r\n",
+        "Subject: 2\r\n\r\n(two)\r\n)\r\n (UID 3)\r\n)\r\n",
+        "Subject: 3\r\n\r\nthree\r\n",
+        "Subject: 4\r\n\r\nfour\r\n",
+    ];
+    dovecot.fill(
+        "alice",
+        "INBOX",
+        texts.map(|text| Mail { bytes: text.as_bytes(), flags: "", received: 1_000_000_000 }),
+    );
+    let proxy = FaultProxy::start(dovecot.imap());
+    let mut settings = account(&dovecot, Security::Plain);
+    settings.server.port = proxy.addr().port();
+    // A server that announces more than it sends would be waited for.
+    settings.timeouts.idle = std::time::Duration::from_secs(1);
+    for by in (-30..=60).filter(|it| *it != 0) {
+        proxy.set(ImapFault::WrongSize { uids: [2].into(), by }.always());
+        let mut connection = connect(settings.clone()).await.unwrap();
+        connection.open(&mailbox("INBOX"), None).await.unwrap();
+        let (answer, got) = fetch(&mut connection, &[1, 2, 3, 4]).await;
+        let kinds = [SourceErrorKind::Protocol, SourceErrorKind::Transient];
+        assert!(answer.is_err_and(|error| kinds.contains(&error.kind())), "by {by}");
+        assert_eq!(got.first().map(|it| it.uid), Some(1), "by {by}");
+        for it in got {
+            let text = texts[usize::try_from(it.uid).unwrap() - 1];
+            let want = format!("whole {} {}", text.len(), text.escape_default());
+            assert_eq!(it.body, want, "by {by}");
+        }
+    }
 }

@@ -30,7 +30,7 @@ async fn check_three(responses: &str, want: Expect) {
 async fn messages_of_every_form() {
     check_three(
         r#"
-        S: * 1 FETCH (UID 1 FLAGS (\Seen $Forwarded x) INTERNALDATE "17-Jul-1996 02:44:25 -0700" RFC822.SIZE 11 BODY[] {11}
+        S: * 1 FETCH (UID 1 FLAGS (\Seen $Forwarded x) INTERNALDATE "17-Jul-1996 02:44:25 -0700" RFC822.SIZE 11 BODY[] {12}
         S+ A: b\r\n\r\n\xff\0\n\r)\r\n
         S: * 2 FETCH (BODY[] "short" UID 2)
         S: * 3 FETCH (UID 3 BODY[] {0}
@@ -38,7 +38,7 @@ async fn messages_of_every_form() {
         S: a OK done
         "#,
         expect![[r#"
-            1 {"seen", "forwarded"} ["x"] 1996-07-17T09:44:25Z 11: whole 11 A: b\r\n\r\n\xff\x00\n
+            1 {"seen", "forwarded"} ["x"] 1996-07-17T09:44:25Z 11: whole 12 A: b\r\n\r\n\xff\x00\n\r
             2 {} [] no date 0: whole 5 short
             3 {} [] no date 0: whole 0 
             Done

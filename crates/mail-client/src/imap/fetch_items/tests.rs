@@ -54,6 +54,7 @@ fn what_is_valid() {
             r#"(UID 5 BODY[HEADER] {3} RFC822.SIZE 4294967296)"#,
             r#"(UID 5 MODSEQ (624140003) FLAGS ())"#,
             r#"(FLAGS (\Recent \Answered))"#,
+            r#"(UID 5 BODY[] {10} X-NEW (a) UID 5)"#,
         ],
         expect![[r#"
             (UID 5 FLAGS (\Seen $Forwarded x) INTERNALDATE "17-Jul-1996 02:44:25 -0700" RFC822.SIZE 10 BODY[] {10})
@@ -74,6 +75,8 @@ fn what_is_valid() {
                 uid 5, {} []
             (FLAGS (\Recent \Answered))
                 {"answered"} []
+            (UID 5 BODY[] {10} X-NEW (a) UID 5)
+                uid 5, body #0
         "#]],
     );
 }
@@ -99,7 +102,7 @@ fn what_is_forgiven() {
             r#"(UID 5 INTERNALDATE NIL FLAGS NIL)"#,
             r#"(UID 5 INTERNALDATE "yesterday" BODY[] {10})"#,
             // No closing parenthesis: the line has come to its end.
-            r#"(UID 5 BODY[] {10}"#,
+            r#"(UID 5 BODY[] NIL"#,
         ],
         expect![[r#"
             (X-GM-MSGID 1278455344230334865 X-GM-LABELS ("\\Inbox" "a b" {3}) UID 5 BODY[] {10})
@@ -126,8 +129,8 @@ fn what_is_forgiven() {
                 uid 5, {} [], no date
             (UID 5 INTERNALDATE "yesterday" BODY[] {10})
                 uid 5, no date, body #0
-            (UID 5 BODY[] {10}
-                uid 5, body #0
+            (UID 5 BODY[] NIL
+                uid 5, body NIL
         "#]],
     );
 }
@@ -144,6 +147,18 @@ fn what_is_malformed() {
             r#"(UID 5 BODY[] x)"#,
             r#"(UID 5 BODY[] "open)"#,
             r#"(UID 5 BODY[])"#,
+            // Behind the message: what follows when its announced length is wrong.
+            r#"(UID 5 BODY[] {10}"#,
+            r#"(UID 5 BODY[] {10}x)"#,
+            r#"(UID 5 BODY[] {10}* 2 FETCH (UID 6 FLAGS ()))"#,
+            r#"(UID 5 BODY[] {10} 2 FETCH (UID 6 BODY[] {10})"#,
+            r#"(UID 5 BODY[] {10}) x"#,
+            r#"(UID 5 BODY[] {10} 3 FLAGS () BODY[] {10})"#,
+            r#"(UID 5 BODY[] {10} FLAGS () FLAGS ())"#,
+            r#"(UID 5 BODY[] {10} UID 6)"#,
+            r#"(UID 5 BODY[] {10} secs)"#,
+            r#"(UID 5 BODY[] {10} "secs")"#,
+            r#"(UID 5 BODY[HEADER] {10}"#,
             r#"UID 5"#,
             r#""#,
         ],
@@ -163,6 +178,28 @@ fn what_is_malformed() {
             (UID 5 BODY[] "open)
                 malformed
             (UID 5 BODY[])
+                malformed
+            (UID 5 BODY[] {10}
+                malformed
+            (UID 5 BODY[] {10}x)
+                malformed
+            (UID 5 BODY[] {10}* 2 FETCH (UID 6 FLAGS ()))
+                malformed
+            (UID 5 BODY[] {10} 2 FETCH (UID 6 BODY[] {10})
+                malformed
+            (UID 5 BODY[] {10}) x
+                malformed
+            (UID 5 BODY[] {10} 3 FLAGS () BODY[] {10})
+                malformed
+            (UID 5 BODY[] {10} FLAGS () FLAGS ())
+                malformed
+            (UID 5 BODY[] {10} UID 6)
+                malformed
+            (UID 5 BODY[] {10} secs)
+                malformed
+            (UID 5 BODY[] {10} "secs")
+                malformed
+            (UID 5 BODY[HEADER] {10}
                 malformed
             UID 5
                 malformed
