@@ -2,7 +2,7 @@
 //!
 //! From the wire upwards: `frame` cuts the stream into responses and literals; `tokens`,
 //! `fetch_items`, `reply` and `lenient` read them; `command` writes; `session` keeps tags and
-//! waits; `login` opens a session; `listing`, `examine`, `fetch` and `headers` are what a
+//! waits; `login` and `authenticate` open a session; `listing`, `examine`, `fetch` and `headers` are what a
 //! [`Source`](ports::Source) does; `account` and `connection` are what the outside sees.
 //!
 //! Rules:
@@ -13,6 +13,7 @@
 //! - After an error other than a refused mailbox a session is not used again.
 
 mod account;
+mod authenticate;
 mod capability;
 mod command;
 mod connection;

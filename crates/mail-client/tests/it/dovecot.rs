@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use mail_client::{
     CertificatePolicy, Fingerprint, ImapAccount, ImapConnection, ImapSettings, Mechanism, Security,
     Server, encode_mutf7,
@@ -10,6 +12,7 @@ use ports::{
     Body, Connect, FetchAnswer, InFlight, Known, Piece, Source, SourceError, SourceErrorKind,
     SpecialUse, Uids,
 };
+use sha2::{Digest, Sha256};
 use testkit::certificates::ServerCertificate;
 use testkit::dovecot::{MASTER, MASTER_PASSWORD, Mail, PASSWORD};
 use testkit::{Dovecot, DovecotOptions, FaultProxy, ImapFault, MailFormat};
@@ -164,6 +167,31 @@ async fn every_mechanism() {
     let error = connect(missing).await.unwrap_err();
     assert_eq!(error.kind(), SourceErrorKind::Configuration);
     assert!(error.to_string().contains("does not offer XOAUTH2"), "{error}");
+}
+
+/// The server offers SCRAM to everybody, and keeps this password hashed in another way.
+#[tokio::test]
+async fn scram_that_cannot_work_gives_way_to_plain() {
+    let hash = BASE64.encode(Sha256::digest(PASSWORD));
+    let options = DovecotOptions {
+        extra: format!("passdb {{\n  driver = static\n  args = password={{SHA256}}{hash}\n}}\n"),
+        ..DovecotOptions::default()
+    };
+    let Some(dovecot) = Dovecot::start_with_or_leave_out(options) else { return };
+    dovecot.add_user("carol", "what SCRAM is asked for");
+    let carol = |security| ImapSettings { login: "carol".into(), ..account(&dovecot, security) };
+    let connection = connect(carol(Security::ImplicitTls)).await.unwrap();
+    assert_eq!(connection.describe().login, "PLAIN");
+    let warnings = connection.warnings();
+    assert!(warnings[0].contains("refused SCRAM-SHA-256 and accepted PLAIN"), "{warnings:?}");
+    connection.close().await;
+    // Nobody who listens, or who sits between, gets the password that way.
+    let unchecked =
+        ImapSettings { certificates: CertificatePolicy::AcceptAll, ..carol(Security::ImplicitTls) };
+    for settings in [unchecked, carol(Security::Plain)] {
+        let error = connect(settings).await.unwrap_err();
+        assert_eq!(error.kind(), SourceErrorKind::Credentials, "{error}");
+    }
 }
 
 #[tokio::test]
