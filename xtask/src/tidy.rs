@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use crate::layers::{LAYERS, PURE_MAX};
+use crate::layers::{LAYERS, sealed};
 use crate::run::root;
 
 /// The longest file, in lines without tests.
@@ -97,24 +97,25 @@ fn cited(text: &Text, standards: &BTreeSet<String>) -> Vec<String> {
 }
 
 /// A `clippy.toml` of a crate replaces the one at the root for it, so both have to agree; and
-/// pure crates have one, which forbids files, sockets and clocks.
+/// pure crates and engines have one, which forbids files, sockets and clocks.
 fn lint_settings(texts: &[Text]) -> Vec<String> {
     let settings = |path: &str| texts.iter().find(|it| it.path == path).map(|it| &it.text);
     let root: Vec<&str> = settings("clippy.toml").map_or(Vec::new(), |it| it.lines().collect());
     let mut found = Vec::new();
-    for (name, layer) in LAYERS {
+    for (name, _) in LAYERS {
         let path = format!("crates/{name}/clippy.toml");
+        let is_sealed = sealed().any(|it| it == *name);
         let Some(own) = settings(&path) else {
-            if *layer <= PURE_MAX {
-                found.push(format!("{path} is missing: {name} is a pure crate"));
+            if is_sealed {
+                found.push(format!("{path} is missing: {name} must reach nothing outside"));
             }
             continue;
         };
         for line in root.iter().filter(|line| !own.lines().any(|it| it == **line)) {
             found.push(format!("{path} lacks `{line}`, which is in the clippy.toml of the root"));
         }
-        if *layer <= PURE_MAX && !own.contains("disallowed-methods") {
-            found.push(format!("{path} lets a pure crate reach files, sockets and clocks"));
+        if is_sealed && !own.contains("disallowed-methods") {
+            found.push(format!("{path} lets {name} reach files, sockets and clocks"));
         }
     }
     found
@@ -132,12 +133,12 @@ mod tests {
     }
 
     #[test]
-    fn pure_crates_have_settings_and_all_agree() {
+    fn sealed_crates_have_settings_and_all_agree() {
         let text = |path: &str, text: &str| Text { path: path.into(), text: text.into() };
         let pure = "lines = 70\ndisallowed-methods = []";
         let mut texts =
             vec![text("clippy.toml", "lines = 70"), text("crates/net/clippy.toml", "x")];
-        for (name, _) in LAYERS.iter().filter(|(_, layer)| *layer <= PURE_MAX) {
+        for name in sealed() {
             texts.push(text(&format!("crates/{name}/clippy.toml"), pure));
         }
         let said = lint_settings(&texts);

@@ -1,7 +1,7 @@
 //! Starting programs of others for a test, and saying so when they are missing.
 //!
-//! A test that needs a peer stands in a module named `peers` (the test runner's settings go by
-//! that name) and begins with
+//! A test that needs a peer stands in a module named `peers`, or after the peer (the test
+//! runner's settings go by that name), and begins with
 //!
 //! ```ignore
 //! let Some(dovecot) = Dovecot::start_or_leave_out() else { return };
