@@ -132,20 +132,22 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
         }
         let Decision { action, existed } = self.placer.place(message, folder, Some(source))?;
         let number = match action {
+            Action::Park => return Ok(()),
             Action::Wait | Action::Nothing => NO_APPEND,
-            Action::Place { .. } | Action::Tell(_) => self.appends.number(),
+            Action::Place { .. } | Action::Tell(_) | Action::Move(_) => self.appends.number(),
         };
         mailbox.proof.begin(uid, number);
-        let note = |makes| {
+        let note = |makes, moves| {
             let uid = Some(uid);
-            Note::Message(MessageNote { slot, uid, blob, size, makes, existed })
+            Note::Message(MessageNote { slot, uid, blob, size, makes, moves, existed })
         };
         match action {
             Action::Place { changes, encoded_bytes, permits } => {
-                self.appends.message(changes, encoded_bytes, permits, note(Some(folder)));
+                self.appends.message(changes, encoded_bytes, permits, note(Some(folder), false));
             }
-            Action::Tell(fact) => self.appends.fact(fact, None, note(None)),
-            Action::Wait | Action::Nothing => (),
+            Action::Tell(fact) => self.appends.fact(fact, None, note(None, false)),
+            Action::Move(fact) => self.appends.fact(fact, None, note(None, true)),
+            Action::Wait | Action::Nothing | Action::Park => (),
         }
         Ok(())
     }
@@ -190,6 +192,11 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
             let slot = match note {
                 Note::Message(note) => {
                     self.message_durable(entry, note);
+                    if note.moves {
+                        for message in self.placer.moved_durably(&note.blob) {
+                            self.place(message)?;
+                        }
+                    }
                     note.slot
                 }
                 Note::Quarantined { slot, uid } => {
@@ -219,7 +226,7 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
     }
 
     fn message_durable(&mut self, entry: EntryNumber, note: MessageNote) {
-        let MessageNote { slot, uid, blob, size, makes, existed } = note;
+        let MessageNote { slot, uid, blob, size, makes, existed, .. } = note;
         let woken = self.placer.recent.acknowledge(&blob, entry, makes);
         let (Some(mailbox), Some(uid)) = (self.mailboxes.get_mut(slot), uid) else { return };
         mailbox.proof.prove(uid);
@@ -236,7 +243,8 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
             let Some(folder) = folder else { continue };
             self.placer.recent.begin(blob, folder, Some(placement), Some(source));
             let uid = Some(source.uid);
-            let note = MessageNote { slot, uid, blob, size, makes: None, existed };
+            let (makes, moves) = (None, false);
+            let note = MessageNote { slot, uid, blob, size, makes, moves, existed };
             self.appends.fact(Fact::Sighted { placement, source }, None, Note::Message(note));
         }
     }

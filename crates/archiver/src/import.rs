@@ -298,11 +298,13 @@ impl<'a, L: Log, K: Catalog> Import<'a, L, K> {
         match action {
             Action::Place { changes, encoded_bytes, permits } => {
                 let makes = Some(folder);
-                let note = MessageNote { slot, uid, blob, size, makes, existed };
+                let note = MessageNote { slot, uid, blob, size, makes, moves: false, existed };
                 self.appends.message(changes, encoded_bytes, permits, Note::Message(note));
             }
-            Action::Nothing | Action::Tell(_) => self.count(slot, uid, existed),
+            Action::Nothing => self.count(slot, uid, existed),
             Action::Wait => (),
+            // Placements of files are not told apart from those of a source by moving.
+            Action::Tell(_) | Action::Move(_) | Action::Park => (),
         }
         Ok(())
     }

@@ -29,6 +29,8 @@ pub(crate) struct MessageNote {
     pub(crate) size: u64,
     /// The folder whose placement the entry makes, if it makes one.
     pub(crate) makes: Option<FolderId>,
+    /// Whether the entry moves a placement to another folder.
+    pub(crate) moves: bool,
     /// Whether the message was in this root before this run.
     pub(crate) existed: bool,
 }

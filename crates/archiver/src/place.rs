@@ -10,7 +10,7 @@
 //!
 //! What a run saw to be gone is in the catalog before it decides about any message.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use ledger::{Fact, PlacementDetail, SourceRef};
@@ -38,6 +38,8 @@ pub(crate) struct Placer<L, K> {
     /// Every source of the account in this root.
     pub(crate) account: HashSet<SourceId>,
     pub(crate) recent: Recent,
+    /// Messages that wait for a move of the same message.
+    parked: HashMap<BlobId, Vec<Prepared>>,
 }
 
 /// What is to be done with a message.
@@ -55,6 +57,10 @@ pub(crate) enum Action {
     Place { changes: Vec<Change>, encoded_bytes: usize, permits: Vec<OwnedSemaphorePermit> },
     /// One fact about a placement that is there.
     Tell(Fact),
+    /// The same, and the placement leaves another folder.
+    Move(Fact),
+    /// Nothing yet: it is decided again when a move of the same message is durable.
+    Park,
     /// Nothing yet: it waits for its own first placement in this folder.
     Wait,
     /// Nothing: it is where it should be.
@@ -79,6 +85,7 @@ impl<L: Log, K: Catalog> Placer<L, K> {
             began: log.position().entries,
             account: HashSet::new(),
             recent: Recent::default(),
+            parked: HashMap::new(),
         }
     }
 
@@ -92,16 +99,26 @@ impl<L: Log, K: Catalog> Placer<L, K> {
         let blob = message.id;
         let candidates = self.candidates(&blob)?;
         let existed = candidates.iter().any(|it| it.placement.is_some_and(|id| self.is_old(id)));
+        let is_moving = self.recent.is_moving(&blob);
         let action = if let Some(here) = candidates.iter().find(|it| it.folder == folder) {
             self.stands_here(&message, here, folder, source, existed)
+        } else if is_moving {
+            self.parked.entry(blob).or_default().push(message);
+            Action::Park
         } else if let Some((placement, source)) = self.moved(&blob, &candidates, source)? {
-            self.recent.begin(blob, folder, Some(placement), Some(source));
-            Action::Tell(Fact::Moved { placement, folder, source: Some(source) })
+            self.recent.begin_move(blob, folder, placement, source);
+            Action::Move(Fact::Moved { placement, folder, source: Some(source) })
         } else {
             self.recent.begin(blob, folder, None, source);
             new_placement(message, folder, source)
         };
         Ok(Decision { action, existed })
+    }
+
+    /// Notes that a move of a message is durable, and gives the messages that waited for it.
+    pub(crate) fn moved_durably(&mut self, blob: &BlobId) -> Vec<Prepared> {
+        self.recent.end_move(blob);
+        self.parked.remove(blob).unwrap_or_default()
     }
 
     fn is_old(&self, placement: PlacementId) -> bool {

@@ -39,6 +39,8 @@ struct RecentMessage {
     placements: Vec<RecentPlacement>,
     /// Entries in flight.
     flying: u32,
+    /// Of these, moves of a placement to another folder.
+    moving: u32,
     /// The newest entry about it.
     newest: u64,
 }
@@ -67,8 +69,35 @@ impl Recent {
         self.messages.get(blob).map_or(&[], |it| it.placements.as_slice())
     }
 
+    /// Whether a placement of this message is on its way from one folder to another. Appends may
+    /// overtake each other: until it is there, another one must not come to where it was.
+    pub(crate) fn is_moving(&self, blob: &BlobId) -> bool {
+        self.messages.get(blob).is_some_and(|it| it.moving > 0)
+    }
+
+    /// Notes an entry in flight that moves a placement to another folder.
+    pub(crate) fn begin_move(
+        &mut self,
+        blob: BlobId,
+        folder: FolderId,
+        placement: PlacementId,
+        source: SourceRef,
+    ) {
+        self.begin(blob, folder, Some(placement), Some(source));
+        if let Some(message) = self.messages.get_mut(&blob) {
+            message.moving += 1;
+        }
+    }
+
+    /// Notes that a move is durable.
+    pub(crate) fn end_move(&mut self, blob: &BlobId) {
+        if let Some(message) = self.messages.get_mut(blob) {
+            message.moving = message.moving.saturating_sub(1);
+        }
+    }
+
     /// Notes an entry in flight that puts a message into a folder: a new placement, or one that
-    /// has an id and moves there, or is seen there at one more place.
+    /// has an id and is seen there at one more place.
     pub(crate) fn begin(
         &mut self,
         blob: BlobId,

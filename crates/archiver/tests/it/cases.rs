@@ -750,7 +750,9 @@ mod epochs {
         world.server.deliver_all("INBOX", "a b c d");
         world.server.deliver_all("Sent", "e f");
         world.server.deliver_all("Work", "g");
-        check(&show(&world.run().await), &expect![[r#"
+        check(
+            &show(&world.run().await),
+            &expect![[r#"
             Failed
             INBOX: 4 = 0 archived + 0 already, INCOMPLETE: INBOX was renumbered during the run
             Sent: 2 = 0 archived + 0 already, INCOMPLETE: Sent was renumbered during the run
@@ -758,7 +760,8 @@ mod epochs {
             warning: INBOX: the server does not number its messages for good (no UIDVALIDITY); every run compares all of them
             warning: Sent: the server does not number its messages for good (no UIDVALIDITY); every run compares all of them
             warning: Work: the server does not number its messages for good (no UIDVALIDITY); every run compares all of them
-        "#]]);
+        "#]],
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -97,7 +97,9 @@ impl Model {
             (12, _) => server.touch(&to),
             (13, _) => {
                 let (uid_validity, first) = (1 + self.dice.roll(1000), 1 + self.dice.roll(50));
-                self.world.server.renumber(&to, uid_validity, first);
+                let now = self.world.server.state().mailboxes[&to].uid_validity;
+                let other = if uid_validity == now { uid_validity + 1 } else { uid_validity };
+                self.world.server.renumber(&to, other, first);
             }
             (14, _) if to != "INBOX" && to != "Trash" => {
                 self.names += 1;

@@ -157,6 +157,11 @@ impl Server {
         }
     }
 
+    fn has(&self, mailbox: &str, uid: u64) -> bool {
+        let state = self.state();
+        state.mailboxes.get(mailbox).is_some_and(|it| it.messages.contains_key(&uid))
+    }
+
     pub(crate) fn expunge(&self, mailbox: &str, uid: u64) -> Stored {
         self.state().mailboxes.get_mut(mailbox).unwrap().expunge(uid)
     }
@@ -397,7 +402,7 @@ impl Source for Line {
         for uid in uids {
             tokio::task::yield_now().await;
             let answer = self.next_answer(&name, *uid);
-            if answer == Some(Answer::Expunge) {
+            if answer == Some(Answer::Expunge) && self.server.has(&name, *uid) {
                 self.server.expunge(&name, *uid);
             }
             let found =
