@@ -81,9 +81,9 @@ pub(crate) fn canonical_hash(bytes: &[u8], total_size: u64) -> Hash {
     hasher.lines(without_empty_lines(bytes.get(body_start..).unwrap_or_default()));
     hasher.end_line();
     if u64::try_from(bytes.len()) != Ok(total_size) {
-        hasher.sha.update(total_size.to_be_bytes());
+        hasher.take(&total_size.to_be_bytes());
     }
-    Hash(hasher.sha.finalize().into())
+    hasher.finish()
 }
 
 /// Whether a header field says how a message travelled, not what it is.
@@ -107,27 +107,33 @@ fn without_empty_lines(body: &[u8]) -> &[u8] {
     body.get(..end).unwrap_or_default()
 }
 
+/// Bytes that are gathered before they are hashed: a call for each line would cost as much as
+/// the hashing.
+const GATHERED_BYTES: usize = 8 << 10;
+
 /// Hashes lines with CRLF as their line ends.
 struct Normalised {
     sha: Sha256,
-    /// Hashed bytes end inside a line.
+    gathered: Vec<u8>,
+    /// What was taken ends inside a line.
     in_line: bool,
 }
 
 impl Normalised {
     fn new() -> Normalised {
-        Normalised { sha: Sha256::new(), in_line: false }
+        let gathered = Vec::with_capacity(GATHERED_BYTES);
+        Normalised { sha: Sha256::new(), gathered, in_line: false }
     }
 
-    /// Hashes lines. Runs of lines that end in CRLF already are hashed as they are.
+    /// Takes lines. Runs of lines that end in CRLF already are taken as they are.
     fn lines(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let (run, bare) = crlf_run(bytes);
             let (run, rest) = bytes.split_at_checked(run).unwrap_or((bytes, b""));
-            self.sha.update(run);
+            self.take(run);
             self.in_line = !bare && !run.ends_with(b"\n");
             if bare {
-                self.sha.update(b"\r\n");
+                self.take(b"\r\n");
             }
             bytes = rest.get(usize::from(bare)..).unwrap_or_default();
         }
@@ -136,9 +142,26 @@ impl Normalised {
     /// Ends a last line that has no line end.
     fn end_line(&mut self) {
         if self.in_line {
-            self.sha.update(b"\r\n");
+            self.take(b"\r\n");
             self.in_line = false;
         }
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        if self.gathered.len() + bytes.len() > GATHERED_BYTES {
+            self.sha.update(&self.gathered);
+            self.gathered.clear();
+        }
+        if bytes.len() > GATHERED_BYTES {
+            self.sha.update(bytes);
+        } else {
+            self.gathered.extend_from_slice(bytes);
+        }
+    }
+
+    fn finish(mut self) -> Hash {
+        self.sha.update(&self.gathered);
+        Hash(self.sha.finalize().into())
     }
 }
 

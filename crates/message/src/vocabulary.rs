@@ -13,8 +13,11 @@ const MISSING_SHARE: usize = 10;
 /// tenth of its distinct words are not in `plain`; else only these words, so that each word is
 /// found either way.
 pub(crate) fn what_more(plain: &str, html: &str) -> String {
-    let known: Words = words(plain).map(hash).collect();
-    let mut all = Words::default();
+    // A word is seldom shorter than this with what follows it; growing a set costs more than it.
+    let set = |text: &str| Words::with_capacity_and_hasher(text.len() / 12, Default::default());
+    let mut known = set(plain);
+    known.extend(words(plain).map(hash));
+    let mut all = set(html);
     let mut missing = Vec::new();
     for word in words(html) {
         let hash = hash(word);
