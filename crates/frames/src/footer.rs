@@ -1,8 +1,9 @@
 //! The footer of a sealed segment: its entries once more, its ids sorted, a filter over them.
 //!
-//! The run holds entries, details and commits of the segment without the blobs. It is a sequence of records, each a decoded payload behind its kind and length, cut into the
-//! payloads of `FooterRun` frames between records. A view that is rebuilt reads it in one go, and
-//! an entry whose frame is damaged stands here a second time.
+//! The run holds entries, details and commits of the segment without the blobs. It is a sequence
+//! of records, each a decoded payload behind its kind and length, cut into the payloads of
+//! `FooterRun` frames between records. A view that is rebuilt reads it in one go, and an entry
+//! whose frame is damaged stands here a second time.
 
 use types::BlobId;
 use types::limits::FRAME_PAYLOAD_BYTES_MAX;

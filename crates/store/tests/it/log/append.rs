@@ -1,5 +1,7 @@
 //! What a log takes, what it refuses, what it gives back, and what it costs.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::sync::mpsc::sync_channel;
 
 use frames::{Codec, EncodedBlob, encode_blob};
@@ -11,8 +13,8 @@ use testkit::faulty_disk::{CallKind, Fault, Plan};
 use types::{BlobId, EntryNumber, MessageKey, Position};
 
 use super::bench::{
-    Mail, Seeded, a_fact, all_entries, append, mails, new_disk, open, open_for_reading, open_with,
-    recorded,
+    BackwardClock, Mail, Seeded, a_fact, all_entries, append, mails, new_disk, open, open_at,
+    open_for_reading, open_with, recorded,
 };
 
 fn one_segment() -> (FaultyDisk, SegmentLog) {
@@ -372,6 +374,23 @@ fn large_batches_are_cut_into_frames() {
     assert_eq!(log.entries(18_000, 1).unwrap().items.len(), 1_000);
     assert_eq!(log.entries(19_000, 1).unwrap().items.len(), 1);
     assert_eq!(log.verify(&mut |_| ()).defects, []);
+}
+
+/// Times never go back, in a batch, from batch to batch, and over a restart.
+#[test]
+fn a_clock_that_is_set_back_makes_no_entry_older() {
+    let disk = new_disk();
+    let times = |log: &SegmentLog| all_entries(log).iter().map(|it| it.time.0).collect::<Vec<_>>();
+    for start in [1_000_000, 500_000] {
+        let clock = Arc::new(BackwardClock(AtomicI64::new(start)));
+        let (log, _) = open_at(&disk, &[], LogOptions::STANDARD, clock).unwrap();
+        for n in 0..3 {
+            append(&log, vec![a_fact(n), a_fact(n)]).unwrap();
+        }
+        assert_eq!(log.verify(&mut |_| ()).defects, []);
+        log.close().unwrap();
+        assert!(times(&log).iter().all(|it| *it == 1_000_000));
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A log on a faulty disk, and the mail that goes into it.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use frames::encode_blob;
@@ -31,6 +32,15 @@ pub(crate) struct StoppedClock;
 impl Clock for StoppedClock {
     fn now(&self) -> Timestamp {
         Timestamp(1_700_000_000)
+    }
+}
+
+/// A clock that somebody sets back, minute by minute.
+pub(crate) struct BackwardClock(pub(crate) AtomicI64);
+
+impl Clock for BackwardClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.fetch_sub(60, Ordering::Relaxed))
     }
 }
 
@@ -72,9 +82,18 @@ pub(crate) fn open_with(
     recorded: &[Recorded],
     options: LogOptions,
 ) -> Result<(SegmentLog, OpenReport), OpenError> {
+    open_at(disk, recorded, options, Arc::new(StoppedClock))
+}
+
+pub(crate) fn open_at(
+    disk: &FaultyDisk,
+    recorded: &[Recorded],
+    options: LogOptions,
+    clock: Arc<dyn Clock>,
+) -> Result<(SegmentLog, OpenReport), OpenError> {
     let disk: Arc<dyn Disk> = Arc::new(disk.clone());
     let random = Arc::new(Seeded::new(disk.list(Path::new(DIR)).map_or(0, |it| it.len() as u64)));
-    SegmentLog::open(disk, Path::new(DIR), recorded, Arc::new(StoppedClock), random, options)
+    SegmentLog::open(disk, Path::new(DIR), recorded, clock, random, options)
 }
 
 pub(crate) fn open(

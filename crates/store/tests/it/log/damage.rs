@@ -90,12 +90,12 @@ fn flip_everywhere(end: End, step: usize) {
 
 #[test]
 fn a_flip_anywhere_in_a_closed_log_is_reported() {
-    flip_everywhere(End::Closed, 11);
+    flip_everywhere(End::Closed, 17);
 }
 
 #[test]
 fn a_flip_anywhere_in_a_log_whose_process_died_is_reported() {
-    flip_everywhere(End::Died, 11);
+    flip_everywhere(End::Died, 17);
 }
 
 /// Every byte of the last acknowledged batch, and of what closes the log behind it.
@@ -131,6 +131,26 @@ fn a_view_tells_damage_without_the_ack_mark() {
         let error = open(&flipped, &recorded(position)).err().expect("damage");
         assert_eq!(error.kind(), OpenErrorKind::Damaged, "byte {at}");
         assert_eq!(error.segment(), Some(1));
+    }
+}
+
+/// With nobody's record at all, only the last batch can pass for a torn tail: whatever stands
+/// before it was durable when it was written.
+#[test]
+fn what_has_later_batches_behind_it_is_damage_without_any_record() {
+    let (disk, _) = written(End::Died, 2);
+    disk.forget(&Path::new(DIR).join("acked"));
+    let path = Path::new(DIR).join("000001.seg");
+    let log = open_for_reading(&disk, &[]).unwrap();
+    assert_eq!(log.position().entries, 6);
+    let len = disk.content(&path).unwrap().len();
+    // The last batch is two facts without details: less than this.
+    for at in (0..len - 500).step_by(3) {
+        let flipped = disk.fork();
+        flipped.flip_bit(&path, at as u64 * 8);
+        let error = open(&flipped, &[]).err().unwrap_or_else(|| panic!("byte {at} of {len}"));
+        assert_eq!(error.kind(), OpenErrorKind::Damaged, "byte {at}");
+        check_nothing_is_cut(&flipped, &format!("byte {at}"));
     }
 }
 

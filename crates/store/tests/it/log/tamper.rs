@@ -4,16 +4,16 @@ use std::path::Path;
 
 use expect_test::expect;
 use frames::{
-    FrameReader, Header, Kind, PRELUDE_BYTES, Prelude, ReadMode, close_frame, copy_frame,
-    encode_blob,
+    Close, FooterWriter, FrameReader, Header, IdRecord, Kind, PRELUDE_BYTES, Place, Prelude,
+    ReadMode, blob_place, close_frame, copy_frame, encode_blob, read_end,
 };
 use ports::{Change, Log, LogErrorKind, NewBody, ReadErrorKind};
-use store::log::SegmentLog;
+use store::log::{LogOptions, SegmentLog};
 use testkit::FaultyDisk;
 use types::BlobId;
 
 use super::bench::{
-    DIR, Mail, Seeded, a_fact, append, mails, new_disk, open, open_for_reading, recorded,
+    DIR, Mail, Seeded, a_fact, append, mails, new_disk, open, open_for_reading, open_with, recorded,
 };
 
 /// Writes the first segment anew, after `change` had each of its frames. Every checksum fits.
@@ -235,6 +235,76 @@ fn changed_footers_show() {
         expect![[r#"
             Damaged: segment 2, offset 25419: the first state does not match what stands before it
         "#]],
+    );
+}
+
+type Records = Vec<(BlobId, IdRecord)>;
+
+/// A closed log whose segment was then sealed by hand: with a run that leaves out frames of one
+/// kind, and with other ids.
+fn sealed_by_hand(left_out: Option<Kind>, change: impl Fn(&mut Records)) -> FaultyDisk {
+    let disk = new_disk();
+    let (log, _) = open_with(&disk, &[], LogOptions::STANDARD).unwrap();
+    for mail in mails(6, 3) {
+        mail.append_to(&log).unwrap();
+    }
+    log.close().unwrap();
+    let path = Path::new(DIR).join("000001.seg");
+    let mut bytes = disk.content(&path).unwrap();
+    let salt = Prelude::decode(&bytes).unwrap().salt;
+    let mut reader = FrameReader::new(&bytes, salt, bytes.len() as u64, ReadMode::Through);
+    let (_, Close { state, .. }) = read_end(&mut reader).unwrap().unwrap();
+    let place = Place { salt, offset: bytes.len() as u64, prefix: Vec::new() };
+    let mut footer = FooterWriter::new(place, state.batch, 0);
+    let mut records = Records::new();
+    let mut at = PRELUDE_BYTES as u64;
+    while at < bytes.len() as u64 {
+        let frame = reader.frame(at).unwrap();
+        if Some(frame.header.kind) != left_out {
+            footer.take(&frame).unwrap();
+        }
+        if let Some((id, place)) = blob_place(&frame.header, at, frame.payload).unwrap() {
+            let placed = log.find(&id).unwrap().unwrap().message.map(|it| it.0);
+            records.push((id, IdRecord { place: Some(place), placed }));
+        }
+        at = frame.end();
+    }
+    records.sort_by_key(|(id, _)| *id);
+    change(&mut records);
+    let (_, footer, _) = footer.finish(&records, &state);
+    bytes.extend(footer);
+    disk.put(&path, &bytes);
+    disk
+}
+
+#[test]
+fn a_footer_of_something_else_shows() {
+    let check = |left_out, change: &dyn Fn(&mut Records), want: expect_test::Expect| {
+        let disk = sealed_by_hand(left_out, change);
+        want.assert_eq(&defects(&open_for_reading(&disk, &[]).unwrap()));
+    };
+    check(None, &|_| (), expect![[r#""#]]);
+    check(
+        Some(Kind::Details),
+        &|_| (),
+        expect![[r#"
+        1: the run in the footer is not what the batches hold
+    "#]],
+    );
+    check(
+        None,
+        &|records| records.truncate(records.len() - 1),
+        expect![[r#"
+        1: the ids in the footer are not those of the segment
+        1: the filter in the footer is not that of the segment
+    "#]],
+    );
+    check(
+        None,
+        &|records| records[0].1.placed = Some(1_000),
+        expect![[r#"
+        1: the ids in the footer are not those of the segment
+    "#]],
     );
 }
 
