@@ -64,7 +64,8 @@ const MISSED_EMPTY_LINE: &str =
     "a separator line follows a line that is not empty; it was read as the beginning of a message";
 const MISSING_DATE: &str =
     "a separator line has no date; it was read as the beginning of a message";
-const FROM_AS_TEXT: &str = "a line begins with `From ` and is not quoted, but looks like no separator; it was read as text";
+const FROM_AS_TEXT: &str = "a line begins with `From ` and is not quoted, but looks like no \
+                            separator; it was read as text";
 const SEPARATOR_IN_LENGTH: &str =
     "a separator line stands inside a message by its Content-Length; it was read as text";
 const QUOTING_KEPT: &str = "a line begins with `>From ` in a file whose messages have a \
