@@ -51,11 +51,11 @@ impl Answer {
             Answer::Export(export) => partly_if(!export.is_whole()),
             Answer::Verify(verify) => partly_if(!verify.is_clean()),
             Answer::Demo(demo) => partly_if(!demo.verify.is_clean()),
+            Answer::Rebuild(rebuild) => partly_if(rebuild.unreadable != 0),
             Answer::Search(_)
             | Answer::Count(_)
             | Answer::Show(_)
             | Answer::Raw
-            | Answer::Rebuild(_)
             | Answer::UserAdd(_)
             | Answer::UserList(_) => ExitCode::Done,
         }
@@ -217,7 +217,7 @@ pub struct ExportAnswer {
     pub to: PathBuf,
     /// How.
     pub format: ExportFormat,
-    /// Messages written.
+    /// Messages written; one that is in several folders counts for each.
     pub exported: u64,
     /// Messages that were there already, byte for byte.
     pub already: u64,
@@ -225,8 +225,12 @@ pub struct ExportAnswer {
     pub missing: Vec<BlobId>,
     /// Messages whose bytes are damaged. Nothing was written for them.
     pub damaged: Vec<DamagedMessage>,
-    /// Bytes written.
+    /// Files that are there with other content. They were left alone.
+    pub conflicts: Vec<PathBuf>,
+    /// Bytes of the messages written.
     pub bytes: u64,
+    /// How far the views had read that said what there is.
+    pub index: IndexReach,
     /// Whether it was asked to stop before the end.
     pub cancelled: bool,
 }
@@ -235,7 +239,10 @@ impl ExportAnswer {
     /// Whether everything that was asked for is there.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.missing.is_empty() && self.damaged.is_empty() && !self.cancelled
+        self.missing.is_empty()
+            && self.damaged.is_empty()
+            && self.conflicts.is_empty()
+            && !self.cancelled
     }
 }
 
@@ -285,7 +292,7 @@ pub struct DefectFound {
 }
 
 /// A view was made anew.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RebuildAnswer {
     /// Which.
     pub view: View,
@@ -293,6 +300,10 @@ pub struct RebuildAnswer {
     pub entries: u64,
     /// Messages that it holds.
     pub messages: u64,
+    /// Messages that were left out because their bytes cannot be read.
+    pub unreadable: u64,
+    /// What deserves attention: sentences.
+    pub warnings: Vec<String>,
 }
 
 /// A user.

@@ -21,6 +21,6 @@ pub use failure::{ExitCode, Failure, FailureKind};
 pub use progress::{Gone, Hit, Phase, Progress, ProgressSink, Work};
 pub use request::{
     Account, Archive, Compression, Demo, Export, ExportFormat, ExportScope, FolderChoice,
-    FolderScope, Import, KeepDir, Mechanism, Order, Plaintext, Request, Scheme, Search,
+    FolderScope, Import, KeepDir, MboxForm, Mechanism, Order, Plaintext, Request, Scheme, Search,
     SearchOutput, Show, ShowForm, Trust, View, WaitForViews,
 };

@@ -33,24 +33,6 @@ pub enum Request {
 }
 
 impl Request {
-    /// Whether it must own the data directory while it runs. The others only read, also while
-    /// another process writes.
-    #[must_use]
-    pub fn writes(&self) -> bool {
-        match self {
-            Request::Archive(_)
-            | Request::Import(_)
-            | Request::Rebuild(_)
-            | Request::UserAdd(_) => true,
-            Request::Search(_)
-            | Request::Show(_)
-            | Request::Export(_)
-            | Request::Verify
-            | Request::UserList
-            | Request::Demo(_) => false,
-        }
-    }
-
     /// What it does, in one line without secrets: for whoever has to wait for it, and for the
     /// record of runs.
     #[must_use]
@@ -264,8 +246,26 @@ pub struct Import {
     pub root: Option<String>,
     /// The folder below the root, parts joined by `/`; `None` leaves it to the files.
     pub folder: Option<String>,
+    /// How mbox files are read.
+    pub mbox: MboxForm,
     /// When the command is over.
     pub wait: WaitForViews,
+}
+
+/// How mbox files tell where a message ends, and what they quote.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum MboxForm {
+    /// As each file looks; the report names what could be read in another way.
+    #[default]
+    Auto,
+    /// `>From ` stands for `From `, `>>From ` for `>From `, and so on.
+    Mboxrd,
+    /// `>From ` stands for `From `.
+    Mboxo,
+    /// Messages end by their `Content-Length`; quoted as mboxo.
+    Mboxcl,
+    /// Messages end by their `Content-Length`; nothing is quoted.
+    Mboxcl2,
 }
 
 /// Find messages.

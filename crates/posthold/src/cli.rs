@@ -11,8 +11,8 @@ use std::time::Duration;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use commands::{
     Account, Archive, Compression, Demo, Export, ExportFormat, ExportScope, Failure, FailureKind,
-    FolderChoice, FolderScope, Import, KeepDir, Mechanism, Order, Plaintext, Request, Scheme,
-    Search, SearchOutput, Show, ShowForm, Trust, View, WaitForViews,
+    FolderChoice, FolderScope, Import, KeepDir, MboxForm, Mechanism, Order, Plaintext, Request,
+    Scheme, Search, SearchOutput, Show, ShowForm, Trust, View, WaitForViews,
 };
 use mail_client::ServerUrl;
 use types::{Secret, UserName};
@@ -272,12 +272,24 @@ struct ImportArgs {
     #[arg(long)]
     folder: Option<String>,
 
+    /// How mbox files are read [default: as each looks]
+    #[arg(long, value_name = "FORM")]
+    mbox: Option<MboxArg>,
+
     /// Do not wait until what was imported can be found
     #[arg(long)]
     no_wait: bool,
 
     #[command(flatten)]
     wait: WaitArgs,
+}
+
+#[derive(Clone, Copy, ValueEnum, Debug)]
+enum MboxArg {
+    Mboxrd,
+    Mboxo,
+    Mboxcl,
+    Mboxcl2,
 }
 
 #[derive(Args, Debug)]
@@ -497,6 +509,13 @@ fn import(args: ImportArgs) -> Result<Import, Failure> {
         user: user_name(&args.user)?,
         root: args.root.map(|it| name_of("--root", it)).transpose()?,
         folder: args.folder.map(|it| name_of("--folder", it)).transpose()?,
+        mbox: match args.mbox {
+            None => MboxForm::Auto,
+            Some(MboxArg::Mboxrd) => MboxForm::Mboxrd,
+            Some(MboxArg::Mboxo) => MboxForm::Mboxo,
+            Some(MboxArg::Mboxcl) => MboxForm::Mboxcl,
+            Some(MboxArg::Mboxcl2) => MboxForm::Mboxcl2,
+        },
         wait: wait_for_views(args.no_wait),
     })
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use archiver::CancelToken;
 
 /// The store that mail goes to until stores can be made and named.
-const STORE_NAME: &str = "default";
+pub(crate) const STORE_NAME: &str = "default";
 
 /// What to do when another process owns the data directory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -61,15 +61,20 @@ fn execute(request: commands::Request, context: &Context, surface: &Arc<Surface>
         .enable_all()
         .build();
     let answer = match runtime {
-        Ok(runtime) => runtime.block_on(async {
-            let at_first = {
-                let surface = Arc::clone(surface);
-                move || surface.remark("Ending at the next batch; once more ends at once.")
-            };
-            stop::on_signals(context.stop.clone(), at_first)
-                .map_err(|error| Failure::new(FailureKind::Internal, error.to_string()))?;
-            run::run(request, context, &**surface).await
-        }),
+        Ok(runtime) => {
+            let answer = runtime.block_on(async {
+                let at_first = {
+                    let surface = Arc::clone(surface);
+                    move || surface.remark("Ending at the next batch; once more ends at once.")
+                };
+                stop::on_signals(context.stop.clone(), at_first)
+                    .map_err(|error| Failure::new(FailureKind::Internal, error.to_string()))?;
+                run::run(request, context, &**surface).await
+            });
+            // Reading that was given up must not be waited for.
+            runtime.shutdown_background();
+            answer
+        }
         Err(error) => Err(Failure::new(FailureKind::Io, format!("failed to start: {error}"))),
     };
     let code = match &answer {

@@ -6,12 +6,22 @@
 //! another; every error ends as a [`Failure`] that says what the caller can do; a request to stop
 //! is a normal end with an answer.
 
+mod archive;
+mod demo;
+mod export;
 mod faults;
+mod import;
 mod ownership;
+mod rebuild;
 mod report;
+mod search;
+mod show;
+mod stores;
 mod users;
+mod verify;
 
-use commands::{Answer, Failure, FailureKind, ProgressSink, Request};
+use commands::{Answer, Failure, Progress, ProgressSink, Request, Work};
+use tokio::sync::watch;
 
 use crate::context::Context;
 
@@ -21,17 +31,25 @@ pub(crate) async fn run(
     context: &Context,
     progress: &dyn ProgressSink,
 ) -> Result<Answer, Failure> {
-    let _owned = match request.writes() {
-        true => Some(ownership::take(context, &request.title(), progress).await?),
-        false => None,
-    };
+    let title = request.title();
+    let own = || ownership::take(context, &title, progress);
     match request {
-        Request::UserAdd(name) => users::add(context, name).await,
-        Request::UserList => users::list(context).await,
-        request => {
-            let message = format!("{} is not there yet", request.name());
-            Err(Failure::new(FailureKind::Internal, message))
+        Request::Archive(it) => archive::archive(context, *it, &title, progress).await,
+        Request::Import(it) => import::import(context, it, &title, progress).await,
+        Request::Search(it) => search::search(context, it, progress).await,
+        Request::Show(it) => show::show(context, it, progress).await,
+        Request::Export(it) => export::export(context, it, progress).await.map(Answer::Export),
+        Request::Verify => verify::verify(context, progress).await.map(Answer::Verify),
+        Request::Rebuild(view) => {
+            let _owned = own().await?;
+            rebuild::rebuild(context, view, progress).await.map(Answer::Rebuild)
         }
+        Request::UserAdd(name) => {
+            let _owned = own().await?;
+            users::add(context, name).await
+        }
+        Request::UserList => users::list(context).await,
+        Request::Demo(it) => demo::demo(context, it, progress).await,
     }
 }
 
@@ -42,5 +60,34 @@ async fn blocking<T: Send + 'static>(
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(error) => Err(faults::ended_early(&error)),
+    }
+}
+
+/// Says how far work on the blocking pool is. Only the newest counts.
+struct Teller(watch::Sender<Work>);
+
+impl Teller {
+    fn tell(&self, work: Work) {
+        self.0.send_replace(work);
+    }
+}
+
+/// Runs `work` on the blocking pool, and passes on how far it is.
+async fn telling<T: Send + 'static>(
+    progress: &dyn ProgressSink,
+    work: impl FnOnce(&Teller) -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    let (told, mut news) = watch::channel(Work::default());
+    let works = blocking(move || work(&Teller(told)));
+    tokio::pin!(works);
+    loop {
+        tokio::select! {
+            result = &mut works => return result,
+            Ok(()) = news.changed() => {
+                let work = *news.borrow_and_update();
+                // Whoever asked and went may still want it done.
+                let _ = progress.send(Progress::Work(work));
+            }
+        }
     }
 }

@@ -236,6 +236,8 @@ struct ExportObject<'a> {
     bytes: u64,
     missing: Vec<String>,
     damaged: Vec<DamagedObject<'a>>,
+    conflicts: Vec<String>,
+    index_complete: bool,
     cancelled: bool,
 }
 
@@ -263,6 +265,8 @@ impl<'a> From<&'a ExportAnswer> for ExportObject<'a> {
             bytes: it.bytes,
             missing: it.missing.iter().map(ToString::to_string).collect(),
             damaged: it.damaged.iter().map(damaged).collect(),
+            conflicts: it.conflicts.iter().map(|it| it.to_string_lossy().into_owned()).collect(),
+            index_complete: it.index.is_complete(),
             cancelled: it.cancelled,
         }
     }
@@ -304,19 +308,27 @@ impl<'a> From<&'a VerifyAnswer> for VerifyObject<'a> {
 }
 
 #[derive(Serialize)]
-struct RebuildObject {
+struct RebuildObject<'a> {
     view: &'static str,
     entries: u64,
     messages: u64,
+    unreadable: u64,
+    warnings: &'a [String],
 }
 
-impl From<&RebuildAnswer> for RebuildObject {
-    fn from(it: &RebuildAnswer) -> RebuildObject {
+impl<'a> From<&'a RebuildAnswer> for RebuildObject<'a> {
+    fn from(it: &'a RebuildAnswer) -> RebuildObject<'a> {
         let view = match it.view {
             View::Catalog => "catalog",
             View::Index => "index",
         };
-        RebuildObject { view, entries: it.entries, messages: it.messages }
+        RebuildObject {
+            view,
+            entries: it.entries,
+            messages: it.messages,
+            unreadable: it.unreadable,
+            warnings: &it.warnings,
+        }
     }
 }
 

@@ -3,9 +3,8 @@
 use std::io::{self, Write};
 
 use commands::{
-    Answer, DemoAnswer, DemoImport, ExportAnswer, ExportFormat, Failure, Hit, ImportCounts,
-    IndexReach, RebuildAnswer, RunAnswer, RunOutcome, SearchAnswer, ShowAnswer, UserListed,
-    VerifyAnswer, View,
+    Answer, DemoAnswer, DemoImport, ExportAnswer, Failure, Hit, ImportCounts, IndexReach,
+    RebuildAnswer, RunAnswer, RunOutcome, SearchAnswer, ShowAnswer, UserListed, VerifyAnswer, View,
 };
 use types::Address;
 
@@ -98,9 +97,7 @@ fn run(run: &RunAnswer, read: Option<&ImportCounts>, out: &mut dyn Write) -> io:
         writeln!(out, "Passed over {} known not to be mail.", counted(skipped, "file"))?;
     }
     mailboxes(run, out)?;
-    for warning in &run.warnings {
-        writeln!(out, "warning: {}", words::line(warning))?;
-    }
+    warnings(&run.warnings, out)?;
     if !run.searchable {
         writeln!(out, "The index still reads what was archived; searches say how far it is.")?;
     }
@@ -132,6 +129,10 @@ fn mailboxes(run: &RunAnswer, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out)?;
     table::write(&[Left, Right, Right, Right, Right, Right, Left], &rows, out)?;
     writeln!(out)
+}
+
+fn warnings(warnings: &[String], out: &mut dyn Write) -> io::Result<()> {
+    warnings.iter().try_for_each(|it| writeln!(out, "warning: {}", words::line(it)))
 }
 
 fn searched(search: &SearchAnswer, err: &mut dyn Write) -> io::Result<()> {
@@ -194,16 +195,12 @@ fn show(show: &ShowAnswer, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn export(export: &ExportAnswer, out: &mut dyn Write) -> io::Result<()> {
-    let unit = match export.format {
-        ExportFormat::Eml => "message",
-        ExportFormat::Mbox | ExportFormat::Maildir => "placement",
-    };
-    let exported = counted(export.exported, unit);
+    let exported = counted(export.exported, "message");
     let opening = if export.cancelled { "Stopped as asked: exported" } else { "Exported" };
     write!(out, "{opening} {exported} ({})", words::size(export.bytes))?;
     writeln!(out, " to {}.", words::line(&export.to.display().to_string()))?;
     if export.already != 0 {
-        writeln!(out, "{} there already, byte for byte.", counted(export.already, unit))?;
+        writeln!(out, "{} there already, byte for byte.", counted(export.already, "message"))?;
     }
     if !export.missing.is_empty() {
         writeln!(out, "{} missing in the log:", counted(count_of(&export.missing), "message"))?;
@@ -213,7 +210,20 @@ fn export(export: &ExportAnswer, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{} damaged, not written:", counted(count_of(&export.damaged), "message"))?;
         list(export.damaged.iter().map(|it| format!("{}: {}", it.id, it.message)), out)?;
     }
-    Ok(())
+    if !export.conflicts.is_empty() {
+        let files = counted(count_of(&export.conflicts), "file");
+        writeln!(out, "{files} there with other content, left alone:")?;
+        list(export.conflicts.iter().map(|it| it.display().to_string()), out)?;
+    }
+    views_reach(export.index, out)
+}
+
+fn views_reach(index: IndexReach, out: &mut dyn Write) -> io::Result<()> {
+    if index.is_complete() {
+        return Ok(());
+    }
+    let (read, entries) = (count(index.read), count(index.entries));
+    writeln!(out, "The views have read {read} of {entries} entries; newer mail is left out.")
 }
 
 fn count_of<T>(list: &[T]) -> u64 {
@@ -260,7 +270,8 @@ fn rebuild(rebuild: &RebuildAnswer, out: &mut dyn Write) -> io::Result<()> {
         View::Index => "index",
     };
     let messages = counted(rebuild.messages, "message");
-    writeln!(out, "Made the {view} anew: {messages}, {} entries.", count(rebuild.entries))
+    writeln!(out, "Made the {view} anew: {messages}, {} entries.", count(rebuild.entries))?;
+    warnings(&rebuild.warnings, out)
 }
 
 fn user_list(users: &[UserListed], out: &mut dyn Write) -> io::Result<()> {

@@ -13,19 +13,20 @@ use mail_client::{CertificatePolicy, ImapAccount, ImapSettings, Security, Server
 use rules::{DefaultFolders, Scope};
 
 use super::stores::Writing;
-use super::{blocking, faults, report, users};
+use super::{blocking, faults, ownership, report, users};
 use crate::context::Context;
 
-/// Archives an account. The caller owns the data directory.
+/// Archives an account.
 pub(super) async fn archive(
     context: &Context,
     request: Archive,
-    title: String,
+    title: &str,
     progress: &dyn ProgressSink,
 ) -> Result<Answer, Failure> {
     // What is wrong with the request is said before anything is made.
     let scope = scope(&request.folders)?;
     let account = account(&request)?;
+    let _owned = ownership::take(context, title, progress).await?;
     let data = context.data.clone();
     let name = request.user.clone();
     let user = blocking(move || users::find_or_make(&data, &name)).await?;
@@ -35,7 +36,7 @@ pub(super) async fn archive(
         target: Target { archive: user.archive, user: user.name, root },
         profile: request.account.server(),
         account: opened_account(&request).to_owned(),
-        title,
+        title: title.to_owned(),
         scope,
         connections: request.connections,
         // Somebody asked for this run.
@@ -49,11 +50,11 @@ pub(super) async fn archive(
         writing.catalog(),
         Arc::new(SystemClock),
         options,
-        |it| report::told(progress, &it),
+        |it| report::tell(progress, &it),
     )
     .await;
-    let found = writing.close(request.wait, progress, &context.stop).await;
-    report::of_run(report).and_then(|it| found.map(|found| Answer::Archive(found.noted_in(it))))
+    let closed = writing.close(request.wait, progress).await;
+    report::of_run(report).map(|it| Answer::Archive(report::with_end(it, closed)))
 }
 
 /// Whose mailboxes are opened: cursors are kept under this name.

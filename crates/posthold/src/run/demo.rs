@@ -8,8 +8,8 @@ use std::sync::{Mutex, PoisonError};
 
 use commands::{
     Answer, Demo, DemoAnswer, DemoImport, DemoSearch, Export, ExportFormat, ExportScope, Failure,
-    FailureKind, Gone, Hit, Import, KeepDir, Order, Progress, ProgressSink, Request, Search,
-    SearchOutput, WaitForViews,
+    FailureKind, Gone, Hit, Import, KeepDir, MboxForm, Order, Progress, ProgressSink, Request,
+    Search, SearchOutput, WaitForViews,
 };
 use disk::{OsRandom, RealDisk};
 use ports::{Access, Disk, Random};
@@ -101,6 +101,7 @@ impl Stage {
             user: user.clone(),
             root: None,
             folder: None,
+            mbox: MboxForm::Auto,
             wait: WaitForViews::Yes,
         };
         match self.run(Request::Import(import), progress).await? {
@@ -123,11 +124,7 @@ impl Stage {
         Ok(DemoSearch { query: query.to_owned(), hits })
     }
 
-    async fn run(
-        &self,
-        request: Request,
-        progress: &dyn ProgressSink,
-    ) -> Result<Answer, Failure> {
+    async fn run(&self, request: Request, progress: &dyn ProgressSink) -> Result<Answer, Failure> {
         // Boxed, because a demonstration is a command that runs commands.
         Box::pin(run(request, &self.context, progress)).await
     }
@@ -163,7 +160,7 @@ fn make_dir() -> Result<PathBuf, Failure> {
 }
 
 fn remove_dir(dir: &Path) -> Result<(), Failure> {
-    std::fs::remove_dir_all(dir).map_err(|it| {
+    disk::remove_tree(dir).map_err(|it| {
         faults::io(&it, &format!("failed to remove {}", dir.display()))
             .with_hint("Nothing needs it any more: remove it by hand.")
     })

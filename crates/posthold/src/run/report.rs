@@ -3,8 +3,37 @@
 use archiver::{
     ExcludedFolder, ImportReport, MailboxReport, RunFailure, RunFailureKind, RunReport,
 };
-use commands::{Failure, FailureKind, ImportCounts, MailboxCounts, RunAnswer, RunOutcome};
+use commands::{
+    Failure, FailureKind, ImportCounts, MailboxCounts, Phase, Progress, ProgressSink, RunAnswer,
+    RunOutcome, Work,
+};
 use ledger::Outcome;
+
+use super::stores::Closed;
+
+/// Tells how far a run is.
+pub(super) fn tell(progress: &dyn ProgressSink, it: &archiver::Progress) {
+    let phase = match it.phase {
+        archiver::Phase::Connecting | archiver::Phase::Comparing => Phase::Connecting,
+        archiver::Phase::Archiving => Phase::Archiving,
+    };
+    let work = Work {
+        phase,
+        messages: it.messages_done,
+        messages_total: it.messages_total,
+        bytes: it.bytes_done,
+        bytes_total: it.bytes_total,
+    };
+    // Whoever asked and went may still want it done.
+    let _ = progress.send(Progress::Work(work));
+}
+
+/// Adds how the store ended to an answer.
+pub(super) fn with_end(mut answer: RunAnswer, closed: Closed) -> RunAnswer {
+    answer.searchable = closed.searchable;
+    answer.warnings.extend(sentences(closed.warnings));
+    answer
+}
 
 /// The answer of an archiving run. A run that ended before it saw a mailbox is a failure.
 pub(super) fn of_run(report: RunReport) -> Result<RunAnswer, Failure> {

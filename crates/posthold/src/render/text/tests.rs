@@ -1,6 +1,8 @@
 use std::path::PathBuf;
 
-use commands::{DamagedMessage, DefectFound, FailureKind, MailboxCounts, RunAnswer, RunOutcome};
+use commands::{
+    DamagedMessage, DefectFound, ExportFormat, FailureKind, MailboxCounts, RunAnswer, RunOutcome,
+};
 use expect_test::{Expect, expect};
 use types::{BlobId, Timestamp, UserName};
 
@@ -160,7 +162,9 @@ fn exports() {
         already: 1203,
         missing: Vec::new(),
         damaged: Vec::new(),
+        conflicts: Vec::new(),
         bytes: 2_345,
+        index: IndexReach::default(),
         cancelled: false,
     };
     check(
@@ -175,7 +179,9 @@ fn exports() {
     let partly = ExportAnswer {
         missing: vec![BlobId::of(b""); 30],
         damaged: vec![damaged],
+        conflicts: vec![PathBuf::from("OUT/a/INBOX.mbox")],
         format: ExportFormat::Mbox,
+        index: IndexReach { read: 1, entries: 2 },
         ..whole
     };
     check(
@@ -267,7 +273,13 @@ fn users_and_views() {
             Made the user alice.
         "#]],
     );
-    let rebuilt = RebuildAnswer { view: View::Catalog, entries: 1200, messages: 1 };
+    let rebuilt = RebuildAnswer {
+        view: View::Catalog,
+        entries: 1200,
+        messages: 1,
+        unreadable: 0,
+        warnings: Vec::new(),
+    };
     check(
         &Answer::Rebuild(rebuilt),
         &expect![[r#"

@@ -1,0 +1,41 @@
+//! `store rebuild-catalog`, `store rebuild-index`: a view is made anew from the log alone.
+
+use commands::{Failure, Phase, ProgressSink, RebuildAnswer, View, WaitForViews, Work};
+use store::{RebuildProgress, Rebuilt};
+
+use super::stores::Writing;
+use super::{faults, telling};
+use crate::context::Context;
+
+/// Makes a view anew. The caller owns the data directory.
+pub(super) async fn rebuild(
+    context: &Context,
+    view: View,
+    progress: &dyn ProgressSink,
+) -> Result<RebuildAnswer, Failure> {
+    if !context.data.store().is_dir() {
+        return Err(faults::no_data_dir(&context.data));
+    }
+    let writing = Writing::open(context).await?;
+    let (writing, rebuilt) = telling(progress, move |teller| {
+        let mut tell = |RebuildProgress { messages, .. }| {
+            teller.tell(Work { phase: Phase::Rebuilding, messages, ..Work::default() });
+        };
+        let rebuilt = match view {
+            View::Catalog => writing.store().rebuild_catalog(&mut tell),
+            View::Index => writing.store().rebuild_index(&mut tell),
+        };
+        rebuilt.map(|it| (writing, it)).map_err(|it| faults::store(&it))
+    })
+    .await?;
+    let closed = writing.close(WaitForViews::Yes, progress).await;
+    let Rebuilt { position, messages, unreadable } = rebuilt;
+    let mut warnings = closed.warnings;
+    if unreadable != 0 {
+        warnings.push(format!(
+            "{unreadable} messages cannot be read and are not in the index; `posthold verify` \
+             says why"
+        ));
+    }
+    Ok(RebuildAnswer { view, entries: position.entries, messages, unreadable, warnings })
+}

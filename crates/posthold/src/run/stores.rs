@@ -1,0 +1,217 @@
+//! The store of a data directory: opened, waited for, closed.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use commands::{Failure, Phase, Progress, ProgressSink, WaitForViews, Work};
+use disk::{OsRandom, RealDisk, SystemClock};
+use ports::{Index, IndexError, Log};
+use search::{Indexer, SearchErrorKind, Searcher};
+use state::{State, StateError};
+use store::log::{LogOptions, OpenReport, Recorded, SegmentLog};
+use store::{IndexOpener, SqlCatalog, Store, StoreOptions, StoreReport, ViewsReach};
+use types::Position;
+
+use super::{blocking, faults, users};
+use crate::context::{Context, DataDir, STORE_NAME};
+
+/// How often somebody who waits for the views is told that they still read.
+const TELL_EVERY: Duration = Duration::from_millis(200);
+
+/// A store that is open for writing, in a data directory that the caller owns.
+pub(super) struct Writing {
+    store: Store,
+    data: DataDir,
+    warnings: Vec<String>,
+}
+
+/// How a store ended that was written to.
+#[derive(Debug)]
+pub(super) struct Closed {
+    /// Whether everything that it holds can be found.
+    pub(super) searchable: bool,
+    /// What was wrong with it, or with its views.
+    pub(super) warnings: Vec<String>,
+}
+
+impl Writing {
+    /// Opens the store, or makes one. Recovers it first when it did not end cleanly.
+    pub(super) async fn open(context: &Context) -> Result<Writing, Failure> {
+        let data = context.data.clone();
+        blocking(move || {
+            disk::check_file_system(data.path())
+                .map_err(|it| faults::io(&it, "the data directory cannot hold a store"))?;
+            let state = users::open(&data)?;
+            let recorded = recorded_by_state(&state).map_err(|it| faults::state(&it))?;
+            let (store, report) =
+                Store::open(&data.store(), options(recorded)).map_err(|it| faults::store(&it))?;
+            Ok(Writing { store, data, warnings: warnings_of(&report) })
+        })
+        .await
+    }
+
+    /// Its log.
+    pub(super) fn log(&self) -> Arc<SegmentLog> {
+        Arc::clone(self.store.log())
+    }
+
+    /// Its catalog.
+    pub(super) fn catalog(&self) -> Arc<SqlCatalog> {
+        Arc::clone(self.store.catalog())
+    }
+
+    /// The store itself.
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Ends it, when its views show everything or, without waiting, as soon as the log has ended.
+    /// What was acknowledged stays so, whatever goes wrong here: that is a warning.
+    pub(super) async fn close(self, wait: WaitForViews, progress: &dyn ProgressSink) -> Closed {
+        let mut closed = Closed { searchable: false, warnings: self.warnings };
+        let entries = self.store.log().position().entries;
+        if wait == WaitForViews::Yes {
+            let reach = flushed(&self.store, progress).await;
+            closed.warnings.extend(view_warnings(&reach));
+        }
+        closed.searchable = self.store.reach().is_at(entries);
+        let (store, data) = (self.store, self.data);
+        let ended = blocking(move || {
+            let position = end(store, wait)?;
+            users::open(&data)?
+                .set_store_head(STORE_NAME, position)
+                .map_err(|it| faults::state(&it))
+        });
+        if let Err(failure) = ended.await {
+            closed.warnings.push(format!("the store did not end cleanly: {}", failure.message));
+        }
+        closed
+    }
+}
+
+/// How far the state remembers the log.
+pub(super) fn recorded_by_state(state: &State) -> Result<Vec<Recorded>, StateError> {
+    let head = state.store_head(STORE_NAME)?;
+    Ok(head.into_iter().map(|position| Recorded { who: "the state", position }).collect())
+}
+
+async fn flushed(store: &Store, progress: &dyn ProgressSink) -> ViewsReach {
+    let flushing = store.flush();
+    tokio::pin!(flushing);
+    loop {
+        tokio::select! {
+            reach = &mut flushing => return reach,
+            () = tokio::time::sleep(TELL_EVERY) => {
+                let work = Work { phase: Phase::Indexing, ..Work::default() };
+                // Whoever asked and went may still want it done.
+                let _ = progress.send(Progress::Work(work));
+            }
+        }
+    }
+}
+
+fn end(store: Store, wait: WaitForViews) -> Result<Position, Failure> {
+    match wait {
+        WaitForViews::Yes => store.close().map_err(|it| faults::store(&it)),
+        WaitForViews::No => {
+            store.log().close().map_err(|it| faults::log(&it))?;
+            let position = store.log().position();
+            // Dropping it would wait for the views. They end with the process, as they may at
+            // any time, and go on when the store is opened next.
+            std::mem::forget(store);
+            Ok(position)
+        }
+    }
+}
+
+fn options(recorded: Vec<Recorded>) -> StoreOptions {
+    let open = |dir: &Path| -> Result<Box<dyn Index>, IndexError> {
+        let index = Indexer::open(dir)?;
+        Ok(Box::new(index))
+    };
+    let index: IndexOpener = Arc::new(open);
+    StoreOptions {
+        disk: Arc::new(RealDisk),
+        clock: Arc::new(SystemClock),
+        random: Arc::new(OsRandom),
+        index: Some(index),
+        recorded,
+        log: LogOptions::STANDARD,
+    }
+}
+
+fn warnings_of(report: &StoreReport) -> Vec<String> {
+    let StoreReport { log, catalog_anew, index_anew, index_failure, .. } = report;
+    let mut warnings = log_warnings(log);
+    if let Some(why) = catalog_anew {
+        warnings.push(format!("the catalog was made anew from the log: {why}"));
+    }
+    if let Some(why) = index_anew {
+        warnings.push(format!("the index was made anew from the log: {why}"));
+    }
+    if let Some(why) = index_failure {
+        warnings.push(format!("there is no index: {why}"));
+    }
+    warnings
+}
+
+fn log_warnings(log: &OpenReport) -> Vec<String> {
+    let torn = log.torn.iter().map(|it| {
+        format!(
+            "the last run was interrupted: {} bytes that were never acknowledged are set aside \
+             in {}",
+            it.bytes, it.name
+        )
+    });
+    torn.collect()
+}
+
+fn view_warnings(reach: &ViewsReach) -> Vec<String> {
+    let failed = |name: &str, failure: Option<&String>| {
+        failure.map(|why| {
+            format!("the {name} failed ({why}); `posthold store rebuild-{name}` makes it anew")
+        })
+    };
+    let catalog = failed("catalog", reach.catalog.failure.as_ref());
+    let index = failed("index", reach.index.as_ref().and_then(|it| it.failure.as_ref()));
+    catalog.into_iter().chain(index).collect()
+}
+
+/// A store that is open for reading, also while another process writes it.
+pub(super) struct Reading {
+    /// The store.
+    pub(super) store: Store,
+}
+
+impl Reading {
+    /// Opens the store. Blocks.
+    pub(super) fn open(data: &DataDir) -> Result<Reading, Failure> {
+        if !data.store().is_dir() {
+            return Err(faults::no_data_dir(data));
+        }
+        let store = Store::open_for_reading(&data.store(), Arc::new(RealDisk))
+            .map_err(|it| faults::store(&it))?;
+        Ok(Reading { store })
+    }
+
+    /// Opens its index; `None` when it has none yet. Blocks.
+    pub(super) fn searcher(&self) -> Result<Option<Searcher>, Failure> {
+        let dir = self.store.index_dir();
+        match Searcher::open(&dir) {
+            Ok(searcher) => Ok(Some(searcher)),
+            Err(error) if error.kind() == SearchErrorKind::Rebuild && is_empty(&dir) => Ok(None),
+            Err(error) => Err(faults::search(&error)),
+        }
+    }
+
+    /// How many entries the log has.
+    pub(super) fn entries(&self) -> u64 {
+        self.store.log().position().entries
+    }
+}
+
+/// Whether a directory is empty, or not there.
+pub(super) fn is_empty(dir: &Path) -> bool {
+    std::fs::read_dir(dir).map_or(true, |mut it| it.next().is_none())
+}

@@ -1,0 +1,212 @@
+//! `verify`: everything is read again.
+
+use std::sync::Arc;
+
+use commands::{DefectFound, Failure, Phase, ProgressSink, VerifyAnswer, Work};
+use disk::RealDisk;
+use query::Query;
+use search::{Resolved, Scope, Searcher};
+use state::State;
+use store::log::{LogDefect, LogVerdict, Recorded, SegmentLog, VerifyProgress};
+use store::{SqlCatalog, Store, StoreErrorKind};
+use types::Position;
+
+use super::stores::{is_empty, recorded_by_state};
+use super::{Teller, faults, telling};
+use crate::context::{Context, DataDir};
+
+/// Names of the parts of a store in answers.
+const LOG: &str = "log";
+const CATALOG: &str = "catalog";
+const INDEX: &str = "index";
+
+/// Verifies the store: the log frame by frame, and that both views are views of it.
+pub(super) async fn verify(
+    context: &Context,
+    progress: &dyn ProgressSink,
+) -> Result<VerifyAnswer, Failure> {
+    let data = context.data.clone();
+    tokio::select! {
+        verdict = telling(progress, move |teller| verified(&data, teller)) => verdict,
+        // Half of a verdict is none.
+        () = context.stop.cancelled() => {
+            Ok(VerifyAnswer { cancelled: true, ..VerifyAnswer::default() })
+        }
+    }
+}
+
+fn verified(data: &DataDir, teller: &Teller) -> Result<VerifyAnswer, Failure> {
+    if !data.store().is_dir() {
+        return Err(faults::no_data_dir(data));
+    }
+    let mut found = Found::default();
+    // The views before the log: another process may be writing, and the log is ahead of them.
+    let index = found.index(data);
+    let recorded = State::open_for_reading(&data.state()).and_then(|it| recorded_by_state(&it));
+    let recorded = recorded.map_err(|it| faults::state(&it))?;
+    let Some((log, catalog)) = found.open(data, &recorded)? else { return Ok(found.answer()) };
+    found.verdict = log.verify(&mut |VerifyProgress { bytes, bytes_total, .. }| {
+        let bytes_total = Some(bytes_total);
+        teller.tell(Work { phase: Phase::Verifying, bytes, bytes_total, ..Work::default() });
+    });
+    let catalog = catalog.and_then(|it| found.catalog(&log, &it));
+    if let Some(searcher) = index {
+        found.compare_index(&log, &searcher, catalog);
+    }
+    Ok(found.answer())
+}
+
+/// What was found so far.
+#[derive(Default)]
+struct Found {
+    verdict: LogVerdict,
+    /// Of the views, and of a log that does not open.
+    defects: Vec<DefectFound>,
+}
+
+/// How far the catalog is, and how many messages it has.
+#[derive(Clone, Copy)]
+struct CatalogState {
+    position: Position,
+    messages: u64,
+}
+
+impl Found {
+    fn defect(&mut self, part: &'static str, place: &str, message: impl Into<String>) {
+        self.defects.push(DefectFound { part, place: place.into(), message: message.into() });
+    }
+
+    /// Opens the log, and the catalog where it can be opened.
+    fn open(
+        &mut self,
+        data: &DataDir,
+        recorded: &[Recorded],
+    ) -> Result<Option<(Arc<SegmentLog>, Option<Arc<SqlCatalog>>)>, Failure> {
+        let store = match Store::open_for_reading(&data.store(), Arc::new(RealDisk)) {
+            Ok(store) => Some(store),
+            Err(error) if *error.kind() == StoreErrorKind::View => {
+                self.defect(CATALOG, "catalog.db", faults::chain(&error));
+                None
+            }
+            Err(error) if is_about_the_log(error.kind()) => None,
+            Err(error) => return Err(faults::store(&error)),
+        };
+        // Once more by itself, against what the state remembers; it also says where it is wrong.
+        let dir = data.store().join("segments");
+        match SegmentLog::open_for_reading(Arc::new(RealDisk), &dir, recorded) {
+            Ok(log) => Ok(Some((Arc::new(log), store.map(|it| Arc::clone(it.catalog()))))),
+            Err(error) => {
+                let place = match (error.segment(), error.offset()) {
+                    (Some(segment), Some(offset)) => place(segment, offset),
+                    _ => "segments".into(),
+                };
+                self.defect(LOG, &place, faults::chain(&error));
+                Ok(None)
+            }
+        }
+    }
+
+    /// Checks the file of the catalog, and that it is a view of this log.
+    fn catalog(&mut self, log: &SegmentLog, catalog: &SqlCatalog) -> Option<CatalogState> {
+        let place = "catalog.db";
+        let checked = catalog
+            .check()
+            .and_then(|flaws| Ok((flaws, catalog.position()?, catalog.counts()?.messages)));
+        let (flaws, position, messages) = match checked {
+            Ok(checked) => checked,
+            Err(error) => {
+                self.defect(CATALOG, place, faults::chain(&error));
+                return None;
+            }
+        };
+        for flaw in flaws {
+            self.defect(CATALOG, place, flaw);
+        }
+        self.check_history(CATALOG, place, log, position);
+        let LogVerdict { entries, messages: placed, .. } = self.verdict;
+        if position.entries == entries && messages != placed {
+            self.defect(CATALOG, place, format!("has {messages} messages, not {placed}"));
+        }
+        Some(CatalogState { position, messages })
+    }
+
+    /// Opens the index and checks its files. One that is not there yet is no defect.
+    fn index(&mut self, data: &DataDir) -> Option<Searcher> {
+        let dir = data.index();
+        if is_empty(&dir) {
+            return None;
+        }
+        let opened = Searcher::open(&dir).and_then(|it| it.verify().map(|()| it));
+        opened.map_err(|error| self.defect(INDEX, "index", faults::chain(&error))).ok()
+    }
+
+    /// Checks that the index is a view of this log, with as many messages as the catalog.
+    fn compare_index(
+        &mut self,
+        log: &SegmentLog,
+        searcher: &Searcher,
+        catalog: Option<CatalogState>,
+    ) {
+        let resolved = Resolved::new();
+        let scope = Scope { visible: None, resolved: &resolved };
+        let matches = match searcher.matching(&Query::everything(), &scope) {
+            Ok(matches) => matches,
+            Err(error) => {
+                self.defect(INDEX, "index", faults::chain(&error));
+                return;
+            }
+        };
+        self.check_history(INDEX, "index", log, matches.position);
+        let Some(catalog) = catalog.filter(|it| it.position == matches.position) else { return };
+        let messages = matches.messages.len();
+        // A message that cannot be read cannot be in the index; that is a defect of the log.
+        if messages != catalog.messages && self.verdict.is_sound() {
+            let message = format!("has {messages} messages, not {}", catalog.messages);
+            self.defect(INDEX, "index", message);
+        }
+    }
+
+    fn check_history(
+        &mut self,
+        part: &'static str,
+        at: &str,
+        log: &SegmentLog,
+        position: Position,
+    ) {
+        if position.entries == 0 {
+            return;
+        }
+        match log.root_at(position.entries) {
+            Ok(Some(root)) if root == position.root => (),
+            Ok(_) => self.defect(part, at, "is a view of another log, or of another history"),
+            // The verdict on the log says so too, with its place.
+            Err(error) => self.defect(LOG, "segments", faults::chain(&error)),
+        }
+    }
+
+    fn answer(self) -> VerifyAnswer {
+        let LogVerdict { messages, blobs, entries, bytes, defects, n_defects_left_off } =
+            self.verdict;
+        let of_log = |it: LogDefect| DefectFound {
+            part: LOG,
+            place: place(it.segment, it.offset),
+            message: it.what,
+        };
+        let mut all: Vec<DefectFound> = defects.into_iter().map(of_log).collect();
+        if n_defects_left_off != 0 {
+            let message = format!("{n_defects_left_off} more defects are not listed");
+            all.push(DefectFound { part: LOG, place: "segments".into(), message });
+        }
+        all.extend(self.defects);
+        VerifyAnswer { messages, blobs, entries, bytes, defects: all, cancelled: false }
+    }
+}
+
+fn is_about_the_log(kind: &StoreErrorKind) -> bool {
+    matches!(kind, StoreErrorKind::Damaged | StoreErrorKind::Rollback)
+}
+
+/// As the files are called.
+fn place(segment: u32, offset: u64) -> String {
+    format!("{segment:06}.seg at {offset}")
+}
