@@ -13,4 +13,5 @@ mod fetching;
 mod hostile;
 mod logins;
 mod mailboxes;
+mod properties;
 mod wire;
