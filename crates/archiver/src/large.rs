@@ -184,6 +184,7 @@ impl<L: Log> ChunkAppends<L> {
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation, reason = "the numbers are small")]
 mod tests {
     use super::*;
 

@@ -1,4 +1,15 @@
 //! The archiver between an account and a store in memory.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
+    clippy::needless_pass_by_value,
+    reason = "a helper that fails, fails the test"
+)]
 
 mod cases;
 mod fakes;

@@ -408,21 +408,9 @@ impl Source for Line {
             let found =
                 self.server.state().mailboxes.get(&name).map(|it| it.messages.get(uid).cloned());
             let Some(Some(stored)) = found else { continue };
-            let size_claimed = stored.announced.unwrap_or(stored.bytes.len() as u64);
-            let mut times = 1;
-            let mut bytes = stored.bytes;
-            let mut cut = false;
-            let mut nil = false;
             match answer {
-                None | Some(Answer::Expunge) => (),
-                Some(Answer::Omit) => continue,
-                Some(Answer::Nil) => nil = true,
-                Some(Answer::Empty) => bytes.clear(),
-                Some(Answer::Short(len)) => bytes.truncate(len),
-                Some(Answer::Refuse) => {
-                    refused = true;
-                    continue;
-                }
+                Some(Answer::Omit) => (),
+                Some(Answer::Refuse) => refused = true,
                 Some(Answer::Break) => {
                     self.broken = true;
                     return Err(error(SourceErrorKind::Transient));
@@ -431,39 +419,10 @@ impl Source for Line {
                     return Err(error(SourceErrorKind::Throttled { retry_after: None }));
                 }
                 Some(Answer::Garbage) => return Err(error(SourceErrorKind::Protocol)),
-                Some(Answer::Twice) => times = 2,
-                Some(Answer::Cut) => cut = true,
-            }
-            for _ in 0..times {
-                let permit = budget.take(bytes.len().min(PIECES_FROM)).await;
-                self.server.state().bodies += 1;
-                let mut pieces = None;
-                let body = if nil {
-                    Body::Nil
-                } else if cut || bytes.len() >= PIECES_FROM {
-                    let (into, from) = mpsc::channel(2);
-                    pieces = Some(into);
-                    Body::Pieces(from)
-                } else {
-                    Body::Whole(bytes.clone())
-                };
-                let fetched = Fetched {
-                    uid: *uid,
-                    size_claimed,
-                    received: Some(Timestamp(stored.received)),
-                    flags: Flags::default(),
-                    keywords: Vec::new(),
-                    body,
-                    permit,
-                };
-                let _ = out.send(fetched).await;
-                if let Some(pieces) = pieces {
-                    let len = if cut { bytes.len() / 2 } else { bytes.len() };
-                    for piece in bytes[..len].chunks(100_000) {
-                        let _ = pieces.send(Piece::Bytes(piece.to_vec())).await;
-                    }
-                    if !cut {
-                        let _ = pieces.send(Piece::End).await;
+                other => {
+                    for _ in 0..if other == Some(Answer::Twice) { 2 } else { 1 } {
+                        self.server.state().bodies += 1;
+                        send(*uid, stored.clone(), other, budget, out).await;
                     }
                 }
             }
@@ -493,4 +452,45 @@ impl Source for Line {
 
 fn header_hash(bytes: &[u8]) -> Hash {
     message::header_hash(bytes)
+}
+
+/// Sends one message, spoiled as `answer` says.
+async fn send(
+    uid: u64,
+    stored: Stored,
+    answer: Option<Answer>,
+    budget: &InFlight,
+    out: &mpsc::Sender<Fetched>,
+) {
+    let size_claimed = stored.announced.unwrap_or(stored.bytes.len() as u64);
+    let mut bytes = stored.bytes;
+    match answer {
+        Some(Answer::Empty) => bytes.clear(),
+        Some(Answer::Short(len)) => bytes.truncate(len),
+        _ => (),
+    }
+    let permit = budget.take(bytes.len().min(PIECES_FROM)).await;
+    let is_cut = answer == Some(Answer::Cut);
+    let mut pieces = None;
+    let body = if answer == Some(Answer::Nil) {
+        Body::Nil
+    } else if is_cut || bytes.len() >= PIECES_FROM {
+        let (into, from) = mpsc::channel(2);
+        pieces = Some(into);
+        Body::Pieces(from)
+    } else {
+        Body::Whole(bytes.clone())
+    };
+    let received = Some(Timestamp(stored.received));
+    let (flags, keywords) = (Flags::default(), Vec::new());
+    let fetched = Fetched { uid, size_claimed, received, flags, keywords, body, permit };
+    let _ = out.send(fetched).await;
+    let Some(pieces) = pieces else { return };
+    let len = if is_cut { bytes.len() / 2 } else { bytes.len() };
+    for piece in bytes[..len].chunks(100_000) {
+        let _ = pieces.send(Piece::Bytes(piece.to_vec())).await;
+    }
+    if !is_cut {
+        let _ = pieces.send(Piece::End).await;
+    }
 }
