@@ -143,7 +143,25 @@ impl Session {
     }
 
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> Result<(), SourceError> {
-        self.framer.stream_mut().write(bytes).await.map_err(trouble::net)
+        match self.framer.stream_mut().write(bytes).await {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                let farewell = timeout(LOGOUT_MAX, self.farewell()).await.ok().flatten();
+                Err(farewell.unwrap_or_else(|| trouble::net(error)))
+            }
+        }
+    }
+
+    /// What a server said before it closed a connection that cannot be written to any more: BYE
+    /// tells a pause from an accident.
+    async fn farewell(&mut self) -> Option<SourceError> {
+        for _ in 0..IDLE_REPLIES_MAX {
+            self.response(LITERAL_BYTES_MAX).await.ok()?;
+            if let Ok(Reply::Bye(status)) = decode(self.framer.text(), self.framer.literals()) {
+                return Some(trouble::bye(self.server(), &status));
+            }
+        }
+        None
     }
 
     /// Waits for the `+` that a literal needs.
