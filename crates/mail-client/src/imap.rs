@@ -2,8 +2,9 @@
 //!
 //! From the wire upwards: `frame` cuts the stream into responses and literals; `tokens`,
 //! `fetch_items`, `reply` and `lenient` read them; `command` writes; `session` keeps tags and
-//! waits; `login` and `authenticate` open a session; `listing`, `examine`, `fetch` and `headers` are what a
-//! [`Source`](ports::Source) does; `account` and `connection` are what the outside sees.
+//! waits; `login` and `authenticate` open a session; `listing`, `examine`, `fetch` and `headers`
+//! are what a [`Source`](ports::Source) does; `account` and `connection` are what the outside
+//! sees.
 //!
 //! Rules:
 //! - Commands are pipelined where RFC 9051 §5.5 allows; back-pressure is not to read.

@@ -338,10 +338,13 @@ async fn greetings_that_are_none() {
         "#]],
         ),
         // It is gone before our first command reaches it; its reason is read all the same.
-        ("S: * OK [CAPABILITY IMAP4rev1] hi\nS: * BYE Too many sessions\nCLOSE", expect![[r#"
+        (
+            "S: * OK [CAPABILITY IMAP4rev1] hi\nS: * BYE Too many sessions\nCLOSE",
+            expect![[r#"
             Throttled { retry_after: None }: 127.0.0.1:143 ended the session: Too many sessions
             hint: Wait, then run again.
-        "#]]),
+        "#]],
+        ),
         (
             "S: * NO not today",
             expect![[r#"
