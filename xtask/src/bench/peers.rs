@@ -87,7 +87,7 @@ pub(super) fn notmuch_search(
 ) -> Result<(f64, Vec<f64>), String> {
     let time = |query: &str| -> Result<f64, String> {
         let mut notmuch = notmuch(dir)?;
-        let args = ["search", "--limit=50", "--sort=newest-first", "--output=messages", query];
+        let args = ["search", "--limit=20", "--sort=newest-first", "--output=messages", query];
         Ok(measure::run(notmuch.args(args))?.0.wall_s)
     };
     let floor = super::median((0..9).map(|_| time("id:none")).collect::<Result<_, _>>()?);

@@ -269,7 +269,7 @@ impl Report {
         }
         text.push_str(
             "Two hundred queries (words, phrases, senders, date ranges, beginnings of words, 40 \
-             each), 50 hits each, newest first, in milliseconds:\n\n\
+             each), the newest 20 hits of each shown, in milliseconds:\n\n\
              | program | p50 | p95 | p99 | slowest |\n|---|---|---|---|---|\n",
         );
         let mut row = |name: &str, times_ms: &dyn Fn(f64) -> f64| {
