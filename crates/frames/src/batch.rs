@@ -204,11 +204,12 @@ impl Chain {
     /// Takes the next frame.
     pub fn push(&mut self, frame: &Frame<'_>) -> Result<Step, Flaw> {
         let kind = frame.header.kind;
-        let number = self.state.batch + u64::from(kind.is_content());
+        let number = self.state.batch.wrapping_add(u64::from(kind.is_content()));
         let ahead = frame.header.batch.wrapping_sub(batch_low(number));
         if self.is_flawed {
             // Commits may be among what was lost. Numbers wrap, but not within one flaw.
-            self.state.batch += if ahead < 0x8000 { u64::from(ahead) } else { 0 };
+            let lost = if ahead < 0x8000 { u64::from(ahead) } else { 0 };
+            self.state.batch = self.state.batch.wrapping_add(lost);
         } else if ahead != 0 {
             return Err(Flaw::OutOfOrder);
         }
@@ -276,7 +277,7 @@ impl Chain {
         if commit.hash != Hash(hash.into()) {
             return Err(Flaw::Mismatch("the hash of a batch"));
         }
-        if commit.batch != self.state.batch + 1 || commit.bytes != batch.bytes {
+        if commit.batch != self.state.batch.wrapping_add(1) || commit.bytes != batch.bytes {
             return Err(Flaw::Mismatch("the number or length of a batch"));
         }
         if self.is_tree_known && commit.position != batch.tree.position() {
@@ -302,6 +303,9 @@ impl Chain {
         }
         if self.in_footer != close.footer.is_some() {
             return Err(Flaw::OutOfOrder);
+        }
+        if close.footer.as_ref().is_some_and(|it| !it.fits(frame.offset)) {
+            return Err(Flaw::Mismatch("a list of the footer's parts"));
         }
         Ok(Step::Closed(close.footer))
     }

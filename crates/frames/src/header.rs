@@ -8,7 +8,7 @@
 
 use types::limits::FRAME_PAYLOAD_BYTES_MAX;
 
-use crate::{Codec, Flaw};
+use crate::{Codec, Flaw, ID_BYTES};
 
 /// Length of a frame header in bytes.
 pub const HEADER_BYTES: usize = 24;
@@ -204,7 +204,25 @@ impl Header {
             payload_crc: next(),
         };
         let longest = header.payload_len.max(header.raw_len) as usize;
-        if FRAME_PAYLOAD_BYTES_MAX < longest { Err(Flaw::Length) } else { Ok(header) }
+        if FRAME_PAYLOAD_BYTES_MAX < longest {
+            return Err(Flaw::Length);
+        }
+        if header.lengths_fit() { Ok(header) } else { Err(Flaw::Malformed("a frame header")) }
+    }
+
+    /// Whether the two lengths agree where the codec says how.
+    fn lengths_fit(&self) -> bool {
+        let Header { kind, codec, payload_len, raw_len, .. } = *self;
+        let id_len = if kind.has_id() { ID_BYTES } else { 0 };
+        let Some(body_len) = (payload_len as usize).checked_sub(id_len) else { return false };
+        match (codec, kind) {
+            (Codec::Stored, _) => body_len == raw_len as usize,
+            (
+                Codec::Zstd,
+                Kind::Blob | Kind::Chunk | Kind::Entries | Kind::Details | Kind::FooterRun,
+            ) => true,
+            (Codec::Zstd, _) => false,
+        }
     }
 }
 

@@ -78,6 +78,9 @@ impl Commit {
     }
 }
 
+/// Less than what an id takes in a footer.
+const MIN_BYTES_PER_ID: u64 = 56;
+
 /// Where the parts of a sealed segment's footer stand. Offsets are those of their first frames.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Footer {
@@ -150,6 +153,16 @@ impl Close {
 }
 
 impl Footer {
+    /// Whether the parts can stand where it says, before a close frame at `end`.
+    pub(crate) fn fits(&self, end: u64) -> bool {
+        let parts = [self.start, self.ids, self.filter, end];
+        let longest = self.n_ids.checked_mul(MIN_BYTES_PER_ID);
+        parts.is_sorted()
+            && longest.is_some_and(|it| it <= self.filter - self.ids)
+            && self.filter_bits / 8 <= end - self.filter
+            && self.run.iter().all(|(_, at)| (self.start..self.ids).contains(at))
+    }
+
     fn encode(&self, bytes: &mut Vec<u8>) {
         for number in [self.start, self.ids, self.n_ids, self.filter, self.filter_bits] {
             bytes.extend(number.to_le_bytes());

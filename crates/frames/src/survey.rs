@@ -89,7 +89,8 @@ pub fn read_end(reader: &mut FrameReader<'_>) -> io::Result<Option<(u64, Close)>
         Ok(_) | Err(ReadFlaw::Flaw { .. }) => None,
         Err(ReadFlaw::Io(error)) => return Err(error),
     };
-    Ok(close.map(|it| (offset, it)))
+    let fits = |it: &Close| it.footer.as_ref().is_none_or(|footer| footer.fits(offset));
+    Ok(close.filter(fits).map(|it| (offset, it)))
 }
 
 /// Surveys a segment from its start to the end of the reader's bytes.
@@ -215,7 +216,7 @@ fn is_later(
     header: &Header,
 ) -> io::Result<bool> {
     // Numbers wrap; what stands in one tail is never half the circle apart.
-    let ahead = header.batch.wrapping_sub(batch_low(state.batch + 1));
+    let ahead = header.batch.wrapping_sub(batch_low(state.batch.wrapping_add(1)));
     match ahead {
         0 if !header.kind.is_content() => Ok(true),
         0 if header.kind == Kind::Commit => is_whole_behind(reader, flaw_at, state, offset),
@@ -249,5 +250,5 @@ fn is_whole_behind(
             Err(ReadFlaw::Io(error)) => return Err(error),
         }
     }
-    Ok(chain.state().batch == state.batch + 1)
+    Ok(chain.state().batch == state.batch.wrapping_add(1))
 }
