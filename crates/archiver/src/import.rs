@@ -201,7 +201,9 @@ impl<'a, L: Log, K: Catalog> Import<'a, L, K> {
         let top = match (&self.options.folder, folder.top) {
             (Some(path), _) => path.split('/').map(str::to_owned).collect(),
             (None, Some(top)) => vec![top],
-            (None, None) => vec!["INBOX".to_owned()],
+            // What lies in folders of its own keeps their names.
+            (None, None) if folder.below.is_empty() => vec!["INBOX".to_owned()],
+            (None, None) => Vec::new(),
         };
         let parts: Vec<String> = top.into_iter().chain(folder.below).collect();
         let name = MailboxName { raw: Vec::new(), parts };

@@ -59,7 +59,7 @@ pub struct ImportOptions {
     /// Where to.
     pub target: Target,
     /// The folder below the root, parts joined by `/`, that the files and their folders go to.
-    /// `None` leaves it to the files; what they leave open is `INBOX`.
+    /// `None` leaves it to the files; what lies in no folder of theirs goes to `INBOX`.
     pub folder: Option<String>,
     /// What the run is called in the log.
     pub title: String,

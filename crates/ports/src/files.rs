@@ -117,7 +117,7 @@ impl fmt::Display for Origin {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct FileFolder {
     /// What to call the top when the caller has no name for it: the name of an mbox file that
-    /// was given itself. `None` where the files have no name for it either: `INBOX`.
+    /// was given itself. `None` where the files have no name for it either.
     pub top: Option<String>,
     /// The folders below what was given, decoded; empty for what was given itself.
     pub below: Vec<String>,

@@ -57,12 +57,12 @@ async fn files_become_messages_once() {
         script(),
         expect![[r#"
         Succeeded: 4 = 4 archived + 0 already + 0 quarantined, 0 skipped
+        2024/May%2FJune: 1, complete: true
         INBOX: 3, complete: true
-        INBOX/2024/May%2FJune: 1, complete: true
     "#]],
         expect![[r#"
+        2024/May%2FJune: b@-
         INBOX: [0 bytes]@- a@-
-        INBOX/2024/May%2FJune: b@-
     "#]],
     )
     .await;
@@ -72,12 +72,12 @@ async fn files_become_messages_once() {
         script(),
         expect![[r#"
         Succeeded: 4 = 0 archived + 4 already + 0 quarantined, 0 skipped
+        2024/May%2FJune: 1, complete: true
         INBOX: 3, complete: true
-        INBOX/2024/May%2FJune: 1, complete: true
     "#]],
         expect![[r#"
+        2024/May%2FJune: b@-
         INBOX: [0 bytes]@- a@-
-        INBOX/2024/May%2FJune: b@-
     "#]],
     )
     .await;
