@@ -42,6 +42,8 @@ pub(crate) enum Task {
     Request(Request),
     /// Print the reference page of the command line.
     Reference,
+    /// Print how long the queries in this file take.
+    BenchSearch(PathBuf),
 }
 
 /// How answers are written.
@@ -148,6 +150,11 @@ enum UserCommand {
 enum InternalCommand {
     /// Prints docs/reference/commands.md
     Reference,
+    /// Asks the queries in a file, one a line, and prints how long each took
+    BenchSearch {
+        /// The file
+        queries: PathBuf,
+    },
 }
 
 #[derive(Args, Debug)]
@@ -387,6 +394,9 @@ pub(crate) fn parse(
     let ownership = ownership(&cli.command);
     let task = match cli.command {
         Command::Internal { command: InternalCommand::Reference } => Task::Reference,
+        Command::Internal { command: InternalCommand::BenchSearch { queries } } => {
+            Task::BenchSearch(queries)
+        }
         command => Task::Request(request(command, surroundings).map_err(Refused::Request)?),
     };
     let format = if cli.json { Format::Json } else { Format::Text };

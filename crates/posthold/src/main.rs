@@ -14,6 +14,7 @@ mod stop;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -41,6 +42,9 @@ fn command() -> ExitCode {
     let wants_json = args.iter().any(|it| it == "--json");
     match cli::parse(args, &password::OfProcess) {
         Ok(Invocation { task: Task::Reference, .. }) => print_reference(),
+        Ok(Invocation { task: Task::BenchSearch(queries), data, .. }) => {
+            bench_search(&DataDir::new(data), &queries)
+        }
         Ok(Invocation { task: Task::Request(request), data, format, ownership }) => {
             let surface = Arc::new(Surface::of_process(format));
             let context = Context { data: DataDir::new(data), ownership, stop: CancelToken::new() };

@@ -7,6 +7,7 @@
 //! is a normal end with an answer.
 
 mod archive;
+mod bench;
 mod demo;
 mod export;
 mod faults;
@@ -22,6 +23,8 @@ mod verify;
 
 use commands::{Answer, Failure, Progress, ProgressSink, Request, Work};
 use tokio::sync::watch;
+
+pub(crate) use bench::{SearchTimes, bench_search};
 
 use crate::context::Context;
 

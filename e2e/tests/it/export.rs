@@ -6,7 +6,7 @@ use std::fs;
 use expect_test::{Expect, expect};
 use serde_json::json;
 
-use crate::mail::{by_id, exported, id, samples, write_samples};
+use crate::mail::{by_id, exported, files_below, id, samples, write_samples};
 use crate::posthold::Place;
 
 fn check(place: &Place, line: &[&str], want: &Expect) {
@@ -35,8 +35,8 @@ fn everything_once_more_writes_nothing() {
 fn a_file_with_other_content_is_not_replaced() {
     let place = archived();
     let report = id(&samples()[0].1);
-    fs::create_dir(place.path("out")).unwrap();
-    let path = place.path("out").join(format!("{report}.eml"));
+    fs::create_dir_all(place.path("out/alice/INBOX")).unwrap();
+    let path = place.path("out/alice/INBOX").join(format!("{report}.eml"));
     fs::write(&path, "mine").unwrap();
     check(&place, &["export", "--all", "--to", "out"], &expect![]);
     assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
@@ -50,7 +50,7 @@ fn a_part_of_it() {
         let line = ["export", "--to", "out", "--json"].iter().chain(line);
         place.ok(line).json()["exported"].as_u64().unwrap()
     };
-    assert_eq!(count(&["--query", "quarterly"]), 1);
+    assert_eq!(count(&["--query", "quarterly"]), 2);
     assert_eq!(count(&["--query", "from:nobody"]), 0);
     assert_eq!(count(&["--folder", "bob/Sent"]), 1);
     assert_eq!(count(&["--folder", "alice"]), 6);
@@ -82,23 +82,9 @@ fn as_maildir() {
     let wanted = samples();
     let wanted: BTreeSet<String> = wanted.iter().map(|(_, it)| id(it)).collect();
     fs::remove_dir_all(place.path("mail")).unwrap();
-    let names = files_in_cur(&place);
-    assert!(names.iter().all(|it| wanted.contains(&it[..64])), "{names:?}");
-    assert_eq!(names.len(), 7);
-}
-
-fn files_in_cur(place: &Place) -> Vec<String> {
-    let mut names = Vec::new();
-    let mut dirs = vec![place.path("out")];
-    while let Some(dir) = dirs.pop() {
-        for entry in fs::read_dir(dir).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                dirs.push(path);
-            } else {
-                names.push(path.file_name().unwrap().to_str().unwrap().to_owned());
-            }
-        }
+    let files = files_below(&place.path("out"));
+    assert_eq!(files.len(), 7);
+    for (name, bytes) in files {
+        assert!(wanted.contains(&name[..64]) && name.starts_with(&id(&bytes)), "{name}");
     }
-    names
 }

@@ -78,28 +78,26 @@ pub(crate) fn by_id<'a>(messages: impl IntoIterator<Item = &'a [u8]>) -> BTreeMa
     messages.into_iter().map(|it| (id(it), it.to_vec())).collect()
 }
 
-/// The files of a directory and those below, by their name, which each has once.
-pub(crate) fn files_below(dir: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut files = BTreeMap::new();
+/// The names of all files in a directory and those below, and their bytes.
+pub(crate) fn files_below(dir: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files = Vec::new();
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             files.extend(files_below(&path));
-            continue;
+        } else {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            files.push((name, fs::read(&path).unwrap()));
         }
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        let bytes = fs::read(&path).unwrap();
-        assert!(files.insert(name, bytes).is_none(), "two files of one name");
     }
     files
 }
 
 /// The messages of an export as EML: every file is named by the hash of its bytes.
 pub(crate) fn exported(dir: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut messages = BTreeMap::new();
-    for (name, bytes) in files_below(dir) {
+    let check = |(name, bytes): (String, Vec<u8>)| {
         assert_eq!(name, format!("{}.eml", id(&bytes)));
-        messages.insert(id(&bytes), bytes);
-    }
-    messages
+        (id(&bytes), bytes)
+    };
+    files_below(dir).into_iter().map(check).collect()
 }

@@ -10,6 +10,8 @@ use commands::{
 use serde::Serialize;
 use types::Address;
 
+use crate::run::SearchTimes;
+
 /// One object per line and hit.
 pub(crate) fn hits(hits: &[Hit], out: &mut dyn Write) -> io::Result<()> {
     hits.iter().try_for_each(|hit| object(&HitObject::from(hit), out))
@@ -42,6 +44,12 @@ pub(crate) fn failure(failure: &Failure, out: &mut dyn Write) -> io::Result<()> 
     object(&FailureObject { error }, out)
 }
 
+/// `{"first_us", "again_us"}`: microseconds, query by query.
+pub(crate) fn search_times(times: &SearchTimes, out: &mut dyn Write) -> io::Result<()> {
+    let SearchTimes { first_us, again_us } = times;
+    object(&SearchTimesObject { first_us, again_us }, out)
+}
+
 fn object(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     serde_json::to_writer(&mut *out, value)?;
     out.write_all(b"\n")
@@ -57,6 +65,12 @@ struct ErrorObject<'a> {
     kind: &'static str,
     message: &'a str,
     hint: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct SearchTimesObject<'a> {
+    first_us: &'a [f64],
+    again_us: &'a [f64],
 }
 
 #[derive(Serialize)]

@@ -97,6 +97,9 @@ fn run(run: &RunAnswer, read: Option<&ImportCounts>, out: &mut dyn Write) -> io:
         writeln!(out, "Passed over {} known not to be mail.", counted(skipped, "file"))?;
     }
     mailboxes(run, out)?;
+    if !run.warnings.is_empty() || !run.searchable {
+        writeln!(out)?;
+    }
     warnings(&run.warnings, out)?;
     if !run.searchable {
         writeln!(out, "The index still reads what was archived; searches say how far it is.")?;
@@ -127,8 +130,7 @@ fn mailboxes(run: &RunAnswer, out: &mut dyn Write) -> io::Result<()> {
     }
     use Align::{Left, Right};
     writeln!(out)?;
-    table::write(&[Left, Right, Right, Right, Right, Right, Left], &rows, out)?;
-    writeln!(out)
+    table::write(&[Left, Right, Right, Right, Right, Right, Left], &rows, out)
 }
 
 fn warnings(warnings: &[String], out: &mut dyn Write) -> io::Result<()> {
@@ -291,12 +293,14 @@ fn demo(demo: &DemoAnswer, out: &mut dyn Write) -> io::Result<()> {
     for DemoImport { user, run: it, read } in &demo.imports {
         writeln!(out, "$ posthold import mail/{user} --user {user}")?;
         run(it, Some(read), out)?;
+        writeln!(out)?;
     }
     for search in &demo.searches {
-        writeln!(out, "\n$ posthold search '{}'", search.query)?;
+        writeln!(out, "$ posthold search '{}'", search.query)?;
         hits(&search.hits, None, out)?;
+        writeln!(out)?;
     }
-    writeln!(out, "\n$ posthold export --all --to out")?;
+    writeln!(out, "$ posthold export --all --to out")?;
     export(&demo.exported, out)?;
     writeln!(out, "\n$ posthold verify")?;
     verify(&demo.verify, out)?;

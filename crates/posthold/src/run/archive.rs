@@ -1,20 +1,22 @@
 //! `archive`: one account at a mail server.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use archiver::{ArchiveOptions, Limits, RetryQuarantined, Target};
+use archiver::{ArchiveOptions, Limits, RetryQuarantined, RunReport, Target};
 use commands::{
     Account, Answer, Archive, Compression, Failure, FailureKind, FolderChoice, FolderScope,
     Mechanism, Plaintext, ProgressSink, Scheme, Trust,
 };
 use disk::SystemClock;
 use mail_client::{CertificatePolicy, ImapAccount, ImapSettings, Security, Server, Timeouts};
+use ports::Clock;
 use rules::{DefaultFolders, Scope};
 
 use super::stores::Writing;
 use super::{blocking, faults, ownership, report, users};
-use crate::context::Context;
+use crate::context::{Context, STORE_NAME};
 
 /// Archives an account.
 pub(super) async fn archive(
@@ -44,17 +46,45 @@ pub(super) async fn archive(
         cancel: context.stop.clone(),
         limits: Limits::default(),
     };
-    let report = archiver::archive_account(
-        Arc::new(account),
-        writing.log(),
-        writing.catalog(),
-        Arc::new(SystemClock),
-        options,
-        |it| report::tell(progress, &it),
-    )
-    .await;
-    let closed = writing.close(request.wait, progress).await;
+    let (account, clock) = (Arc::new(account), Arc::new(SystemClock));
+    let tell = |it| report::tell(progress, &it);
+    let (log, catalog) = (writing.log(), writing.catalog());
+    let report =
+        archiver::archive_account(account, log, catalog, clock, options.clone(), tell).await;
+    let confirmed = confirm(&writing, context, &options, &report).await;
+    let mut closed = writing.close(request.wait, progress).await;
+    closed.warnings.extend(confirmed.err().map(|it| it.message));
     report::of_run(report).map(|it| Answer::Archive(report::with_end(it, closed)))
+}
+
+/// Notes when the certificates of complete mailboxes were found to hold. Those that changed are
+/// entries of the log and say so themselves; of the others only this is new.
+async fn confirm(
+    writing: &Writing,
+    context: &Context,
+    options: &ArchiveOptions,
+    report: &RunReport,
+) -> Result<(), Failure> {
+    let complete = report.mailboxes.iter().filter(|it| it.complete);
+    let complete: HashSet<String> = complete.map(|it| it.mailbox.clone()).collect();
+    if complete.is_empty() {
+        return Ok(());
+    }
+    let (catalog, data) = (writing.catalog(), context.data.clone());
+    let ArchiveOptions { target, profile, account, .. } = options.clone();
+    blocking(move || {
+        let rows = catalog.certificates(Some(target.archive));
+        let rows = rows.map_err(|it| faults::catalog(&it))?;
+        let sources: Vec<_> = rows
+            .iter()
+            .filter(|it| it.profile == profile && it.account == account)
+            .filter(|it| complete.contains(&it.mailbox))
+            .map(|it| it.certificate.source)
+            .collect();
+        let confirmed = users::open(&data)?.confirm(STORE_NAME, &sources, SystemClock.now());
+        confirmed.map_err(|it| faults::state(&it))
+    })
+    .await
 }
 
 /// Whose mailboxes are opened: cursors are kept under this name.

@@ -31,7 +31,13 @@ pub(super) async fn search(
 ) -> Result<Answer, Failure> {
     let data = context.data.clone();
     let output = request.output;
-    let found = Arc::new(blocking(move || Found::new(&data, &request)).await?);
+    let opened = blocking(move || {
+        let opened = OpenedIndex::open(&data)?;
+        let found = opened.find(&request)?;
+        Ok(Arc::new((opened, found)))
+    });
+    let opened = opened.await?;
+    let (_, found) = &*opened;
     let answer = SearchAnswer { count: found.total, shown: 0, index: found.index };
     if output == SearchOutput::Count {
         return Ok(Answer::Count(answer));
@@ -41,8 +47,8 @@ pub(super) async fn search(
         if context.stop.is_cancelled() {
             break;
         }
-        let found = Arc::clone(&found);
-        let hits = blocking(move || found.rows(first)).await?;
+        let opened = Arc::clone(&opened);
+        let hits = blocking(move || opened.0.rows(&opened.1, first)).await?;
         shown += u64::try_from(hits.len()).unwrap_or(u64::MAX);
         if progress.send(Progress::Hits(hits)).is_err() {
             break;
@@ -180,47 +186,57 @@ fn sentence(text: &str) -> String {
 }
 
 /// What was found, before it is looked up.
-struct Found {
-    reading: Reading,
+pub(super) struct Found {
     archive: Option<ArchiveId>,
     hits: Vec<search::Hit>,
     total: u64,
     index: IndexReach,
 }
 
-impl Found {
-    fn new(data: &DataDir, request: &Search) -> Result<Found, Failure> {
+/// A store with its index, to search in more than once.
+pub(super) struct OpenedIndex {
+    data: DataDir,
+    reading: Reading,
+    searcher: Option<Searcher>,
+}
+
+impl OpenedIndex {
+    /// Opens both. Blocks, as all its functions do.
+    pub(super) fn open(data: &DataDir) -> Result<OpenedIndex, Failure> {
         let reading = Reading::open(data)?;
+        let searcher = reading.searcher()?;
+        Ok(OpenedIndex { data: data.clone(), reading, searcher })
+    }
+
+    /// Searches.
+    pub(super) fn find(&self, request: &Search) -> Result<Found, Failure> {
         let user = request.user.as_ref();
-        let resolution = Resolution::new(&reading, data, &request.query, user)?;
+        let resolution = Resolution::new(&self.reading, &self.data, &request.query, user)?;
         let archive = resolution.archive;
-        let mut index = IndexReach { read: 0, entries: reading.entries() };
-        let Some(searcher) = reading.searcher()? else {
-            return Ok(Found { reading, archive, hits: Vec::new(), total: 0, index });
+        let mut index = IndexReach { read: 0, entries: self.reading.entries() };
+        let Some(searcher) = &self.searcher else {
+            return Ok(Found { archive, hits: Vec::new(), total: 0, index });
         };
         let limit = match (request.output, request.limit) {
             (SearchOutput::Count, _) => 0,
-            (SearchOutput::Hits, limit) => {
-                limit.map_or(usize::MAX, |it| usize::try_from(it).unwrap_or(usize::MAX))
-            }
+            (SearchOutput::Hits, None) => usize::MAX,
+            (SearchOutput::Hits, Some(limit)) => usize::try_from(limit).unwrap_or(usize::MAX),
         };
-        let found = resolution.search(&searcher, request.order, limit)?;
+        let found = resolution.search(searcher, request.order, limit)?;
         index.read = found.position.entries;
-        Ok(Found { reading, archive, hits: found.hits, total: found.total, index })
+        Ok(Found { archive, hits: found.hits, total: found.total, index })
     }
 
-    /// The hits from number `first` on, looked up.
-    fn rows(&self, first: usize) -> Result<Vec<Hit>, Failure> {
+    /// Some hits from number `first` on, looked up.
+    pub(super) fn rows(&self, found: &Found, first: usize) -> Result<Vec<Hit>, Failure> {
         let catalog = self.reading.store.catalog();
-        let hits = self.hits.iter().skip(first).take(HITS_AT_ONCE);
         let mut rows = Vec::new();
-        for hit in hits {
+        for hit in found.hits.iter().skip(first).take(HITS_AT_ONCE) {
             // The index may be ahead of the catalog that this process has opened: what cannot be
             // resolved is left out.
-            let found = catalog.messages(&[hit.n]).map_err(|it| faults::catalog(&it))?;
-            for row in found {
+            for row in catalog.messages(&[hit.n]).map_err(|it| faults::catalog(&it))? {
                 let places = catalog.places(row.n).map_err(|it| faults::catalog(&it))?;
-                rows.push(shown(row, &places, self.archive, hit.score));
+                rows.push(shown(row, &places, found.archive, hit.score));
             }
         }
         Ok(rows)

@@ -40,7 +40,7 @@ fn two_hundred_megabytes_pass_in_under_a_hundred_and_fifty() {
         place.command(["export", "--all", "--to", "out"]).stdout(Stdio::null()).spawn().unwrap(),
     );
     assert!(peak < MEMORY_BYTES_MAX, "export took {peak} bytes");
-    let path = place.path("out").join(format!("{wanted}.eml"));
+    let path = place.path("out/alice/INBOX").join(format!("{wanted}.eml"));
     assert_eq!(fs::metadata(&path).unwrap().len(), u64::try_from(n_bytes).unwrap());
 
     let mut child =
