@@ -28,8 +28,8 @@ pub(crate) struct Compared {
     pub(crate) server_count: u64,
 }
 
-/// Compares. `refs` and `quarantine` are ascending; `messages` is how many the mailbox says it
-/// has. `None` when a list of differences does not lead to that number: then all must be listed.
+/// Compares. `messages` is how many the mailbox says it has. `None` when the list does not lead to
+/// that number: then it is not the whole truth.
 pub(crate) fn compare(
     refs: &[(u64, PlacementId)],
     quarantine: &[QuarantineRow],
@@ -47,8 +47,7 @@ pub(crate) fn compare(
     compared.gone.sort_unstable();
     let fresh = u64::try_from(compared.fresh.len()).unwrap_or(u64::MAX);
     compared.server_count = compared.standing + compared.waiting + fresh;
-    let adds_up = matches!(listed, Uids::All(_)) || compared.server_count == messages;
-    adds_up.then_some(compared)
+    (compared.server_count == messages).then_some(compared)
 }
 
 /// Takes messages out of `fresh` that are in quarantine and not to be tried again yet: how many,
@@ -214,12 +213,20 @@ mod tests {
     }
 
     #[test]
+    fn a_whole_list_has_as_many_as_the_mailbox() {
+        let all = Uids::All(vec![1, 2, 3]);
+        assert_eq!(check(&[1], &[], &all, 4), None);
+        assert_eq!(check(&[1], &[], &all, 2), None);
+        assert_eq!(check(&[1], &[], &all, 3), Some((vec![2, 3], 1, 0, vec![])));
+    }
+
+    #[test]
     fn a_whole_list_is_compared() {
         let all = |uids: &[u64]| Uids::All(uids.to_vec());
         let quarantine = [held(5, 9), held(6, 11), held(7, 0)];
         assert_eq!(check(&[], &[], &all(&[]), 0), Some((vec![], 0, 0, vec![])));
         assert_eq!(
-            check(&[1, 2, 3], &quarantine, &all(&[9, 2, 3, 5, 6, 2]), 0),
+            check(&[1, 2, 3], &quarantine, &all(&[9, 2, 3, 5, 6, 2]), 5),
             Some((vec![5, 9], 2, 1, vec![1, 7])),
             "unsorted and repeated UIDs do no harm"
         );

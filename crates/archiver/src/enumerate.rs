@@ -7,7 +7,7 @@ use crate::compare::{Compared, compare};
 use crate::mailbox::Stage;
 use crate::options::RetryQuarantined;
 use crate::proof::Proof;
-use crate::report::with_causes;
+use crate::report::{RunFailure, RunFailureKind, with_causes};
 use crate::run::{Run, Stop};
 use crate::work::{Event, Named, Work};
 
@@ -61,11 +61,12 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
         let Enumeration { status, uids } = match answer {
             Ok(enumeration) => enumeration,
             Err(error) => {
-                mailbox.error = Some(with_causes(&error));
+                mailbox.error = Some(RunFailure::from(&error));
                 return Ok(false);
             }
         };
         mailbox.status = status;
+        let is_full = matches!(uids, Uids::All(_));
         let current = mailbox.current().cloned();
         match (current, uids) {
             (Some(row), uids) if status.uid_validity != 0 => {
@@ -74,7 +75,7 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
                 let retry = self.retry();
                 match compare(&refs, &held, &uids, status.messages, retry) {
                     Some(compared) => self.take_compared(slot, compared),
-                    None => return Ok(self.ask_list(slot, false)),
+                    None => return Ok(self.misfit(slot, is_full)),
                 }
                 if let Some(mailbox) = self.mailboxes.get_mut(slot) {
                     mailbox.cursor = row.cursor;
@@ -86,6 +87,9 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
                 uids.sort_unstable();
                 uids.dedup();
                 mailbox.server_count = u64::try_from(uids.len()).unwrap_or(u64::MAX);
+                if mailbox.server_count != status.messages {
+                    return Ok(self.misfit(slot, is_full));
+                }
                 if status.uid_validity == 0 {
                     mailbox.unnumbered = Some(std::sync::Arc::new(uids.clone()));
                 }
@@ -94,6 +98,22 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
             }
         }
         Ok(false)
+    }
+
+    /// A list that has another number of messages than the mailbox says it has is no proof of
+    /// anything: it is asked for again, in full. The second full one that does not fit ends the
+    /// mailbox.
+    fn misfit(&mut self, slot: usize, is_full: bool) -> bool {
+        let Some(mailbox) = self.mailboxes.get_mut(slot) else { return false };
+        mailbox.misfits += u32::from(is_full);
+        if mailbox.misfits > 1 {
+            let messages = mailbox.status.messages;
+            let text = format!("it lists another number of messages than the {messages} it has");
+            mailbox.error = Some(RunFailure::new(RunFailureKind::Protocol, text));
+            mailbox.server_count = messages;
+            return false;
+        }
+        self.ask_list(slot, false)
     }
 
     /// Whether a message in quarantine is tried again now.
@@ -114,6 +134,7 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
         mailbox.server_count = compared.server_count;
         mailbox.already = compared.standing;
         mailbox.quarantined = compared.waiting;
+        mailbox.resting = compared.waiting;
         mailbox.attempts = compared.attempts;
         mailbox.uids = compared.fresh;
         mailbox.stage = Stage::Compared;

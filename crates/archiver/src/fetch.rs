@@ -306,11 +306,13 @@ impl<'a, C: Connect, L: Log> Fetcher<'a, C, L> {
         if let Some(error) = renumbered(&self.unit.mailbox, uid_validity, &now) {
             return Err(UnitEnd::Mailbox(error));
         }
-        let there: Option<BTreeSet<u64>> = match now.uids {
-            Uids::All(uids) => Some(uids.into_iter().collect()),
-            Uids::Delta { .. } => None,
+        let there: BTreeSet<u64> = match now.uids {
+            Uids::All(uids) => uids.into_iter().collect(),
+            Uids::Delta { .. } => BTreeSet::new(),
         };
-        let is_there = |it: &Missing| there.as_ref().is_none_or(|all| all.contains(&it.uid));
+        // Only a whole list can show that a message is not there.
+        let is_whole = u64::try_from(there.len()) == Ok(now.status.messages);
+        let is_there = |it: &Missing| !is_whole || there.contains(&it.uid);
         let (missing, gone): (Vec<_>, Vec<_>) = missing.into_iter().partition(is_there);
         if !gone.is_empty() {
             let uids = gone.iter().map(|it| it.uid).collect();

@@ -10,7 +10,7 @@ use crate::mailbox::Stage;
 use crate::note::{MessageNote, Note};
 use crate::place::{Action, Decision};
 use crate::recent::Waiter;
-use crate::report::with_causes;
+use crate::report::RunFailure;
 use crate::run::{Run, Stop};
 use crate::work::{Event, Missing, Unit, Work};
 
@@ -106,7 +106,7 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
                 if let Some(mailbox) = self.mailboxes.get_mut(slot) {
                     mailbox.units = mailbox.units.saturating_sub(1 + dropped);
                     if let Some(error) = error {
-                        mailbox.error.get_or_insert_with(|| with_causes(&error));
+                        mailbox.error.get_or_insert_with(|| RunFailure::from(&error));
                     }
                 }
                 self.certify(slot);

@@ -104,7 +104,7 @@ pub(crate) fn renumbered(
 ) -> Option<SourceError> {
     let same = now.status.uid_validity == uid_validity && mailbox.means_the_same(&now.uids);
     (!same).then(|| {
-        let text = format!("{} was renumbered during the run", mailbox.name);
+        let text = "the server renumbered the mailbox during the run";
         SourceError::new(SourceErrorKind::Mailbox, text)
     })
 }

@@ -8,7 +8,7 @@ use ports::{CursorRow, Known, MailboxStatus, SourceRow};
 use types::{FolderId, FolderPath, Hash, MailboxName, PlacementId, SourceId};
 
 use crate::proof::{AppendNumber, Proof};
-use crate::report::MailboxReport;
+use crate::report::{MailboxReport, RunFailure};
 use crate::work::Named;
 
 /// A cursor is told at the latest after this many more proven messages.
@@ -35,6 +35,8 @@ pub(crate) struct Mailbox {
     pub(crate) uids: Vec<u64>,
     /// Of a mailbox without UIDVALIDITY, the UIDs that it listed.
     pub(crate) unnumbered: Option<Arc<Vec<u64>>>,
+    /// How often it listed another number of messages than it said it has.
+    pub(crate) misfits: u32,
     /// Messages in it.
     pub(crate) server_count: u64,
     /// Of these, archived before, or recognised without fetching.
@@ -47,13 +49,16 @@ pub(crate) struct Mailbox {
     pub(crate) attempts: HashMap<u64, u32>,
     /// Messages that were recognised: UID, placement, and whether the placement moves here.
     pub(crate) adopted: Vec<(u64, PlacementId, Adopt)>,
+    /// Of those in quarantine, how many this run leaves there.
+    pub(crate) resting: u64,
     /// Units that are not done.
     pub(crate) units: usize,
     /// Messages that are shorter than the server says.
     pub(crate) shorter: u64,
     /// The last cursor that was told.
     pub(crate) cursor: Option<CursorRow>,
-    pub(crate) error: Option<String>,
+    /// What keeps it from being complete in this run.
+    pub(crate) error: Option<RunFailure>,
 }
 
 /// How far a mailbox is.
@@ -98,6 +103,7 @@ impl Mailbox {
             status: MailboxStatus::default(),
             uids: Vec::new(),
             unnumbered: None,
+            misfits: 0,
             server_count: 0,
             already: 0,
             archived: 0,
@@ -105,6 +111,7 @@ impl Mailbox {
             proof: Proof::default(),
             attempts: HashMap::new(),
             adopted: Vec::new(),
+            resting: 0,
             units: 0,
             shorter: 0,
             cursor: None,
@@ -247,6 +254,12 @@ impl Mailbox {
         seen && self.error.is_none() && self.quarantined == 0 && self.counts().adds_up()
     }
 
+    /// What went wrong with it, naming it.
+    pub(crate) fn failure(&self) -> Option<RunFailure> {
+        let RunFailure { kind, message, hint } = self.error.clone()?;
+        Some(RunFailure { kind, message: format!("{}: {message}", self.path), hint })
+    }
+
     pub(crate) fn report(&self) -> MailboxReport {
         MailboxReport {
             mailbox: self.path.to_string(),
@@ -256,7 +269,7 @@ impl Mailbox {
             excluded: 0,
             quarantined: self.quarantined,
             complete: self.is_complete(),
-            error: self.error.clone(),
+            error: self.error.as_ref().map(|it| it.message.clone()),
         }
     }
 }

@@ -19,7 +19,7 @@ use types::{BlobId, PlacementId};
 
 use crate::compare::{hold_back, pair, renumbered, sample};
 use crate::mailbox::{Adopt, Stage};
-use crate::report::{messages_are, with_causes};
+use crate::report::{RunFailure, messages_are};
 use crate::run::{Run, Stop};
 use crate::work::{Event, Work};
 
@@ -135,7 +135,8 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
         mailbox.already += u64::try_from(standing.len()).unwrap_or(0);
         let known: HashSet<u64> = recognised.iter().copied().collect();
         mailbox.uids.retain(|it| !known.contains(it));
-        (mailbox.quarantined, mailbox.attempts) = hold_back(&mut mailbox.uids, &held, retry);
+        (mailbox.resting, mailbox.attempts) = hold_back(&mut mailbox.uids, &held, retry);
+        mailbox.quarantined = mailbox.resting;
         let listed: HashSet<u64> = uids.into_iter().collect();
         let over = held.iter().filter(|it| !listed.contains(&it.uid) || known.contains(&it.uid));
         self.gone_first.extend(over.map(|it| SourceRef { source, uid: it.uid }));
@@ -270,7 +271,7 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
     /// The mailbox goes no further in this run.
     fn give_up(&mut self, slot: usize, error: &SourceError) -> Vec<u64> {
         if let Some(mailbox) = self.mailboxes.get_mut(slot) {
-            mailbox.error = Some(with_causes(error));
+            mailbox.error = Some(RunFailure::from(error));
             mailbox.uids.clear();
         }
         Vec::new()

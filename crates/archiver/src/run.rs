@@ -283,6 +283,9 @@ impl<'a, L: Log, K: Catalog> Run<'a, L, K> {
             _ if done => Outcome::Partial,
             _ => Outcome::Failed,
         };
+        if outcome == Outcome::Failed && failure.is_none() {
+            failure = self.mailboxes.iter().find_map(Mailbox::failure);
+        }
         for folder in &self.excluded {
             crate::survey::count_excluded(&mut counts, folder);
         }
@@ -299,11 +302,19 @@ impl<'a, L: Log, K: Catalog> Run<'a, L, K> {
         for mailbox in &mut self.mailboxes {
             let pending = matches!(mailbox.stage, Stage::Listed | Stage::Compared);
             if pending && mailbox.error.is_none() {
-                mailbox.error = Some(match failure {
-                    Some(failure) => failure.message.clone(),
-                    None if cancelled => "the run was asked to end before".to_owned(),
-                    None => "the run ended before".to_owned(),
-                });
+                let why = if cancelled {
+                    "the run was asked to end before"
+                } else {
+                    "the run ended before"
+                };
+                let ended = || RunFailure::new(RunFailureKind::Unavailable, why);
+                mailbox.error = Some(failure.cloned().unwrap_or_else(ended));
+            }
+            if mailbox.resting > 0 {
+                let count = messages_are(mailbox.resting);
+                let text =
+                    format!("{}: {count} in quarantine, not tried by this run", mailbox.path);
+                self.warnings.add(text);
             }
             if mailbox.shorter > 0 {
                 let count = messages_are(mailbox.shorter);

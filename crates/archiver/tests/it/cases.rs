@@ -254,6 +254,25 @@ mod plain {
         world.assert_silent().await;
     }
 
+    /// The same with threads, and in a task that may go from one to another.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn many_messages_on_two_threads() {
+        let world = World::full();
+        for index in 0..1500 {
+            world.server.deliver("INBOX", mail(&format!("{}", index % 1000)));
+            world.server.deliver("Sent", mail(&format!("{}", index / 2)));
+        }
+        let (world, report) = tokio::spawn(async move {
+            let report = world.run().await;
+            (world, report)
+        })
+        .await
+        .unwrap();
+        assert_eq!((report.outcome, report.counts.archived), (ledger::Outcome::Succeeded, 3000));
+        assert_eq!(world.catalog.rows().placements.len(), 1750);
+        world.assert_silent().await;
+    }
+
     /// A server that takes only one connection is archived over that one.
     #[tokio::test(start_paused = true)]
     async fn one_connection_is_enough() {
@@ -753,14 +772,15 @@ mod epochs {
         check(
             &show(&world.run().await),
             &expect![[r#"
-            Failed
-            INBOX: 4 = 0 archived + 0 already, INCOMPLETE: INBOX was renumbered during the run
-            Sent: 2 = 0 archived + 0 already, INCOMPLETE: Sent was renumbered during the run
-            Work: 1 = 0 archived + 0 already, INCOMPLETE: Work was renumbered during the run
-            warning: INBOX: the server does not number its messages for good (no UIDVALIDITY); every run compares all of them
-            warning: Sent: the server does not number its messages for good (no UIDVALIDITY); every run compares all of them
-            warning: Work: the server does not number its messages for good (no UIDVALIDITY); every run compares all of them
-        "#]],
+                Failed
+                failure: Unavailable: INBOX: the server renumbered the mailbox during the run
+                INBOX: 4 = 0 archived + 0 already, INCOMPLETE: the server renumbered the mailbox during the run
+                Sent: 2 = 0 archived + 0 already, INCOMPLETE: the server renumbered the mailbox during the run
+                Work: 1 = 0 archived + 0 already, INCOMPLETE: the server renumbered the mailbox during the run
+                warning: INBOX: the server does not number its messages for good (no UIDVALIDITY); every run compares all of them
+                warning: Sent: the server does not number its messages for good (no UIDVALIDITY); every run compares all of them
+                warning: Work: the server does not number its messages for good (no UIDVALIDITY); every run compares all of them
+            "#]],
         );
     }
 
@@ -1180,9 +1200,10 @@ mod answers {
         run(
             &world,
             expect![[r#"
-            Partial
-            INBOX: 2 = 0 archived + 1 already + 1 quarantined, INCOMPLETE
-        "#]],
+                Partial
+                INBOX: 2 = 0 archived + 1 already + 1 quarantined, INCOMPLETE
+                warning: INBOX: 1 message is in quarantine, not tried by this run
+            "#]],
             expect![[r#"
             INBOX: b@101.2
             quarantine: INBOX 101.1 Omitted tried 2
@@ -1571,6 +1592,26 @@ mod failures {
         )
         .await;
         world.assert_silent().await;
+    }
+
+    /// A list that lacks a message would make it vanish, or never be fetched.
+    #[tokio::test(start_paused = true)]
+    async fn a_list_must_have_as_many_messages_as_the_mailbox() {
+        for kind in [ServerKind::Full, ServerKind::Plain, ServerKind::Unnumbered] {
+            let world = World::new(kind);
+            world.server.deliver_all("INBOX", "a b c");
+            world.server.state().short_lists = 1;
+            assert_eq!(world.run().await.counts.archived, 3, "asked again");
+            world.server.deliver_all("INBOX", "d");
+            if kind != ServerKind::Full {
+                world.server.state().short_lists = 2;
+                let report = world.run().await;
+                assert_eq!(report.outcome, ledger::Outcome::Failed, "{report:#?}");
+                assert!(report.mailboxes[0].error.is_some());
+                assert_eq!(world.catalog.rows().refs.len(), 3);
+            }
+            assert_eq!(world.run().await.counts.archived, 1);
+        }
     }
 
     #[tokio::test(start_paused = true)]

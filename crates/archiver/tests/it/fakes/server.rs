@@ -82,6 +82,8 @@ pub(crate) struct State {
     pub(crate) refused: VecDeque<SourceErrorKind>,
     /// Errors of the next openings of a mailbox.
     pub(crate) locked: HashMap<String, VecDeque<SourceErrorKind>>,
+    /// How many of the next lists lack their last message.
+    pub(crate) short_lists: u32,
     /// Connections at the same time, at most.
     pub(crate) connections_max: usize,
     connections: usize,
@@ -113,6 +115,7 @@ impl Server {
             spoiled: HashMap::new(),
             refused: VecDeque::new(),
             locked: HashMap::new(),
+            short_lists: 0,
             connections_max: 10,
             connections: 0,
             seen: Vec::new(),
@@ -383,6 +386,14 @@ impl Source for Line {
                 new: found.messages.range(known.uid_next..).map(|it| *it.0).collect(),
             },
             None => Uids::All(found.messages.keys().copied().collect()),
+        };
+        let uids = match uids {
+            Uids::All(mut uids) if state.short_lists > 0 => {
+                state.short_lists -= 1;
+                uids.pop();
+                Uids::All(uids)
+            }
+            uids => uids,
         };
         drop(state);
         self.open = Some(name);
