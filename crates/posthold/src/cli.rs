@@ -173,7 +173,7 @@ struct WaitArgs {
 
 #[derive(Args, Debug)]
 struct ArchiveArgs {
-    /// The account: imaps://LOGIN@HOST[:PORT]/, or imap:// for STARTTLS
+    /// The account: `imaps://LOGIN@HOST[:PORT]/`, or `imap://` for STARTTLS
     url: String,
 
     /// Whose archive it goes to; the user is made when missing

@@ -108,6 +108,20 @@ fn print_reference() -> ExitCode {
     }
 }
 
+/// Prints how long searches take, for the benchmark.
+fn bench_search(data: &DataDir, queries: &Path) -> ExitCode {
+    match run::bench_search(data, queries) {
+        Ok(times) => match render::json::search_times(&times, &mut io::stdout().lock()) {
+            Ok(()) => ExitCode::Done,
+            Err(_) => ExitCode::Failed,
+        },
+        Err(failure) => {
+            Surface::of_process(Format::Text).failure(&failure);
+            failure.kind.exit_code()
+        }
+    }
+}
+
 /// Prints what clap has to say: help and version as they are, errors in the format asked for.
 fn usage(error: &clap::Error, wants_json: bool) -> ExitCode {
     if error.use_stderr() && wants_json {

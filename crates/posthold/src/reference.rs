@@ -10,7 +10,8 @@ pub(crate) fn page(command: &Command) -> String {
     command.build();
     let mut page = String::from(
         "# Commands\n\n\
-         <!-- Made by `cargo xtask references --write` from the definition of the command line. -->\n\n\
+         <!-- Made by `cargo xtask references --write` from the definition of the command line. \
+         -->\n\n\
          Every command takes the options of [all commands](#all-commands), before or after its \
          name.\nAnswers for programs are described in [json.md](json.md).\n\n\
          | exit code | means |\n|---|---|\n\

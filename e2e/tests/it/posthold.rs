@@ -157,10 +157,10 @@ pub(crate) fn filtered(text: &str, dir: &Path) -> String {
 
 /// Whether this is a date or a point in time near now: the mail of tests is older.
 fn is_this_year(word: &str) -> bool {
-    let is_date = word.len() >= 10 && word.bytes().nth(4) == Some(b'-');
+    let is_date = word.len() >= 10 && word.as_bytes().get(4) == Some(&b'-');
     is_date && word.get(..4).and_then(|it| it.parse::<u32>().ok()).is_some_and(|it| 2025 <= it)
 }
 
 fn is_minute(word: &str) -> bool {
-    word.len() == 5 && word.bytes().nth(2) == Some(b':')
+    word.len() == 5 && word.as_bytes().get(2) == Some(&b':')
 }

@@ -65,7 +65,7 @@ fn messages_are_shown() {
     let samples = samples();
     let ids: Vec<String> = samples.iter().map(|(_, it)| id(it)).collect();
     check(&place, &["show", &ids[0]], &expect![]);
-    check(&place, &["show", &ids[1][..12]], &expect![]);
+    check(&place, &["show", ids[1].get(..12).unwrap()], &expect![]);
     check(&place, &["show", &ids[5]], &expect![]);
 }
 

@@ -1,6 +1,8 @@
 //! `store rebuild-catalog`, `store rebuild-index`: a view is made anew from the log alone.
 
-use commands::{Failure, Phase, ProgressSink, RebuildAnswer, View, WaitForViews, Work};
+use commands::{
+    Failure, FailureKind, Phase, ProgressSink, RebuildAnswer, View, WaitForViews, Work,
+};
 use store::{RebuildProgress, Rebuilt};
 
 use super::stores::Writing;
@@ -17,7 +19,7 @@ pub(super) async fn rebuild(
         return Err(faults::no_data_dir(&context.data));
     }
     let writing = Writing::open(context).await?;
-    let (writing, rebuilt) = telling(progress, move |teller| {
+    let rebuilds = telling(progress, move |teller| {
         let mut tell = |RebuildProgress { messages, .. }| {
             teller.tell(Work { phase: Phase::Rebuilding, messages, ..Work::default() });
         };
@@ -26,8 +28,16 @@ pub(super) async fn rebuild(
             View::Index => writing.store().rebuild_index(&mut tell),
         };
         rebuilt.map(|it| (writing, it)).map_err(|it| faults::store(&it))
-    })
-    .await?;
+    });
+    let (writing, rebuilt) = tokio::select! {
+        rebuilt = rebuilds => rebuilt?,
+        // The old view is in its place until the new one is whole; the process ends meanwhile.
+        () = context.stop.cancelled() => {
+            let message = "stopped before the new view was whole";
+            return Err(Failure::new(FailureKind::Cancelled, message)
+                .with_hint("The old one is still in use. Run it again."));
+        }
+    };
     let closed = writing.close(WaitForViews::Yes, progress).await;
     let Rebuilt { position, messages, unreadable } = rebuilt;
     let mut warnings = closed.warnings;
