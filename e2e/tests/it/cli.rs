@@ -41,10 +41,10 @@ fn requests_that_cannot_be() {
     check(
         &["archive", "imap://alice:secret@127.0.0.1/", "--user", "alice"],
         &expect![[r#"
-        exit code 2
-        stderr: error: the account URL is wrong: a password does not belong into a URL
-        stderr:   Write it like imaps://alice@mail.example.org/; the password comes from --password-file, POSTHOLD_PASSWORD or a prompt.
-    "#]],
+            exit code 2
+            stderr: error: the URL holds a password
+            stderr:   Take it out, and give it with --password-file or in POSTHOLD_PASSWORD. (A colon that belongs to the login is written %3A.)
+        "#]],
     );
     check(
         &["archive", "imaps://alice@127.0.0.1/", "--user", "alice"],

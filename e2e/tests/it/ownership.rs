@@ -48,9 +48,16 @@ fn a_second_writer_is_told_who_owns_it() {
     let place = archived();
     let owner = Owner::of(&place);
     let ran = place.run(["user", "add", "bob"]);
-    expect![].assert_eq(&ran.transcript(&place));
+    expect![[r#"
+        exit code 3
+        stderr: error: the data directory DIR/data is in use by process PID ("posthold import mail --user alice", since TIME)
+        stderr:   Wait for it to end, or let this command wait with --wait.
+    "#]].assert_eq(&ran.transcript(&place));
     let ran = place.run(["import", "mail", "--user", "bob", "--json"]);
-    expect![].assert_eq(&ran.transcript(&place));
+    expect![[r#"
+        exit code 3
+        {"error":{"kind":"busy","message":"the data directory DIR/data is in use by process PID (\"posthold import mail --user alice\", since TIME)","hint":"Wait for it to end, or let this command wait with --wait."}}
+    "#]].assert_eq(&ran.transcript(&place));
     drop(owner);
     place.ok(["user", "add", "bob"]);
 }
