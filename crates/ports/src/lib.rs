@@ -15,9 +15,7 @@ pub use catalog::{
 };
 pub use clock::{Clock, Random};
 pub use disk::{Access, Disk, DiskFile};
-pub use files::{
-    FileBody, FileFolder, FileMessage, MailReader, Origin, ReadItem, ReadProgress,
-};
+pub use files::{FileBody, FileFolder, FileMessage, MailReader, Origin, ReadItem, ReadProgress};
 pub use index::{Index, IndexDoc, IndexError};
 pub use log::{
     Change, Found, Log, LogError, LogErrorKind, NewBody, NewPlacement, ReadError, ReadErrorKind,

@@ -200,9 +200,7 @@ pub trait Source: Send + 'static {
     }
 
     /// Every mailbox that the account sees.
-    fn mailboxes(
-        &mut self,
-    ) -> impl Future<Output = Result<Vec<MailboxInfo>, SourceError>> + Send;
+    fn mailboxes(&mut self) -> impl Future<Output = Result<Vec<MailboxInfo>, SourceError>> + Send;
 
     /// Opens a mailbox for reading only, and lists its messages. With `known`, the answer may be
     /// a [`Uids::Delta`] against it.

@@ -35,14 +35,12 @@ impl Timestamp {
         let year = if month <= 2 { civil.year - 1 } else { civil.year };
         let era = year.div_euclid(400);
         let year_of_era = year.rem_euclid(400);
-        let day_of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5
-            + i64::from(civil.day)
-            - 1;
+        let day_of_year =
+            (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + i64::from(civil.day) - 1;
         let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
         let days = era * 146_097 + day_of_era - 719_468;
-        let seconds = i64::from(civil.hour) * 3600
-            + i64::from(civil.minute) * 60
-            + i64::from(civil.second);
+        let seconds =
+            i64::from(civil.hour) * 3600 + i64::from(civil.minute) * 60 + i64::from(civil.second);
         Timestamp(days * DAY_SECONDS + seconds)
     }
 

@@ -24,15 +24,23 @@ fn archived() -> Place {
 #[test]
 fn everything_once_more_writes_nothing() {
     let place = archived();
-    check(&place, &["export", "--all", "--to", "out"], &expect![[r#"
+    check(
+        &place,
+        &["export", "--all", "--to", "out"],
+        &expect![[r#"
         exit code 0
         Exported 7 messages (1.4 kB) to out.
-    "#]]);
-    check(&place, &["export", "--all", "--to", "out"], &expect![[r#"
+    "#]],
+    );
+    check(
+        &place,
+        &["export", "--all", "--to", "out"],
+        &expect![[r#"
         exit code 0
         Exported 0 messages (0 B) to out.
         7 messages there already, byte for byte.
-    "#]]);
+    "#]],
+    );
     let wanted = samples();
     let wanted = by_id(wanted.iter().map(|(_, it)| it.as_slice()));
     assert_eq!(exported(&place.path("out")), wanted);
@@ -45,12 +53,16 @@ fn a_file_with_other_content_is_not_replaced() {
     fs::create_dir_all(place.path("out/alice/INBOX")).unwrap();
     let path = place.path("out/alice/INBOX").join(format!("{report}.eml"));
     fs::write(&path, "mine").unwrap();
-    check(&place, &["export", "--all", "--to", "out"], &expect![[r#"
+    check(
+        &place,
+        &["export", "--all", "--to", "out"],
+        &expect![[r#"
         exit code 1
         Exported 6 messages (968 B) to out.
         1 file there with other content, left alone:
           out/alice/INBOX/247e39d1713277eea60ab6021d0163b78693a00e738710863e0916fd0c77b925.eml
-    "#]]);
+    "#]],
+    );
     assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
 }
 
@@ -68,11 +80,15 @@ fn a_part_of_it() {
     assert_eq!(count(&["--folder", "alice"]), 6);
     assert_eq!(count(&["--all", "--user", "bob"]), 1);
     assert_eq!(count(&["--query", "zwolf", "--user", "bob"]), 0);
-    check(&place, &["export", "--folder", "nowhere", "--to", "out"], &expect![[r#"
+    check(
+        &place,
+        &["export", "--folder", "nowhere", "--to", "out"],
+        &expect![[r#"
         exit code 2
         stderr: error: there is no folder "nowhere"
         stderr:   `posthold search --json` shows the folders of messages.
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -101,6 +117,9 @@ fn as_maildir() {
     let files = files_below(&place.path("out"));
     assert_eq!(files.len(), 7);
     for (name, bytes) in files {
-        assert!(wanted.contains(name.get(..64).unwrap()) && name.starts_with(&id(&bytes)), "{name}");
+        assert!(
+            wanted.contains(name.get(..64).unwrap()) && name.starts_with(&id(&bytes)),
+            "{name}"
+        );
     }
 }

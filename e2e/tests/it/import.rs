@@ -31,22 +31,30 @@ fn a_tree_of_eml_files() {
     let place = Place::new();
     write_samples(&place.path("mail"));
     write_samples(&place.path("mail/Projects/2024"));
-    check(&place, &["import", "mail", "--user", "alice"], &expect![[r#"
+    check(
+        &place,
+        &["import", "mail", "--user", "alice"],
+        &expect![[r#"
         exit code 0
         All done: 12 read, 12 archived, 0 there already.
 
           mailbox        there  archived  already  excluded  quarantined
           INBOX              6         6        0         0            0
           Projects/2024      6         6        0         0            0
-    "#]]);
-    check(&place, &["import", "mail", "--user", "alice"], &expect![[r#"
+    "#]],
+    );
+    check(
+        &place,
+        &["import", "mail", "--user", "alice"],
+        &expect![[r#"
         exit code 0
         All done: 12 read, 0 archived, 12 there already.
 
           mailbox        there  archived  already  excluded  quarantined
           INBOX              6         0        6         0            0
           Projects/2024      6         0        6         0            0
-    "#]]);
+    "#]],
+    );
     let wanted = samples();
     assert_eq!(all(&place), by_id(wanted.iter().map(|(_, it)| it.as_slice())));
 }
@@ -111,20 +119,32 @@ fn what_cannot_be_read_is_quarantined_and_counted() {
 #[test]
 fn wrong_paths() {
     let place = Place::new();
-    check(&place, &["import", "nowhere", "--user", "alice"], &expect![[r#"
+    check(
+        &place,
+        &["import", "nowhere", "--user", "alice"],
+        &expect![[r#"
         exit code 2
         stderr: error: there is nothing at nowhere
         stderr:   Name files or directories that are there.
-    "#]]);
-    check(&place, &["import", "nowhere", "--user", "alice", "--json"], &expect![[r#"
+    "#]],
+    );
+    check(
+        &place,
+        &["import", "nowhere", "--user", "alice", "--json"],
+        &expect![[r#"
         exit code 2
         {"error":{"kind":"request","message":"there is nothing at nowhere","hint":"Name files or directories that are there."}}
-    "#]]);
+    "#]],
+    );
     fs::create_dir(place.path("void")).unwrap();
-    check(&place, &["import", "void", "--user", "alice"], &expect![[r#"
+    check(
+        &place,
+        &["import", "void", "--user", "alice"],
+        &expect![[r#"
         exit code 0
         All done: 0 read, 0 archived, 0 there already.
 
         warning: no message was found.
-    "#]]);
+    "#]],
+    );
 }

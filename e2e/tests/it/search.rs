@@ -22,11 +22,18 @@ fn archived() -> Place {
 #[test]
 fn searches() {
     let place = archived();
-    check(&place, &["search", "from:bob subject:\"quarterly report\""], &expect![[r#"
+    check(
+        &place,
+        &["search", "from:bob subject:\"quarterly report\""],
+        &expect![[r#"
         exit code 0
         247e39d17132  2024-03-01 09:30  Bob Example               Quarterly report
-    "#]]);
-    check(&place, &["search", ""], &expect![[r#"
+    "#]],
+    );
+    check(
+        &place,
+        &["search", ""],
+        &expect![[r#"
         exit code 0
         b3c3c0a0843a  TIME   (no sender)               (no subject)
         e3b0c44298fc  TIME   (no sender)               (no subject)
@@ -34,64 +41,113 @@ fn searches() {
         7c2945967060  2024-03-03 08:00  Dave                      From lines
         d9db6d964cfa  2024-03-02 09:00  carol@example.org         Mittagessen um zwölf?
         247e39d17132  2024-03-01 09:30  Bob Example               Quarterly report
-    "#]]);
-    check(&place, &["search", "--limit", "1"], &expect![[r#"
+    "#]],
+    );
+    check(
+        &place,
+        &["search", "--limit", "1"],
+        &expect![[r#"
         exit code 0
         b3c3c0a0843a  TIME   (no sender)               (no subject)
         stderr: 1 of 6 hits.
-    "#]]);
-    check(&place, &["search", "nobody-wrote-this"], &expect![[r#"
+    "#]],
+    );
+    check(
+        &place,
+        &["search", "nobody-wrote-this"],
+        &expect![[r#"
         exit code 0
         stderr: Nothing found.
-    "#]]);
-    check(&place, &["search", "nobody-wrote-this", "--json"], &expect![[r#"
+    "#]],
+    );
+    check(
+        &place,
+        &["search", "nobody-wrote-this", "--json"],
+        &expect![[r#"
         exit code 0
-    "#]]);
-    check(&place, &["search", "zwolf"], &expect![[r#"
+    "#]],
+    );
+    check(
+        &place,
+        &["search", "zwolf"],
+        &expect![[r#"
         exit code 0
         d9db6d964cfa  2024-03-02 09:00  carol@example.org         Mittagessen um zwölf?
-    "#]]);
-    check(&place, &["search", "report", "--count"], &expect![[r#"
+    "#]],
+    );
+    check(
+        &place,
+        &["search", "report", "--count"],
+        &expect![[r#"
         exit code 0
         1
-    "#]]);
-    check(&place, &["search", "report", "--count", "--json"], &expect![[r#"
+    "#]],
+    );
+    check(
+        &place,
+        &["search", "report", "--count", "--json"],
+        &expect![[r#"
         exit code 0
         {"count":1,"index_complete":true}
-    "#]]);
-    check(&place, &["search", "report", "--user", "bob", "--count"], &expect![[r#"
+    "#]],
+    );
+    check(
+        &place,
+        &["search", "report", "--user", "bob", "--count"],
+        &expect![[r#"
         exit code 0
         1
-    "#]]);
-    check(&place, &["search", "zwolf", "--user", "bob", "--count"], &expect![[r#"
+    "#]],
+    );
+    check(
+        &place,
+        &["search", "zwolf", "--user", "bob", "--count"],
+        &expect![[r#"
         exit code 0
         0
-    "#]]);
-    check(&place, &["search", "--count", "has:attachment before:2024-03-02"], &expect![[r#"
+    "#]],
+    );
+    check(
+        &place,
+        &["search", "--count", "has:attachment before:2024-03-02"],
+        &expect![[r#"
         exit code 0
         1
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn wrong_searches_point_at_the_place() {
     let place = archived();
-    check(&place, &["search", "from:bob (report"], &expect![[r#"
+    check(
+        &place,
+        &["search", "from:bob (report"],
+        &expect![[r#"
         exit code 2
         stderr: error: the query is wrong:
         stderr:   from:bob (report
         stderr:            ^ this parenthesis is never closed
         stderr:   Write ) where it ends, or leave it out.
-    "#]]);
-    check(&place, &["search", "after:yesterdayish", "--json"], &expect![[r#"
+    "#]],
+    );
+    check(
+        &place,
+        &["search", "after:yesterdayish", "--json"],
+        &expect![[r#"
         exit code 2
         {"error":{"kind":"request","message":"the query is wrong:\n  after:yesterdayish\n        ^ \"yesterdayish\" is not a date","hint":"Write 2026, 2026-11, TIME, TIME, today, 7d, 2w, 3m or 1y."}}
-    "#]]);
-    check(&place, &["search", "report", "--user", "nobody"], &expect![[r#"
+    "#]],
+    );
+    check(
+        &place,
+        &["search", "report", "--user", "nobody"],
+        &expect![[r#"
         exit code 2
         stderr: error: there is no user "nobody"
         stderr:   `posthold user list` shows the users.
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -115,7 +171,10 @@ fn messages_are_shown() {
     let place = archived();
     let samples = samples();
     let ids: Vec<String> = samples.iter().map(|(_, it)| id(it)).collect();
-    check(&place, &["show", &ids[0]], &expect![[r#"
+    check(
+        &place,
+        &["show", &ids[0]],
+        &expect![[r#"
         exit code 0
         Date:       2024-03-01T09:30:00Z
         From:       Bob Example <bob@example.org>
@@ -130,8 +189,12 @@ fn messages_are_shown() {
 
         Parts:
           report.pdf  application/pdf  9 B
-    "#]]);
-    check(&place, &["show", ids[1].get(..12).unwrap()], &expect![[r#"
+    "#]],
+    );
+    check(
+        &place,
+        &["show", ids[1].get(..12).unwrap()],
+        &expect![[r#"
         exit code 0
         Date:       2024-03-02T09:00:00Z
         From:       carol@example.org
@@ -143,15 +206,20 @@ fn messages_are_shown() {
         Id:         d9db6d964cfafdcdeb31daf4a69f493802c9a9695381d4bfcee1738164d966fc
 
         Grüße, und ein ␛[31mFarbwechsel
-    "#]]);
-    check(&place, &["show", &ids[5]], &expect![[r#"
+    "#]],
+    );
+    check(
+        &place,
+        &["show", &ids[5]],
+        &expect![[r#"
         exit code 0
         Date:       TIME
         Folders:    alice/INBOX
         Size:       0 B
         Id:         e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
         Defects:    empty
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -166,28 +234,48 @@ fn exact_bytes_are_shown() {
 #[test]
 fn ids_that_name_no_message() {
     let place = archived();
-    check(&place, &["show", "0000000000000000"], &expect![[r#"
+    check(
+        &place,
+        &["show", "0000000000000000"],
+        &expect![[r#"
         exit code 1
         stderr: error: there is no message 0000000000000000
         stderr:   `posthold search` shows the ids of messages.
-    "#]]);
-    check(&place, &["show", &"0".repeat(64), "--json"], &expect![[r#"
+    "#]],
+    );
+    check(
+        &place,
+        &["show", &"0".repeat(64), "--json"],
+        &expect![[r#"
         exit code 1
         {"error":{"kind":"not_found","message":"there is no message 0000000000000000000000000000000000000000000000000000000000000000","hint":"`posthold search` shows the ids of messages."}}
-    "#]]);
-    check(&place, &["show", "report"], &expect![[r#"
+    "#]],
+    );
+    check(
+        &place,
+        &["show", "report"],
+        &expect![[r#"
         exit code 2
         stderr: error: an id has 8 to 64 hexadecimal digits, not "report"
         stderr:   `posthold search` shows the ids of messages.
-    "#]]);
-    check(&place, &["show", "e3"], &expect![[r#"
+    "#]],
+    );
+    check(
+        &place,
+        &["show", "e3"],
+        &expect![[r#"
         exit code 2
         stderr: error: an id has 8 to 64 hexadecimal digits, not "e3"
         stderr:   `posthold search` shows the ids of messages.
-    "#]]);
-    check(&place, &["show", ""], &expect![[r#"
+    "#]],
+    );
+    check(
+        &place,
+        &["show", ""],
+        &expect![[r#"
         exit code 2
         stderr: error: an id has 8 to 64 hexadecimal digits, not ""
         stderr:   `posthold search` shows the ids of messages.
-    "#]]);
+    "#]],
+    );
 }

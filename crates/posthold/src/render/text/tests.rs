@@ -188,8 +188,8 @@ fn exports() {
         &Answer::Export(partly),
         &expect![[r#"
             stdout:
-            Exported 1 placement (2.3 kB) to OUT.
-            1,203 placements there already, byte for byte.
+            Exported 1 message (2.3 kB) to OUT.
+            1,203 messages there already, byte for byte.
             30 messages missing in the log:
               e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
               e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
@@ -214,6 +214,9 @@ fn exports() {
               and 10 more
             1 message damaged, not written:
               2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881: the hash differs
+            1 file there with other content, left alone:
+              OUT/a/INBOX.mbox
+            The views have read 1 of 2 entries; newer mail is left out.
         "#]],
     );
 }
