@@ -55,6 +55,7 @@ fn global_options_stand_before_or_after_the_name() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table of cases")]
 fn archive() {
     check(
         &["archive", "imap://alice@127.0.0.1:1143/", "--user", "alice", "--wait"],

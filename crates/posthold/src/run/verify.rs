@@ -77,6 +77,7 @@ impl Found {
     }
 
     /// Opens the log, and the catalog where it can be opened.
+    #[allow(clippy::type_complexity, reason = "named once, here")]
     fn open(
         &mut self,
         data: &DataDir,

