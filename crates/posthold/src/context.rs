@@ -52,6 +52,11 @@ impl DataDir {
         self.store().join("index")
     }
 
+    /// The log of the store.
+    pub(crate) fn segments(&self) -> PathBuf {
+        self.store().join("segments")
+    }
+
     /// Users and what was confirmed.
     pub(crate) fn state(&self) -> PathBuf {
         self.0.join("state.db")

@@ -20,6 +20,7 @@ fn archived() -> Place {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table of cases")]
 fn searches() {
     let place = archived();
     check(

@@ -5,7 +5,7 @@ use commands::{
 };
 use store::{RebuildProgress, Rebuilt};
 
-use super::stores::Writing;
+use super::stores::{Writing, check_has_log};
 use super::{faults, telling};
 use crate::context::Context;
 
@@ -15,9 +15,7 @@ pub(super) async fn rebuild(
     view: View,
     progress: &dyn ProgressSink,
 ) -> Result<RebuildAnswer, Failure> {
-    if !context.data.store().is_dir() {
-        return Err(faults::no_data_dir(&context.data));
-    }
+    check_has_log(&context.data)?;
     let writing = Writing::open(context).await?;
     let rebuilds = telling(progress, move |teller| {
         let mut tell = |RebuildProgress { messages, .. }| {

@@ -187,9 +187,7 @@ pub(super) struct Reading {
 impl Reading {
     /// Opens the store. Blocks.
     pub(super) fn open(data: &DataDir) -> Result<Reading, Failure> {
-        if !data.store().is_dir() {
-            return Err(faults::no_data_dir(data));
-        }
+        check_has_log(data)?;
         let store = Store::open_for_reading(&data.store(), Arc::new(RealDisk))
             .map_err(|it| faults::store(&it))?;
         Ok(Reading { store })
@@ -209,6 +207,11 @@ impl Reading {
     pub(super) fn entries(&self) -> u64 {
         self.store.log().position().entries
     }
+}
+
+/// A store whose log was never begun holds nothing yet, whatever else is there.
+pub(super) fn check_has_log(data: &DataDir) -> Result<(), Failure> {
+    if is_empty(&data.segments()) { Err(faults::no_data_dir(data)) } else { Ok(()) }
 }
 
 /// Whether a directory is empty, or not there.

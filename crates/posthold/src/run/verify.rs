@@ -11,7 +11,7 @@ use store::log::{LogDefect, LogVerdict, Recorded, SegmentLog, VerifyProgress};
 use store::{SqlCatalog, Store, StoreErrorKind};
 use types::Position;
 
-use super::stores::{is_empty, recorded_by_state};
+use super::stores::{check_has_log, recorded_by_state};
 use super::{Teller, faults, telling};
 use crate::context::{Context, DataDir};
 
@@ -36,9 +36,7 @@ pub(super) async fn verify(
 }
 
 fn verified(data: &DataDir, teller: &Teller) -> Result<VerifyAnswer, Failure> {
-    if !data.store().is_dir() {
-        return Err(faults::no_data_dir(data));
-    }
+    check_has_log(data)?;
     let mut found = Found::default();
     // The views before the log: another process may be writing, and the log is ahead of them.
     let index = found.index(data);
@@ -93,7 +91,7 @@ impl Found {
             Err(error) => return Err(faults::store(&error)),
         };
         // Once more by itself, against what the state remembers; it also says where it is wrong.
-        let dir = data.store().join("segments");
+        let dir = data.segments();
         match SegmentLog::open_for_reading(Arc::new(RealDisk), &dir, recorded) {
             Ok(log) => Ok(Some((Arc::new(log), store.map(|it| Arc::clone(it.catalog()))))),
             Err(error) => {
@@ -131,12 +129,9 @@ impl Found {
         Some(CatalogState { position, messages })
     }
 
-    /// Opens the index and checks its files. One that is not there yet is no defect.
+    /// Opens the index and checks its files.
     fn index(&mut self, data: &DataDir) -> Option<Searcher> {
         let dir = data.index();
-        if is_empty(&dir) {
-            return None;
-        }
         let opened = Searcher::open(&dir).and_then(|it| it.verify().map(|()| it));
         opened.map_err(|error| self.defect(INDEX, "index", faults::chain(&error))).ok()
     }
