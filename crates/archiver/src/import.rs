@@ -15,6 +15,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 use types::{EntryNumber, FolderId, FolderPath, MailboxName, SourceId, Timestamp};
 
+use crate::ambiguities::Ambiguities;
 use crate::append::Appends;
 use crate::intake::Prepared;
 use crate::large::LARGE_MAX;
@@ -58,6 +59,7 @@ pub(crate) struct Import<'a, L: Log, K: Catalog> {
     held: HashMap<SourceRef, u32>,
     skipped: u64,
     warnings: Warnings,
+    ambiguities: Ambiguities,
     progress: Progress,
 }
 
@@ -91,6 +93,7 @@ impl<'a, L: Log, K: Catalog> Import<'a, L, K> {
             held: HashMap::new(),
             skipped: 0,
             warnings: Warnings::default(),
+            ambiguities: Ambiguities::default(),
             progress: Progress::begin(Phase::Archiving),
             log,
             catalog,
@@ -182,9 +185,7 @@ impl<'a, L: Log, K: Catalog> Import<'a, L, K> {
                 };
                 self.quarantine(slot, &origin, reason, text).await?;
             }
-            ReadEvent::Ambiguous { origin, what } => {
-                self.warnings.add(format!("{origin}: {what}"));
-            }
+            ReadEvent::Ambiguous { origin, what } => self.ambiguities.add(origin, what),
             ReadEvent::Skipped { origin, why } => {
                 self.skipped += 1;
                 if self.skipped <= SKIPPED_NAMED_MAX {
@@ -381,6 +382,7 @@ impl<'a, L: Log, K: Catalog> Import<'a, L, K> {
             let more = self.skipped - SKIPPED_NAMED_MAX;
             self.warnings.add(format!("and {more} more files skipped"));
         }
+        std::mem::take(&mut self.ambiguities).warn(&mut self.warnings);
         let warnings = std::mem::take(&mut self.warnings).into_list();
         let skipped = self.skipped;
         ImportReport {

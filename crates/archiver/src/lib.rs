@@ -12,6 +12,7 @@
 //! - `Succeeded` is said only when every mailbox in scope is complete.
 //! - A run that finds nothing new appends nothing.
 
+mod ambiguities;
 mod append;
 mod cancel;
 mod compare;

@@ -1,4 +1,4 @@
-//! Hashing, compressing and parsing, on two threads beside the reactor.
+//! Hashing, compressing and parsing, on threads beside the reactor.
 //!
 //! Groups go in and come out in the same order. A message that the log has is only hashed.
 
@@ -14,8 +14,8 @@ use types::limits::{CHUNK_BYTES, WHOLE_BLOB_BYTES_MAX};
 use crate::describe::describe;
 use crate::intake::{Arrived, ArrivedBody, Content, Large, Prepared};
 
-/// Threads that prepare.
-const THREADS: usize = 2;
+/// The most threads that prepare: as many keep one indexing thread busy.
+const THREADS_MAX: usize = 2;
 
 /// Groups that may wait or be worked on; each is at most one message over `GROUP_BYTES`.
 const GROUPS_MAX: usize = 6;
@@ -38,7 +38,7 @@ pub(crate) struct Preparer<L> {
 
 impl<L: Log> Preparer<L> {
     pub(crate) fn new(log: Arc<L>) -> Preparer<L> {
-        Preparer { log, threads: Arc::new(Semaphore::new(THREADS)), groups: VecDeque::new() }
+        Preparer { log, threads: Arc::new(Semaphore::new(threads())), groups: VecDeque::new() }
     }
 
     /// Whether another group may be handed in now.
@@ -73,6 +73,14 @@ impl<L: Log> Preparer<L> {
         self.groups.pop_front();
         prepared.unwrap_or_else(|error| Err(broken(error)))
     }
+}
+
+/// How many threads prepare: half of the processors. The other half writes, catalogs and indexes
+/// at the same time; with more, the index falls behind, and its rest is made by one thread at the
+/// end while the other processors wait.
+fn threads() -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    (processors / 2).clamp(1, THREADS_MAX)
 }
 
 fn broken(error: tokio::task::JoinError) -> LogError {

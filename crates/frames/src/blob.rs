@@ -5,8 +5,9 @@ use std::cell::RefCell;
 use types::BlobId;
 use zstd::bulk::Compressor;
 
-/// The zstd level of everything in the log: the last one that is not slower than the hash.
-pub(crate) const ZSTD_LEVEL: i32 = 3;
+/// The zstd level of everything in the log. On mail, level 3 takes a third more time for 1.5 %
+/// less space.
+pub(crate) const ZSTD_LEVEL: i32 = 1;
 
 /// How the body of a frame is encoded. Numbers are fixed in `docs/format/log.md`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -172,7 +172,7 @@ impl ServerCertVerifier for Verifier {
             Rule::Pinned(wanted) if *wanted == fingerprint => {
                 return Ok(ServerCertVerified::assertion());
             }
-            Rule::Pinned(wanted) => format!("it is not the pinned one ({wanted})"),
+            Rule::Pinned(wanted) => format!("the pinned one is {wanted}, this is another"),
             Rule::Roots(inner) => {
                 let checked = inner.verify_server_cert(
                     end_entity,

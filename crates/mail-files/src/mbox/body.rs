@@ -72,6 +72,8 @@ const QUOTING_KEPT: &str = "a line begins with `>From ` in a file whose messages
                             Content-Length; the `>` was left as it is";
 const QUOTING_GUESSED: &str =
     "a line begins with more than one `>` and `From `; one was taken away, as in mboxrd";
+const QUOTE_GUESSED: &str = "a line begins with `>From `; the `>` was taken away as a quote, but \
+                             in mboxo it may be part of the message";
 
 impl Body {
     /// A message that begins at `start`, behind its separator line.
@@ -203,7 +205,8 @@ impl Body {
         match self.quoting {
             Quoting::Kept => self.notice(line, QUOTING_KEPT, notices),
             Quoting::Guessed if n_quotes > 1 => self.notice(line, QUOTING_GUESSED, notices),
-            _ => {}
+            Quoting::Guessed => self.notice(line, QUOTE_GUESSED, notices),
+            Quoting::None | Quoting::One | Quoting::Any => {}
         }
         if taken {
             self.take_up_to(window, at - 1);

@@ -117,7 +117,7 @@ async fn certificates_that_are_refused() {
         (
             &good,
             CertificatePolicy::Fingerprint(other),
-            format!("it is not the pinned one ({other})"),
+            format!("the pinned one is {other}, this is another"),
         ),
     ];
     for (pki, policy, want) in cases {

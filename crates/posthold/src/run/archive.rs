@@ -134,7 +134,7 @@ fn certificates(trust: &Trust) -> Result<CertificatePolicy, Failure> {
         Trust::CaFile(path) => CertificatePolicy::CaFile(path.clone()),
         Trust::Fingerprint(text) => {
             let fingerprint = text.parse().map_err(|error: net::ParseFingerprintError| {
-                Failure::new(FailureKind::Request, error.to_string())
+                Failure::new(FailureKind::Request, format!("--fingerprint {text}: {error}"))
             })?;
             CertificatePolicy::Fingerprint(fingerprint)
         }

@@ -134,7 +134,7 @@ fn messages_of(
         CatalogTerm::User(pattern) => {
             catalog.set_of_folders(archive, |it| pattern.matches(&it.user))
         }
-        CatalogTerm::Flag(flag) => catalog.set_with_flags(flag.0),
+        CatalogTerm::Flag(flag) => catalog.set_with_flags(archive, flag.0),
         CatalogTerm::Id(prefix) => {
             let rows = rows_beginning(reading, prefix)?;
             Ok(rows.iter().map(|it| it.n).collect())

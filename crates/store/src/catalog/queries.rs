@@ -155,17 +155,34 @@ impl SqlCatalog {
         self.set_of_folders(None, |it| it.user.to_lowercase() == wanted)
     }
 
-    /// The messages that have all these flags, each at any of their places.
-    pub fn set_with_flags(&self, flags: Flags) -> Result<MessageSet, CatalogError> {
+    /// The messages that have all these flags, each at any of their places, or at any of those
+    /// in one archive: what somebody else did with his copy is not to be seen there.
+    pub fn set_with_flags(
+        &self,
+        archive: Option<ArchiveId>,
+        flags: Flags,
+    ) -> Result<MessageSet, CatalogError> {
+        let sets = archive.map(|it| Ok((it, self.set_of_archive(it)?, self.set_of_others(it)?)));
+        let sets = sets.transpose()?;
         self.with("the messages with a flag", |it| {
             let mut all = sets::read(it, SetName::All)?;
             for bit in (0..u16::BITS).map(|bit| Flags(1 << bit)) {
                 if flags.contains(bit) {
-                    all.intersect(&sets::read(it, SetName::Flag(bit))?);
+                    let mut flagged = sets::read(it, SetName::Flag(bit))?;
+                    if let Some((archive, own, others)) = &sets {
+                        flagged.intersect(own);
+                        subtract_flagged_elsewhere(it, &mut flagged, others, *archive, bit)?;
+                    }
+                    all.intersect(&flagged);
                 }
             }
             Ok(all)
         })
+    }
+
+    /// The messages in the folders of all other archives.
+    fn set_of_others(&self, archive: ArchiveId) -> Result<MessageSet, CatalogError> {
+        self.set_of_folders(None, |it| it.archive != archive)
     }
 
     /// The newest certificate of every source, or of those of one archive, by account and
@@ -289,6 +306,28 @@ fn place_row(row: &Row<'_>) -> rusqlite::Result<Place> {
         received: row.get::<_, Option<i64>>(7)?.map(Timestamp),
         placed: time(row, 8)?,
     })
+}
+
+/// Takes those out of `flagged` that have `flag` only at places in other archives than this.
+fn subtract_flagged_elsewhere(
+    connection: &Connection,
+    flagged: &mut MessageSet,
+    others: &MessageSet,
+    archive: ArchiveId,
+    flag: Flags,
+) -> rusqlite::Result<()> {
+    let mut shared = flagged.clone();
+    shared.intersect(others);
+    let mut statement = connection.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM placement p JOIN folder f ON f.id = p.folder \
+         WHERE p.n = ?1 AND f.archive = ?2 AND p.flags & ?3)",
+    )?;
+    for n in shared.iter() {
+        if !statement.query_row((n, sql(archive.0), flag.0), |it| it.get(0))? {
+            flagged.remove(n);
+        }
+    }
+    Ok(())
 }
 
 fn folder_row(row: &Row<'_>) -> rusqlite::Result<FolderRow> {

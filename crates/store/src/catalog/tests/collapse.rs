@@ -57,7 +57,7 @@ fn a_move_onto_an_existing_placement_joins_them() {
     let found = told.catalog.placements(ALICE, "a", MessageKey(first)).unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].placement, found[0].source), (placement(other), Some(at_sent)));
-    let seen = told.catalog.set_with_flags(Flags::SEEN).unwrap();
+    let seen = told.catalog.set_with_flags(None, Flags::SEEN).unwrap();
     assert!(seen.is_empty(), "the placement that was seen is gone");
 }
 
@@ -115,7 +115,7 @@ fn removal_takes_a_placement_and_leaves_the_message() {
               5 in a/Sent [seen] at []
         "#]]
         .assert_eq(&shown(&told.catalog));
-        assert_eq!(numbers(&told.catalog.set_with_flags(Flags::SEEN).unwrap()), [0]);
+        assert_eq!(numbers(&told.catalog.set_with_flags(None, Flags::SEEN).unwrap()), [0]);
     }
     removed_both.tell(Fact::Removed { placement: placement(other) }, None);
     // What is said of a placement that is gone is said in vain.
@@ -127,7 +127,7 @@ fn removal_takes_a_placement_and_leaves_the_message() {
         1 a/Sent: 0
     "#]]
     .assert_eq(&shown(&told.catalog));
-    assert!(told.catalog.set_with_flags(Flags::SEEN).unwrap().is_empty());
+    assert!(told.catalog.set_with_flags(None, Flags::SEEN).unwrap().is_empty());
     assert_eq!(told.catalog.counts().unwrap().messages, 1);
 }
 

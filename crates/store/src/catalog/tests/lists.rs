@@ -109,10 +109,16 @@ fn sets_follow_folders_users_and_flags() {
     assert_eq!(numbers(&catalog.set_of_user("bob").unwrap()), [0, 3]);
     assert_eq!(numbers(&catalog.set_of_archive(BOB).unwrap()), [0, 3]);
     assert_eq!(numbers(&catalog.set_of_all().unwrap()), [0, 1, 2, 3]);
-    let flagged = |flags| numbers(&catalog.set_with_flags(flags).unwrap());
+    let flagged = |flags| numbers(&catalog.set_with_flags(None, flags).unwrap());
     assert_eq!(flagged(Flags::FLAGGED), [0, 3]);
     assert_eq!(flagged(Flags::FLAGGED.with(Flags::SEEN)), [0]);
     assert_eq!(flagged(Flags::DRAFT), [] as [u32; 0]);
+    let flagged_in =
+        |archive, flags| numbers(&catalog.set_with_flags(Some(archive), flags).unwrap());
+    assert_eq!(flagged_in(ALICE, Flags::FLAGGED), [0]);
+    assert_eq!(flagged_in(BOB, Flags::FLAGGED), [3]);
+    assert_eq!(flagged_in(ALICE, Flags::SEEN), [0]);
+    assert_eq!(flagged_in(BOB, Flags::SEEN), [] as [u32; 0]);
     let users: Vec<String> = catalog
         .users()
         .unwrap()
