@@ -47,6 +47,9 @@ struct Options {
 /// which one was changed is not over, and that is not what is measured.
 const PAUSE: Duration = Duration::from_secs(2);
 
+/// ext4 is slow to make files where many were removed less than half a minute ago.
+const FORGOTTEN: Duration = Duration::from_secs(60);
+
 /// One part of the benchmark.
 type Part = (&'static str, fn(&mut Bench) -> Result<(), String>);
 
@@ -69,6 +72,10 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
         Some(binary) => Posthold::at(binary.clone()),
         None => Posthold::build()?,
     };
+    if options.only.is_none() && options.dir.exists() {
+        fs::remove_dir_all(&options.dir).map_err(|it| format!("the directory to work in: {it}"))?;
+        thread::sleep(FORGOTTEN);
+    }
     fs::create_dir_all(&options.dir).map_err(|it| format!("the directory to work in: {it}"))?;
     let corpus = match &options.corpus {
         Some(dir) => Corpus::read(dir)?,
@@ -119,10 +126,8 @@ fn options(args: &[String]) -> Result<Options, String> {
     Ok(options)
 }
 
-/// An empty directory of this name in the directory to work in.
-///
-/// Not for programs that make a file per message: ext4 is slow to make files where many were
-/// removed within the last half minute, which would be measured as theirs.
+/// An empty directory of this name in the directory to work in. Of programs that make a file per
+/// message, each round has its own: removing the last one's files just before would slow it.
 fn fresh(options: &Options, name: &str) -> Result<PathBuf, String> {
     let path = options.dir.join(name);
     let cause = |it: std::io::Error| format!("{}: {it}", path.display());
