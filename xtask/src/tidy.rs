@@ -50,6 +50,7 @@ pub(crate) fn run() -> Result<(), String> {
     found.extend(lint_settings(&texts));
     found.extend(documents::architecture(&texts));
     found.extend(documents::dependencies(&texts));
+    found.extend(documents::losses(&texts));
     if found.is_empty() { Ok(()) } else { Err(found.join("\n")) }
 }
 

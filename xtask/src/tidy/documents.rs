@@ -67,6 +67,23 @@ pub(super) fn architecture(texts: &[Text]) -> Vec<String> {
     found
 }
 
+/// Ways of losing mail that the catalogue of losses has.
+const LOSSES: usize = 35;
+
+/// docs/loss-catalogue.md has a row for every way of losing mail, and every test that it names
+/// is there.
+pub(super) fn losses(texts: &[Text]) -> Vec<String> {
+    const PATH: &str = "docs/loss-catalogue.md";
+    let page = texts.iter().find(|it| it.path == PATH).map_or("", |it| &it.text);
+    let numbers = 1..=LOSSES;
+    let missing = numbers.filter(|it| !page.contains(&format!("\n| W{it} |")));
+    let mut found: Vec<String> = missing.map(|it| format!("{PATH} has no row W{it}")).collect();
+    let names = page.split('`').skip(1).step_by(2).filter(|it| it.contains("::"));
+    let gone = names.filter(|it| !has_test(texts, it));
+    found.extend(gone.map(|it| format!("{PATH} names {it}, which is no test")));
+    found
+}
+
 /// Whether the crate that `name` begins with has a function of its last part, in a file that
 /// bears the name of its module.
 fn has_test(texts: &[Text], name: &str) -> bool {
@@ -122,6 +139,17 @@ mod tests {
             text("crates/store/src/log/tests.rs", "fn cut_at_every_byte() {"),
         ];
         assert_eq!(architecture(&texts), ["ARCHITECTURE.md names store::gone, which is no test"]);
+    }
+
+    #[test]
+    fn every_loss_has_its_row() {
+        let rows: String = (1..=LOSSES).map(|it| format!("\n| W{it} | x | `store::a` |")).collect();
+        let page = |text_of: String| text("docs/loss-catalogue.md", &text_of);
+        let test = || text("crates/store/src/x.rs", "fn a() {}");
+        assert_eq!(losses(&[page(rows.clone()), test()]), [] as [String; 0]);
+        let said = losses(&[page(rows.replace("W7 ", "W07 ").replacen("::a", "::b", 1)), test()]);
+        let want = ["has no row W7", "names store::b, which is no test"];
+        assert_eq!(said, want.map(|it| format!("docs/loss-catalogue.md {it}")));
     }
 
     #[test]

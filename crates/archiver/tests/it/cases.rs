@@ -80,9 +80,9 @@ mod plain {
         );
     }
 
-    /// W6, W35: what is new is what the list has and the archive has not, by UID, never by date.
+    /// What is new is what the list has and the archive has not, by UID, never by date.
     #[tokio::test(start_paused = true)]
-    async fn only_new_messages_are_fetched() {
+    async fn w06_w35_only_new_messages_are_fetched() {
         let world = World::full();
         world.server.deliver_all("INBOX", "a b");
         world.run().await;
@@ -103,9 +103,9 @@ mod plain {
         world.assert_silent().await;
     }
 
-    /// W5: UIDs with gaps are no counter.
+    /// UIDs with gaps are no counter.
     #[tokio::test(start_paused = true)]
-    async fn gaps_between_uids_do_no_harm() {
+    async fn w05_gaps_between_uids_do_no_harm() {
         let world = World::full();
         world.server.deliver_all("INBOX", "a");
         world.server.renumber("INBOX", 7, 4_000_000_000);
@@ -156,9 +156,9 @@ mod plain {
         world.assert_silent().await;
     }
 
-    /// W11, W12, W13: the bytes decide, not the Message-ID.
+    /// The bytes decide, not the Message-ID.
     #[tokio::test(start_paused = true)]
-    async fn message_ids_never_decide_identity() {
+    async fn w11_w12_w13_message_ids_never_decide_identity() {
         let world = World::full();
         let with =
             |body: &str| format!("Subject: {body}\r\nMessage-ID: <x@y>\r\n\r\n{body}").into_bytes();
@@ -179,9 +179,9 @@ mod plain {
         .await;
     }
 
-    /// W14, W22, W29: hostile mail is data.
+    /// Hostile mail is data.
     #[tokio::test(start_paused = true)]
-    async fn any_bytes_are_a_message() {
+    async fn w14_w22_w29_any_bytes_are_a_message() {
         let world = World::full();
         for bytes in [
             &b""[..],
@@ -612,9 +612,9 @@ mod placing {
 mod epochs {
     use super::*;
 
-    /// W1, W2, W34: another UIDVALIDITY, greater, smaller, and one that was there before.
+    /// Another UIDVALIDITY, greater, smaller, and one that was there before.
     #[tokio::test(start_paused = true)]
-    async fn a_renumbered_mailbox_is_recognised() {
+    async fn w01_a_renumbered_mailbox_is_recognised() {
         let world = World::full();
         world.server.deliver_all("INBOX", "a b c d e f g h i j k l");
         world.run().await;
@@ -732,9 +732,9 @@ mod epochs {
         world.assert_silent().await;
     }
 
-    /// W3: no UIDVALIDITY, and other UIDs on every pass.
+    /// No UIDVALIDITY, and other UIDs on every pass.
     #[tokio::test(start_paused = true)]
-    async fn without_uidvalidity_every_pass_compares() {
+    async fn w03_without_uidvalidity_every_pass_compares() {
         let world = World::new(ServerKind::Unnumbered);
         world.server.deliver_all("INBOX", "a b c d");
         run(&world, expect![[r#"
@@ -816,9 +816,9 @@ mod epochs {
 mod names {
     use super::*;
 
-    /// W34: a renamed mailbox is the same messages at another place.
+    /// A renamed mailbox is the same messages at another place.
     #[tokio::test(start_paused = true)]
-    async fn a_renamed_mailbox_moves_its_messages() {
+    async fn w34_a_renamed_mailbox_moves_its_messages() {
         let world = World::full();
         world.server.deliver_all("INBOX", "x");
         world.server.deliver_all("Work", "a b b c d");
@@ -1095,10 +1095,10 @@ mod names {
 mod answers {
     use super::*;
 
-    /// W7, W8: silence, NIL, a refusal and missing bytes are asked for again, singly, and then
-    /// kept in quarantine with their reason. The others come. W9, W10.
+    /// Silence, NIL, a refusal and missing bytes are asked for again, singly, and then
+    /// kept in quarantine with their reason. The others come.
     #[tokio::test(start_paused = true)]
-    async fn four_bad_answers_are_four_reasons() {
+    async fn w07_w08_four_bad_answers_are_four_reasons() {
         let world = World::full();
         world.server.deliver_all("INBOX", "a b c d e f");
         world.server.deliver_all("Other", "g h");
@@ -1188,7 +1188,7 @@ mod answers {
 
     /// The pause before another try grows; somebody who asks for a run does not wait.
     #[tokio::test(start_paused = true)]
-    async fn quarantine_rests_longer_each_time() {
+    async fn w10_quarantine_rests_longer_each_time() {
         let mut world = World::full();
         world.server.deliver_all("INBOX", "a b");
         for _ in 0..2 {
@@ -1239,10 +1239,10 @@ mod answers {
         world.assert_silent().await;
     }
 
-    /// W8: an empty message is a message when the server announces none of its bytes. Against
+    /// An empty message is a message when the server announces none of its bytes. Against
     /// an announced size, nothing is never believed.
     #[tokio::test(start_paused = true)]
-    async fn empty_messages() {
+    async fn w08_empty_messages() {
         let world = World::full();
         world.server.deliver("INBOX", Vec::new());
         world.server.deliver_all("INBOX", "a b");
@@ -1461,9 +1461,9 @@ mod failures {
         world.assert_silent().await;
     }
 
-    /// W9: one message at which the server dies does not stop the others.
+    /// One message at which the server dies does not stop the others.
     #[tokio::test(start_paused = true)]
-    async fn a_message_that_kills_the_connection_is_set_aside() {
+    async fn w09_a_message_that_kills_the_connection_is_set_aside() {
         let world = World::full();
         world.server.deliver_all("INBOX", "a b c d e");
         world.server.spoil("INBOX", 3, &[Answer::Break; 6]);
@@ -1519,9 +1519,9 @@ mod failures {
         world.assert_silent().await;
     }
 
-    /// W20: a pause that the server asks for is not a wrong password and not success.
+    /// A pause that the server asks for is not a wrong password and not success.
     #[tokio::test(start_paused = true)]
-    async fn throttling_waits_and_then_gives_up() {
+    async fn w20_throttling_waits_and_then_gives_up() {
         let world = World::full();
         world.server.deliver_all("INBOX", "a b c");
         world.server.spoil("INBOX", 2, &[Answer::Throttle, Answer::Throttle]);
@@ -1553,9 +1553,9 @@ mod failures {
         );
     }
 
-    /// W9: a broken protocol ends this mailbox only, and its cursor stays.
+    /// A broken protocol ends this mailbox only, and its cursor stays.
     #[tokio::test(start_paused = true)]
-    async fn an_answer_that_cannot_be_understood_stops_its_mailbox() {
+    async fn w09_an_answer_that_cannot_be_understood_stops_its_mailbox() {
         let world = World::full();
         world.server.deliver_all("INBOX", "a b c");
         world.server.deliver_all("Sent", "d");
@@ -1669,9 +1669,9 @@ mod failures {
         );
     }
 
-    /// W4, W24: nothing counts before it is durable. The log fails at every append in turn.
+    /// Nothing counts before it is durable. The log fails at every append in turn.
     #[tokio::test(start_paused = true)]
-    async fn the_log_fails_at_each_append() {
+    async fn w04_w24_the_log_fails_at_each_append() {
         for kind in [LogErrorKind::DiskFull, LogErrorKind::Stopped] {
             for appends in 0..8 {
                 let world = World::full();
@@ -1726,9 +1726,9 @@ mod failures {
         }
     }
 
-    /// W2: whatever happens, the cursor never covers a message that is not archived.
+    /// Whatever happens, the cursor never covers a message that is not archived.
     #[tokio::test(start_paused = true)]
-    async fn the_cursor_covers_only_what_is_durable() {
+    async fn w02_the_cursor_covers_only_what_is_durable() {
         let mut world = World::full();
         world.options.connections = std::num::NonZeroU16::MIN;
         for index in 0..6000 {

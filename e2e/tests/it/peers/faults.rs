@@ -105,7 +105,7 @@ fn the_wire_stays_cut_or_stalls() {
 }
 
 #[test]
-fn bytes_are_lost() {
+fn w08_bytes_are_lost() {
     let Some(dovecot) = server() else { return };
     let total = bytes_of_a_run(&dovecot);
     let n_places = 12;
@@ -118,7 +118,7 @@ fn bytes_are_lost() {
 }
 
 #[test]
-fn the_server_answers_wrongly() {
+fn w07_w08_the_server_answers_wrongly() {
     let Some(dovecot) = server() else { return };
     let some = || BTreeSet::from([2, 5]);
     let all = || (1..=10).collect::<BTreeSet<u32>>();
@@ -145,7 +145,7 @@ fn the_server_answers_wrongly() {
 }
 
 #[test]
-fn the_server_refuses_and_throttles() {
+fn w20_the_server_refuses_and_throttles() {
     let Some(dovecot) = server() else { return };
     let refuse = |command, with| ImapFault::Refuse { command, with };
     let slow = Refusal::No("[THROTTLED] slow down");
@@ -165,7 +165,7 @@ fn the_server_refuses_and_throttles() {
 }
 
 #[test]
-fn uid_validity_changes() {
+fn w01_uid_validity_changes() {
     let Some(dovecot) = server() else { return };
     let cases = [("flips".to_owned(), ImapFault::UidValidity(77).always().into())];
     check_all(&dovecot, &cases);
