@@ -1,6 +1,7 @@
-//! Which mailboxes of an account are archived, and into which folders.
+//! What administrators decide once for many messages: which mailboxes are archived, which messages,
+//! into whose archives and folders, when, and what leaves its source.
 //!
-//! What it is not: a look at any server. Names and roles come in as values, verdicts go out.
+//! What it is not: a look at any server. Names, facts and times come in as values, verdicts go out.
 //!
 //! Rules:
 //! - A mailbox that is left out is left out for one named reason, so that a report can say it.
@@ -9,11 +10,14 @@
 //! - Archiving too much harms nobody; leaving out too much loses mail. Where a name could mean
 //!   something else, the mailbox stays in.
 
+pub mod address;
 mod fold;
 mod folder;
 mod names;
 mod pattern;
+mod punycode;
 mod scope;
+pub mod sorting;
 
 pub use folder::folder_path;
 pub use pattern::{PatternError, PatternList};
