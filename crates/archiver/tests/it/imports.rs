@@ -98,13 +98,13 @@ async fn what_cannot_be_read_is_quarantined_until_it_can() {
         &world,
         first,
         expect![[r#"
-        Partial: 3 = 1 archived + 0 already + 2 quarantined, 1 skipped
-        INBOX: 3, complete: false
-        warning: b.eml: bad sector; it will be tried again by the next import
-        warning: c.eml: bad sector; it will be tried again by the next import
-        warning: box: two lengths, the first one was taken
-        warning: cat.jpg: skipped, a picture
-    "#]],
+            Partial: 3 = 1 archived + 0 already + 2 quarantined, 1 skipped
+            INBOX: 3, complete: false
+            warning: b.eml: bad sector; it will be tried again by the next import
+            warning: c.eml: bad sector; it will be tried again by the next import
+            warning: cat.jpg: skipped, a picture
+            warning: box: two lengths, the first one was taken
+        "#]],
         expect![[r#"
         INBOX: a@-
         quarantine: INBOX 0.4672779947110284707 Unreadable tried 1
