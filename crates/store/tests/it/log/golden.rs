@@ -93,10 +93,10 @@ fn the_golden_store_is_what_is_written_today() {
     };
     let listed: String = names(&golden);
     expect![[r#"
-        000001.seg 8505
-        000002.seg 3223
-        000002.torn 2837
-        000003.seg 1124
+        000001.seg 8517
+        000002.seg 3229
+        000002.torn 2843
+        000003.seg 1127
         acked 4196
     "#]]
     .assert_eq(&listed);
@@ -114,7 +114,7 @@ fn the_golden_store_reads_the_same() {
             messages: 7,
             blobs: 7,
             entries: 17,
-            bytes: 12852,
+            bytes: 12873,
             defects: [],
             n_defects_left_off: 0,
         }

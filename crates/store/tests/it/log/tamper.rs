@@ -233,7 +233,7 @@ fn changed_footers_show() {
         1,
         10,
         expect![[r#"
-            Damaged: segment 2, offset 25419: the first state does not match what stands before it
+            Damaged: segment 2, offset 25441: the first state does not match what stands before it
         "#]],
     );
 }
