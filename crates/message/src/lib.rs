@@ -14,6 +14,7 @@ mod guard;
 mod hash;
 mod header;
 mod html;
+mod journal;
 mod library;
 pub mod limits;
 mod params;
@@ -30,6 +31,10 @@ pub use date::parse_date;
 pub use defect::Defect;
 pub use hash::header_hash;
 pub use header::{body_start, header_fields};
+pub use journal::{
+    Addressing, Journal, JournalDefect, JournalEnvelope, JournalKey, JournalRecipient,
+    JournalReport, Via, journal, merge as merge_journal,
+};
 
 use defect::Defects;
 use reading::Reading;

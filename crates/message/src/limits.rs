@@ -39,3 +39,7 @@ pub const NAME_BYTES_MAX: usize = 1_024;
 
 /// Bytes of HTML that are turned into text, over all parts of a message.
 pub const HTML_BYTES_MAX: usize = 4 << 20;
+
+/// Bytes of the text part of a journal report that are read, before its transfer encoding is
+/// undone.
+pub const JOURNAL_TEXT_BYTES_MAX: usize = 8 << 20;

@@ -1,6 +1,8 @@
 //! What holds for any bytes. The fuzz target `message_parse` runs this very function.
 
-use message::{Defect, Message, header_hash, limits, parse, parse_prefix};
+use message::{
+    Defect, Journal, JournalDefect, Message, header_hash, journal, limits, parse, parse_prefix,
+};
 use types::Address;
 use types::limits::INDEX_TEXT_BYTES_MAX;
 
@@ -18,6 +20,21 @@ pub(crate) fn check(bytes: &[u8]) {
     assert!(defects.contains(&Defect::PartlyParsed));
     assert!(!defects.contains(&Defect::ParserPanicked), "the parser panicked on a prefix");
     check_limits(&message);
+    check_journal(bytes);
+}
+
+/// Whatever follows the mark of a report: opening it never fails, and gives a part of it.
+fn check_journal(bytes: &[u8]) {
+    let mut marked = b"X-MS-Journal-Report:\r\n".to_vec();
+    marked.extend_from_slice(bytes);
+    match journal(&marked) {
+        Journal::Report(report) => {
+            assert!(report.range.start <= report.range.end && report.range.end <= marked.len());
+            assert!(report.envelope.recipients.len() <= limits::ADDRESSES_MAX);
+        }
+        Journal::Unreadable(defect) => assert_ne!(defect, JournalDefect::Panicked),
+        Journal::NotAReport => (),
+    }
 }
 
 fn check_limits(message: &Message) {
