@@ -1,4 +1,5 @@
-//! The form in which a folder name is compared with the tables of names.
+//! The forms in which a folder name is compared with the tables of names, and in which a text is
+//! looked for in another.
 //!
 //! What it is not: the form in which folders are told apart. That is NFC, with case.
 
@@ -22,9 +23,36 @@ pub(crate) fn fold(name: &str) -> String {
     words.join(" ").nfc().map(alike).collect()
 }
 
+/// Folds a text that something is looked for in: what differs only in case, accents, width or
+/// the length of its white space is the same. A header value is one line, so white space is too.
+pub(crate) fn fold_text(text: &str) -> String {
+    let is_accent = |it: &char| matches!(it, '\u{300}'..='\u{36f}');
+    let plain: String = text.nfkd().filter(|it| !is_accent(it)).collect();
+    let lower = plain.to_lowercase().replace('ß', "ss").replace('ı', "i").replace('ς', "σ");
+    let words: Vec<&str> = lower.split_whitespace().collect();
+    words.join(" ").nfkd().filter(|it| !is_accent(it)).nfc().collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn folds_texts() {
+        let cases = [
+            ("Re:  Grüße\taus \u{a0}Köln", "re: grusse aus koln"),
+            ("GRÜSSE", "grusse"),
+            ("Ｒｅｐｏｒｔ ﬁnal", "report final"),
+            ("İstanbul ISTANBUL ıssız", "istanbul istanbul issiz"),
+            ("ΟΔΥΣΣΕΥΣ Ὀδυσσεύς", "οδυσσευσ οδυσσευσ"),
+            ("한글", "한글"),
+            ("", ""),
+        ];
+        for (text, want) in cases {
+            assert_eq!(fold_text(text), want, "{text}");
+            assert_eq!(fold_text(want), want, "folding twice is folding once");
+        }
+    }
 
     #[test]
     fn folds_spelling() {

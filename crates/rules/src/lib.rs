@@ -11,16 +11,22 @@
 //!   something else, the mailbox stays in.
 
 pub mod address;
+pub mod age;
+mod calendar;
+pub mod filter;
 mod fold;
 mod folder;
 mod names;
 mod pattern;
 mod punycode;
+pub mod removal;
 mod scope;
 pub mod sorting;
+mod wording;
 
 pub use folder::folder_path;
 pub use pattern::{PatternError, PatternList};
 pub use scope::{
     DefaultFolder, DefaultFolders, ListedMailbox, OutReason, Role, Scope, Verdict, Whose,
 };
+pub use wording::{WORDING_BYTES_MAX, WordingError};
