@@ -300,7 +300,7 @@ fn moved(
 mod tests {
     use super::*;
     use crate::calendar::at;
-    use expect_test::{Expect, expect};
+    use expect_test::expect;
 
     const NOW: &str = "2026-11-21T12:00:00Z";
 
@@ -392,106 +392,67 @@ mod tests {
 
     #[test]
     fn wrong_rules() {
-        let check = |text: &str, want: &Expect| {
-            want.assert_eq(&text.parse::<Removal>().unwrap_err().render(text));
-        };
-        check(
+        let texts = [
             "",
-            &expect![[r#"
+            "sometimes",
+            "at noon",
+            "after",
+            "after 3",
+            "after 3 moons",
+            "after 0 days",
+            "at once by message date",
+            "after 3m by date",
+            "after 3m please",
+            "never into Old",
+            "at once into",
+            "at once into inbox",
+            "at once into Old//x",
+        ];
+        let shown = texts.map(|it| it.parse::<Removal>().unwrap_err().render(it) + "\n");
+        expect![[r#"
 
             ^ here a word is missing
-            Write never, at once, or after 3 months."#]],
-        );
-        check(
-            "sometimes",
-            &expect![[r#"
+            Write never, at once, or after 3 months.
             sometimes
             ^ "sometimes" is not a time to remove messages
-            Write never, at once, or after 3 months."#]],
-        );
-        check(
-            "at noon",
-            &expect![[r#"
+            Write never, at once, or after 3 months.
             at noon
             ^ "at" is followed by "once"
-            Write never, at once, or after 3 months."#]],
-        );
-        check(
-            "after",
-            &expect![[r#"
+            Write never, at once, or after 3 months.
             after
                  ^ after how long is missing
-            Write a number and days, weeks, months or years: after 90 days, after 3m."#]],
-        );
-        check(
-            "after 3",
-            &expect![[r#"
+            Write a number and days, weeks, months or years: after 90 days, after 3m.
             after 3
                   ^ "3" is not a length of time
-            Write a number and days, weeks, months or years: after 90 days, after 3m."#]],
-        );
-        check(
-            "after 3 moons",
-            &expect![[r#"
+            Write a number and days, weeks, months or years: after 90 days, after 3m.
             after 3 moons
                   ^ "3 moons" is not a length of time
-            Write a number and days, weeks, months or years: after 90 days, after 3m."#]],
-        );
-        check(
-            "after 0 days",
-            &expect![[r#"
+            Write a number and days, weeks, months or years: after 90 days, after 3m.
             after 0 days
                   ^ "0 days" is not a length of time
-            Write a number and days, weeks, months or years: after 90 days, after 3m."#]],
-        );
-        check(
-            "at once by message date",
-            &expect![[r#"
+            Write a number and days, weeks, months or years: after 90 days, after 3m.
             at once by message date
                     ^ only an age has a date that it is counted from
-            Write never, at once, or after 3 months."#]],
-        );
-        check(
-            "after 3m by date",
-            &expect![[r#"
+            Write never, at once, or after 3 months.
             after 3m by date
                      ^ this is not one of the two dates
-            Write by message date or by archive date."#]],
-        );
-        check(
-            "after 3m please",
-            &expect![[r#"
+            Write by message date or by archive date.
             after 3m please
                      ^ "please" is one word too many
-            Leave it out, or write into MAILBOX."#]],
-        );
-        check(
-            "never into Old",
-            &expect![[r#"
+            Leave it out, or write into MAILBOX.
             never into Old
                   ^ what is never removed is not moved either
-            Write never, at once, or after 3 months."#]],
-        );
-        check(
-            "at once into",
-            &expect![[r#"
+            Write never, at once, or after 3 months.
             at once into
                         ^ the mailbox is missing
-            Write into and a mailbox: at once into Archived."#]],
-        );
-        check(
-            "at once into inbox",
-            &expect![[r#"
+            Write into and a mailbox: at once into Archived.
             at once into inbox
                          ^ "inbox" is no mailbox that messages can be moved to
-            Write its path with slashes: Archived/Old."#]],
-        );
-        check(
-            "at once into Old//x",
-            &expect![[r#"
+            Write its path with slashes: Archived/Old.
             at once into Old//x
                          ^ "Old//x" is no mailbox that messages can be moved to
-            Write its path with slashes: Archived/Old."#]],
-        );
+            Write its path with slashes: Archived/Old.
+        "#]]
+        .assert_eq(&shown.concat());
     }
 }

@@ -1,4 +1,4 @@
-use expect_test::{Expect, expect};
+use expect_test::expect;
 
 use super::*;
 use crate::calendar::at;
@@ -191,107 +191,67 @@ fn a_fingerprint_is_that_of_the_meaning() {
 
 #[test]
 fn wrong_filters() {
-    let check = |text: &str, want: &Expect| {
-        want.assert_eq(&text.parse::<Filter>().unwrap_err().render(text));
-    };
-    check(
+    let texts = [
         "unread recent",
-        &expect![[r#"
+        "unread OR flagged",
+        "cc:bob",
+        "larger:1M -younger:soon",
+        "larger:big",
+        "date:yesterday",
+        "date:2026..2025",
+        "date:..",
+        "date:2026..20x6",
+        "read from:",
+        "from:\"\"",
+        "read from:\"Bob",
+        "from:a\"b\"",
+        "-",
+    ];
+    let shown = texts.map(|it| it.parse::<Filter>().unwrap_err().render(it) + "\n");
+    expect![[r#"
         unread recent
                ^ "recent" is not a criterion
-        Write criteria such as unread, flagged, younger:90d, larger:1M, from:bob or subject:"weekly report"."#]],
-    );
-    check(
-        "unread OR flagged",
-        &expect![[r#"
+        Write criteria such as unread, flagged, younger:90d, larger:1M, from:bob or subject:"weekly report".
         unread OR flagged
                ^ "OR" is no criterion: all criteria have to hold
-        Leave it out; write - before a criterion for its opposite."#]],
-    );
-    check(
-        "cc:bob",
-        &expect![[r#"
+        Leave it out; write - before a criterion for its opposite.
         cc:bob
         ^ "cc:" is not a criterion
-        Write criteria such as unread, flagged, younger:90d, larger:1M, from:bob or subject:"weekly report"."#]],
-    );
-    check(
-        "larger:1M -younger:soon",
-        &expect![[r#"
+        Write criteria such as unread, flagged, younger:90d, larger:1M, from:bob or subject:"weekly report".
         larger:1M -younger:soon
                            ^ "soon" is not an age
-        Write a number and d, w, m or y: 90d, 2w, 3m, 1y."#]],
-    );
-    check(
-        "larger:big",
-        &expect![[r#"
+        Write a number and d, w, m or y: 90d, 2w, 3m, 1y.
         larger:big
                ^ "big" is not a size
-        Write bytes, or 10k, 5M, 1G: larger:5M."#]],
-    );
-    check(
-        "date:yesterday",
-        &expect![[r#"
+        Write bytes, or 10k, 5M, 1G: larger:5M.
         date:yesterday
              ^ "yesterday" is not a date
-        Write 2026, 2026-11, 2026-11-21 or 2026-01..2026-03; for an age write younger:90d or older:1y."#]],
-    );
-    check(
-        "date:2026..2025",
-        &expect![[r#"
+        Write 2026, 2026-11, 2026-11-21 or 2026-01..2026-03; for an age write younger:90d or older:1y.
         date:2026..2025
              ^ the range "2026..2025" ends before it begins
-        Write 2025..2026."#]],
-    );
-    check(
-        "date:..",
-        &expect![[r#"
+        Write 2025..2026.
         date:..
              ^ a range needs a date on one side at least
-        Write 2026, 2026-11, 2026-11-21 or 2026-01..2026-03; for an age write younger:90d or older:1y."#]],
-    );
-    check(
-        "date:2026..20x6",
-        &expect![[r#"
+        Write 2026, 2026-11, 2026-11-21 or 2026-01..2026-03; for an age write younger:90d or older:1y.
         date:2026..20x6
                    ^ "20x6" is not a date
-        Write 2026, 2026-11, 2026-11-21 or 2026-01..2026-03; for an age write younger:90d or older:1y."#]],
-    );
-    check(
-        "read from:",
-        &expect![[r#"
+        Write 2026, 2026-11, 2026-11-21 or 2026-01..2026-03; for an age write younger:90d or older:1y.
         read from:
                   ^ there is nothing to look for
-        Write what to look for: from:bob, subject:"weekly report"."#]],
-    );
-    check(
-        "from:\"\"",
-        &expect![[r#"
+        Write what to look for: from:bob, subject:"weekly report".
         from:""
              ^ there is nothing to look for
-        Write what to look for: from:bob, subject:"weekly report"."#]],
-    );
-    check(
-        "read from:\"Bob",
-        &expect![[r#"
+        Write what to look for: from:bob, subject:"weekly report".
         read from:"Bob
                   ^ this quote has no end
-        Write " at the end, too."#]],
-    );
-    check(
-        "from:a\"b\"",
-        &expect![[r#"
+        Write " at the end, too.
         from:a"b"
              ^ a quote stands in the middle of a word
-        Put the quotes around all of it, and write \" for one inside."#]],
-    );
-    check(
-        "-",
-        &expect![[r#"
+        Put the quotes around all of it, and write \" for one inside.
         -
          ^ "" is not a criterion
-        Write criteria such as unread, flagged, younger:90d, larger:1M, from:bob or subject:"weekly report"."#]],
-    );
+        Write criteria such as unread, flagged, younger:90d, larger:1M, from:bob or subject:"weekly report".
+    "#]].assert_eq(&shown.concat());
     let many = "read ".repeat(CRITERIA_MAX + 1);
     assert!(many.parse::<Filter>().is_err());
     assert!("x".repeat(5000).parse::<Filter>().is_err());
