@@ -3,6 +3,8 @@
 //! What it is not: behaviour. It reads no file and asks nobody anything but for a password, which
 //! the caller fetches by [`Surroundings`] because a request is complete.
 
+mod writing;
+
 use std::ffi::OsString;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::path::{Path, PathBuf};
@@ -17,7 +19,8 @@ use commands::{
 use mail_client::ServerUrl;
 use types::{Secret, UserName};
 
-use crate::context::Ownership;
+use crate::context::{NetworkFiles, Ownership};
+use writing::WriteArgs;
 
 /// The data directory when nobody names one.
 const DATA_DIR_DEFAULT: &str = "posthold-data";
@@ -31,6 +34,8 @@ pub(crate) struct Invocation {
     pub(crate) format: Format,
     /// What to do when another process owns the data directory.
     pub(crate) ownership: Ownership,
+    /// What to do when the data directory is on a network file system.
+    pub(crate) network_files: NetworkFiles,
     /// What to do.
     pub(crate) task: Task,
 }
@@ -128,9 +133,9 @@ enum Command {
 #[derive(Subcommand, Debug)]
 enum StoreCommand {
     /// Makes the catalog anew from the log alone, and swaps it in
-    RebuildCatalog(WaitArgs),
+    RebuildCatalog(WriteArgs),
     /// Makes the full-text index anew from the log alone, and swaps it in
-    RebuildIndex(WaitArgs),
+    RebuildIndex(WriteArgs),
 }
 
 #[derive(Subcommand, Debug)]
@@ -140,7 +145,7 @@ enum UserCommand {
         /// Its name
         name: String,
         #[command(flatten)]
-        wait: WaitArgs,
+        write: WriteArgs,
     },
     /// Lists the users
     List,
@@ -162,13 +167,6 @@ struct DemoArgs {
     /// Keep the directory, to try other commands on it
     #[arg(long)]
     keep: bool,
-}
-
-#[derive(Args, Debug)]
-struct WaitArgs {
-    /// Wait while another process owns the data directory
-    #[arg(long)]
-    wait: bool,
 }
 
 #[derive(Args, Debug)]
@@ -244,7 +242,7 @@ struct ArchiveArgs {
     no_wait: bool,
 
     #[command(flatten)]
-    wait: WaitArgs,
+    write: WriteArgs,
 }
 
 #[derive(Clone, Copy, ValueEnum, Debug)]
@@ -288,7 +286,7 @@ struct ImportArgs {
     no_wait: bool,
 
     #[command(flatten)]
-    wait: WaitArgs,
+    write: WriteArgs,
 }
 
 #[derive(Clone, Copy, ValueEnum, Debug)]
@@ -391,7 +389,8 @@ pub(crate) fn parse(
     let usage = |error| Refused::Usage(Box::new(error));
     let matches = command().try_get_matches_from(args).map_err(usage)?;
     let cli = Cli::from_arg_matches(&matches).map_err(usage)?;
-    let ownership = ownership(&cli.command);
+    let ownership = writing::ownership(&cli.command);
+    let network_files = writing::network_files(&cli.command);
     let task = match cli.command {
         Command::Internal { command: InternalCommand::Reference } => Task::Reference,
         Command::Internal { command: InternalCommand::BenchSearch { queries } } => {
@@ -402,25 +401,12 @@ pub(crate) fn parse(
     let format = if cli.json { Format::Json } else { Format::Text };
     let data = cli.data.or_else(|| surroundings.data_dir());
     let data = data.unwrap_or_else(|| DATA_DIR_DEFAULT.into());
-    Ok(Invocation { data, format, ownership, task })
+    Ok(Invocation { data, format, ownership, network_files, task })
 }
 
 /// The definition of the command line, from which help and reference are made.
 pub(crate) fn command() -> clap::Command {
     Cli::command()
-}
-
-fn ownership(command: &Command) -> Ownership {
-    let wait = match command {
-        Command::Archive(args) => args.wait.wait,
-        Command::Import(args) => args.wait.wait,
-        Command::Store { command } => match command {
-            StoreCommand::RebuildCatalog(args) | StoreCommand::RebuildIndex(args) => args.wait,
-        },
-        Command::User { command: UserCommand::Add { wait, .. } } => wait.wait,
-        _ => false,
-    };
-    if wait { Ownership::Wait } else { Ownership::AtOnce }
 }
 
 fn request(command: Command, surroundings: &dyn Surroundings) -> Result<Request, Failure> {

@@ -16,6 +16,16 @@ pub(crate) enum Ownership {
     Wait,
 }
 
+/// What to do when the data directory is on a network file system, where locks may not hold and
+/// what was synced may be lost.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum NetworkFiles {
+    /// Keep no store there.
+    Refused,
+    /// Keep one all the same, and warn.
+    Accepted,
+}
+
 /// Where a command runs.
 #[derive(Clone, Debug)]
 pub(crate) struct Context {
@@ -23,6 +33,8 @@ pub(crate) struct Context {
     pub(crate) data: DataDir,
     /// What to do when another process owns it.
     pub(crate) ownership: Ownership,
+    /// What to do when it is on a network file system.
+    pub(crate) network_files: NetworkFiles,
     /// Says when to stop.
     pub(crate) stop: CancelToken,
 }

@@ -45,9 +45,10 @@ fn command() -> ExitCode {
         Ok(Invocation { task: Task::BenchSearch(queries), data, .. }) => {
             bench_search(&DataDir::new(data), &queries)
         }
-        Ok(Invocation { task: Task::Request(request), data, format, ownership }) => {
+        Ok(Invocation { task: Task::Request(request), data, format, ownership, network_files }) => {
             let surface = Arc::new(Surface::of_process(format));
-            let context = Context { data: DataDir::new(data), ownership, stop: CancelToken::new() };
+            let (data, stop) = (DataDir::new(data), CancelToken::new());
+            let context = Context { data, ownership, network_files, stop };
             execute(request, &context, &surface)
         }
         Err(Refused::Request(failure)) => {

@@ -44,6 +44,7 @@ fn within(context: &Context, dir: &Path) -> Context {
     Context {
         data: DataDir::new(dir.join("data")),
         ownership: Ownership::AtOnce,
+        network_files: context.network_files,
         stop: context.stop.clone(),
     }
 }

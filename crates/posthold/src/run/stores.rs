@@ -1,5 +1,6 @@
 //! The store of a data directory: opened, waited for, closed.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use store::{IndexOpener, SqlCatalog, Store, StoreOptions, StoreReport, ViewsReac
 use types::Position;
 
 use super::{blocking, faults, users};
-use crate::context::{Context, DataDir, STORE_NAME};
+use crate::context::{Context, DataDir, NetworkFiles, STORE_NAME};
 
 /// How often somebody who waits for the views is told that they still read.
 const TELL_EVERY: Duration = Duration::from_millis(200);
@@ -38,15 +39,15 @@ pub(super) struct Closed {
 impl Writing {
     /// Opens the store, or makes one. Recovers it first when it did not end cleanly.
     pub(super) async fn open(context: &Context) -> Result<Writing, Failure> {
-        let data = context.data.clone();
+        let (data, network_files) = (context.data.clone(), context.network_files);
         blocking(move || {
-            disk::check_file_system(data.path())
-                .map_err(|it| faults::io(&it, "the data directory cannot hold a store"))?;
+            let risk = risk_of(disk::check_file_system(data.path()), network_files)?;
             let state = users::open(&data)?;
             let recorded = recorded_by_state(&state).map_err(|it| faults::state(&it))?;
             let (store, report) =
                 Store::open(&data.store(), options(recorded)).map_err(|it| faults::store(&it))?;
-            Ok(Writing { store, data, warnings: warnings_of(&report) })
+            let warnings = risk.into_iter().chain(warnings_of(&report)).collect();
+            Ok(Writing { store, data, warnings })
         })
         .await
     }
@@ -141,6 +142,26 @@ fn options(recorded: Vec<Recorded>) -> StoreOptions {
     }
 }
 
+/// What there is to warn of, when a store may be kept on this file system.
+fn risk_of(
+    checked: io::Result<()>,
+    network_files: NetworkFiles,
+) -> Result<Option<String>, Failure> {
+    let Err(error) = checked else { return Ok(None) };
+    let is_network = error.kind() == io::ErrorKind::Unsupported;
+    if is_network && network_files == NetworkFiles::Accepted {
+        return Ok(Some(format!("{error}: a lost connection may damage the store")));
+    }
+    let failure = faults::io(&error, "the data directory cannot hold a store");
+    Err(match is_network {
+        true => failure.with_hint(
+            "Keep it on a disk of this machine. --on-network-file-system keeps it there all the \
+             same.",
+        ),
+        false => failure,
+    })
+}
+
 fn warnings_of(report: &StoreReport) -> Vec<String> {
     let StoreReport { log, catalog_anew, index_anew, index_failure, .. } = report;
     let mut warnings = log_warnings(log);
@@ -217,4 +238,29 @@ pub(super) fn check_has_log(data: &DataDir) -> Result<(), Failure> {
 /// Whether a directory is empty, or not there.
 pub(super) fn is_empty(dir: &Path) -> bool {
     std::fs::read_dir(dir).map_or(true, |mut it| it.next().is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn network_file_systems_are_refused_unless_accepted() {
+        let nfs = || Err(io::Error::new(io::ErrorKind::Unsupported, "/data is on nfs"));
+        let other = || Err(io::Error::other("no such directory"));
+        let cases = [
+            (Ok(()), NetworkFiles::Refused, "Ok(None)"),
+            (nfs(), NetworkFiles::Refused, "Err(Configuration)"),
+            (nfs(), NetworkFiles::Accepted, "Ok(Some)"),
+            (other(), NetworkFiles::Accepted, "Err(Io)"),
+        ];
+        for (checked, network_files, want) in cases {
+            let got = match risk_of(checked, network_files) {
+                Ok(None) => "Ok(None)".to_owned(),
+                Ok(Some(_)) => "Ok(Some)".to_owned(),
+                Err(failure) => format!("Err({:?})", failure.kind),
+            };
+            assert_eq!(got, want);
+        }
+    }
 }

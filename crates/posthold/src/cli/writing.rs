@@ -1,0 +1,41 @@
+//! What every command that writes can be told of the data directory.
+
+use clap::Args;
+
+use super::{Command, StoreCommand, UserCommand};
+use crate::context::{NetworkFiles, Ownership};
+
+#[derive(Args, Debug)]
+pub(super) struct WriteArgs {
+    /// Wait while another process owns the data directory
+    #[arg(long)]
+    pub(super) wait: bool,
+
+    /// Keep the store on a network file system (NFS, SMB) all the same: a lost connection may
+    /// then damage it, and two machines may write it at once
+    #[arg(long)]
+    pub(super) on_network_file_system: bool,
+}
+
+/// What a command that writes was told of the data directory.
+fn write_args(command: &Command) -> Option<&WriteArgs> {
+    match command {
+        Command::Archive(args) => Some(&args.write),
+        Command::Import(args) => Some(&args.write),
+        Command::Store { command } => match command {
+            StoreCommand::RebuildCatalog(args) | StoreCommand::RebuildIndex(args) => Some(args),
+        },
+        Command::User { command: UserCommand::Add { write, .. } } => Some(write),
+        _ => None,
+    }
+}
+
+pub(super) fn ownership(command: &Command) -> Ownership {
+    let waits = write_args(command).is_some_and(|it| it.wait);
+    if waits { Ownership::Wait } else { Ownership::AtOnce }
+}
+
+pub(super) fn network_files(command: &Command) -> NetworkFiles {
+    let accepted = write_args(command).is_some_and(|it| it.on_network_file_system);
+    if accepted { NetworkFiles::Accepted } else { NetworkFiles::Refused }
+}
