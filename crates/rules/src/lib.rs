@@ -12,10 +12,12 @@
 
 pub mod address;
 pub mod age;
+pub mod batch_file;
 mod calendar;
 pub mod filter;
 mod fold;
 mod folder;
+pub mod macros;
 mod names;
 mod pattern;
 mod punycode;
