@@ -22,6 +22,7 @@ mod names;
 mod pattern;
 mod punycode;
 pub mod removal;
+pub mod schedule;
 mod scope;
 pub mod sorting;
 mod wording;
