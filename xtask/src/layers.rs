@@ -16,6 +16,7 @@ pub(crate) const LAYERS: &[(&str, u8)] = &[
     ("rules", 1),
     ("ledger", 1),
     ("query", 1),
+    ("settings", 1),
     ("commands", 1),
     ("frames", 2),
     // What engines ask of the outside.
@@ -58,6 +59,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["posthold"]),
     ("imap-codec", &["mail-client"]),
     ("mail-parser", &["message"]),
+    ("ring", &["state"]),
     ("rusqlite", &["store", "state"]),
     ("rustls", &["net"]),
     ("rustls-native-certs", &["net"]),

@@ -7,7 +7,10 @@ use std::path::Path;
 use crate::run::{cargo, output, root};
 
 /// Arguments of the binary, and the page that it prints for them.
-const PAGES: &[(&[&str], &str)] = &[(&["internal", "reference"], "docs/reference/commands.md")];
+const PAGES: &[(&[&str], &str)] = &[
+    (&["internal", "reference"], "docs/reference/commands.md"),
+    (&["internal", "settings-reference"], "docs/reference/settings.md"),
+];
 
 /// What stands before the tour.
 const TOUR_BEGIN: &str =

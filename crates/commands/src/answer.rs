@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use types::{Address, BlobId, Timestamp, UserName};
 
+use crate::admin::AdminAnswer;
 use crate::failure::ExitCode;
 use crate::progress::Hit;
 use crate::request::{ExportFormat, View};
@@ -33,6 +34,8 @@ pub enum Answer {
     UserAdd(UserName),
     /// Of `user list`.
     UserList(Vec<UserListed>),
+    /// Of commands that look after the server.
+    Admin(Box<AdminAnswer>),
     /// Of `demo`.
     Demo(Box<DemoAnswer>),
 }
@@ -51,6 +54,12 @@ impl Answer {
             Answer::Export(export) => partly_if(!export.is_whole()),
             Answer::Verify(verify) => partly_if(!verify.is_clean()),
             Answer::Demo(demo) => partly_if(!demo.verify.is_clean()),
+            Answer::Admin(admin) => match &**admin {
+                AdminAnswer::KeyStatus(status) => partly_if(!status.is_whole()),
+                AdminAnswer::Test(test) => partly_if(!test.is_clean()),
+                AdminAnswer::Insecure(list) => partly_if(!list.is_empty()),
+                _ => ExitCode::Done,
+            },
             Answer::Rebuild(rebuild) => partly_if(rebuild.unreadable != 0),
             Answer::Search(_)
             | Answer::Count(_)

@@ -7,17 +7,28 @@
 //! What it is not: a wire format (each surface has its own, and converts), and not the function
 //! itself. Plain values only: no file, socket, clock or runtime.
 
+mod admin;
 mod answer;
 mod failure;
+mod profile;
 mod progress;
 mod request;
 
+pub use admin::{
+    AdminAnswer, Insecure, KeyListed, KeyRequest, KeyStatus, SettingShown, SettingsRequest,
+    TestAnswer, TestResult, TestStep,
+};
 pub use answer::{
     Answer, DamagedMessage, DefectFound, DemoAnswer, DemoImport, DemoSearch, ExportAnswer,
     ImportCounts, IndexReach, MailboxCounts, PartShown, RebuildAnswer, RunAnswer, RunOutcome,
     SearchAnswer, ShowAnswer, UserListed, VerifyAnswer,
 };
 pub use failure::{ExitCode, Failure, FailureKind};
+pub use profile::{
+    CONNECTIONS_DEFAULT, Counted, Half, HalfChange, HalfName, NAME_BYTES_MAX, OutgoingLogin,
+    Profile, ProfileChange, ProfileLimits, ProfileRequest, ProfileShown, ProfileTest, Protocol,
+    Security, ServerName, ServerNameError, Switch, check_name, trust_from_words, trust_words,
+};
 pub use progress::{Gone, Hit, Phase, Progress, ProgressSink, Work};
 pub use request::{
     Account, Archive, Compression, Demo, Export, ExportFormat, ExportScope, FolderChoice,

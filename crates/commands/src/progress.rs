@@ -11,6 +11,8 @@ pub enum Progress {
     Hits(Vec<Hit>),
     /// The next bytes of a message.
     Bytes(Vec<u8>),
+    /// Something that a person should know now: a sentence.
+    Notice(String),
     /// The command waits for another one that owns the data directory.
     Waiting(String),
 }

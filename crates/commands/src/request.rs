@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use types::{Secret, UserName};
 
+use crate::admin::{KeyRequest, SettingsRequest};
+use crate::profile::ProfileRequest;
+
 /// One command, complete: nothing is asked back.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Request {
@@ -28,6 +31,12 @@ pub enum Request {
     UserAdd(UserName),
     /// List the users.
     UserList,
+    /// Look after keys.
+    Key(KeyRequest),
+    /// Look after settings.
+    Settings(SettingsRequest),
+    /// Look after server profiles.
+    Profile(ProfileRequest),
     /// Show what the program does, in a data directory that is thrown away.
     Demo(Demo),
 }
@@ -63,6 +72,9 @@ impl Request {
             Request::Rebuild(View::Index) => "store rebuild-index",
             Request::UserAdd(_) => "user add",
             Request::UserList => "user list",
+            Request::Key(it) => it.name(),
+            Request::Settings(it) => it.name(),
+            Request::Profile(it) => it.name(),
             Request::Demo(_) => "demo",
         }
     }
@@ -213,6 +225,36 @@ pub enum Mechanism {
     ScramSha256,
     /// XOAUTH2; the password is the access token.
     XOAuth2,
+}
+
+impl Mechanism {
+    const ALL: [Mechanism; 6] = [
+        Mechanism::Auto,
+        Mechanism::Plain,
+        Mechanism::Login,
+        Mechanism::CramMd5,
+        Mechanism::ScramSha256,
+        Mechanism::XOAuth2,
+    ];
+
+    /// The name in options and answers.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Mechanism::Auto => "auto",
+            Mechanism::Plain => "plain",
+            Mechanism::Login => "login",
+            Mechanism::CramMd5 => "cram-md5",
+            Mechanism::ScramSha256 => "scram-sha-256",
+            Mechanism::XOAuth2 => "xoauth2",
+        }
+    }
+
+    /// The mechanism of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Mechanism> {
+        Mechanism::ALL.into_iter().find(|it| it.name() == name)
+    }
 }
 
 /// Whether the connection is compressed.

@@ -15,8 +15,8 @@ mod sasl;
 mod server_url;
 
 pub use imap::{
-    Description, ImapAccount, ImapConnection, ImapSettings, Security, Timeouts, decode_mutf7,
-    encode_mutf7,
+    Description, ImapAccount, ImapConnection, ImapGreeted, ImapSettings, Security, Timeouts,
+    decode_mutf7, encode_mutf7,
 };
 pub use net::{CertificatePolicy, Fingerprint, Server};
 pub use sasl::Mechanism;

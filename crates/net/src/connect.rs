@@ -35,7 +35,8 @@ pub(crate) async fn dial(server: &Server, deadline: Duration) -> Result<TcpStrea
     Ok(tcp)
 }
 
-async fn resolve(server: &Server) -> Result<Vec<SocketAddr>, NetError> {
+/// The addresses of `server`, at most eight, as the system's resolver gives them.
+pub async fn resolve(server: &Server) -> Result<Vec<SocketAddr>, NetError> {
     if let Ok(ip) = server.host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(ip, server.port)]);
     }

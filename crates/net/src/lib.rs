@@ -18,6 +18,7 @@ mod stream;
 mod tls;
 
 pub use certificate::CertificatePolicy;
+pub use connect::resolve;
 pub use error::{NetError, NetErrorKind};
 pub use fingerprint::{Fingerprint, ParseFingerprintError};
 pub use stream::{ByteStream, Counters, Deadlines, Server, Stream};

@@ -3,6 +3,9 @@
 //! What it is not: behaviour. It reads no file and asks nobody anything but for a password, which
 //! the caller fetches by [`Surroundings`] because a request is complete.
 
+mod admin;
+mod import;
+mod profile;
 mod writing;
 
 use std::ffi::OsString;
@@ -13,14 +16,14 @@ use std::time::Duration;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use commands::{
     Account, Archive, Compression, Demo, Export, ExportFormat, ExportScope, Failure, FailureKind,
-    FolderChoice, FolderScope, Import, KeepDir, MboxForm, Mechanism, Order, Plaintext, Request,
-    Scheme, Search, SearchOutput, Show, ShowForm, Trust, View, WaitForViews,
+    FolderChoice, FolderScope, KeepDir, Mechanism, Order, Plaintext, Request, Scheme, Search,
+    SearchOutput, Show, ShowForm, Trust, View, WaitForViews,
 };
 use mail_client::ServerUrl;
 use types::{Secret, UserName};
 
 use crate::context::{NetworkFiles, Ownership};
-use writing::WriteArgs;
+use writing::{WaitArgs, WriteArgs};
 
 /// The data directory when nobody names one.
 const DATA_DIR_DEFAULT: &str = "posthold-data";
@@ -47,6 +50,8 @@ pub(crate) enum Task {
     Request(Request),
     /// Print the reference page of the command line.
     Reference,
+    /// Print the reference page of the settings.
+    SettingsReference,
     /// Print how long the queries in this file take.
     BenchSearch(PathBuf),
 }
@@ -103,7 +108,7 @@ enum Command {
     /// Archives an account at a mail server; reads it only, changes nothing there
     Archive(Box<ArchiveArgs>),
     /// Archives mail from files: EML files and directory trees, Maildir, mbox
-    Import(ImportArgs),
+    Import(import::ImportArgs),
     /// Finds messages
     Search(SearchArgs),
     /// Shows one message
@@ -122,6 +127,15 @@ enum Command {
         #[command(subcommand)]
         command: UserCommand,
     },
+    /// Looks after server profiles: how mail servers are reached
+    #[command(subcommand)]
+    Profile(Box<profile::ProfileCommand>),
+    /// Looks after settings
+    #[command(subcommand)]
+    Settings(admin::SettingsCommand),
+    /// Looks after the keys that passwords are sealed with
+    #[command(subcommand)]
+    Key(admin::KeyCommand),
     /// For the build of Posthold itself
     #[command(hide = true)]
     Internal {
@@ -155,6 +169,8 @@ enum UserCommand {
 enum InternalCommand {
     /// Prints docs/reference/commands.md
     Reference,
+    /// Prints docs/reference/settings.md
+    SettingsReference,
     /// Asks the queries in a file, one a line, and prints how long each took
     BenchSearch {
         /// The file
@@ -260,44 +276,6 @@ enum AuthArg {
 }
 
 #[derive(Args, Debug)]
-struct ImportArgs {
-    /// EML files, directories, Maildirs, mbox files
-    #[arg(required = true, value_name = "PATH")]
-    paths: Vec<PathBuf>,
-
-    /// Whose archive it goes to; the user is made when missing
-    #[arg(long, value_name = "NAME")]
-    user: String,
-
-    /// The first level of the folder tree [default: the user's name]
-    #[arg(long)]
-    root: Option<String>,
-
-    /// The folder below the root, parts joined by `/` [default: as the files are called]
-    #[arg(long)]
-    folder: Option<String>,
-
-    /// How mbox files are read [default: as each looks]
-    #[arg(long, value_name = "FORM")]
-    mbox: Option<MboxArg>,
-
-    /// Do not wait until what was imported can be found
-    #[arg(long)]
-    no_wait: bool,
-
-    #[command(flatten)]
-    write: WriteArgs,
-}
-
-#[derive(Clone, Copy, ValueEnum, Debug)]
-enum MboxArg {
-    Mboxrd,
-    Mboxo,
-    Mboxcl,
-    Mboxcl2,
-}
-
-#[derive(Args, Debug)]
 struct SearchArgs {
     /// The query, such as `from:bob subject:"quarterly report"`; none finds everything
     #[arg(allow_hyphen_values = true)]
@@ -393,6 +371,9 @@ pub(crate) fn parse(
     let network_files = writing::network_files(&cli.command);
     let task = match cli.command {
         Command::Internal { command: InternalCommand::Reference } => Task::Reference,
+        Command::Internal { command: InternalCommand::SettingsReference } => {
+            Task::SettingsReference
+        }
         Command::Internal { command: InternalCommand::BenchSearch { queries } } => {
             Task::BenchSearch(queries)
         }
@@ -415,7 +396,7 @@ fn request(command: Command, surroundings: &dyn Surroundings) -> Result<Request,
             Request::Demo(Demo { keep: if args.keep { KeepDir::Yes } else { KeepDir::No } })
         }
         Command::Archive(args) => Request::Archive(Box::new(archive(*args, surroundings)?)),
-        Command::Import(args) => Request::Import(import(args)?),
+        Command::Import(args) => Request::Import(import::import(args)?),
         Command::Search(args) => Request::Search(search(args)?),
         Command::Show(args) => Request::Show(Show {
             id: args.id,
@@ -431,6 +412,9 @@ fn request(command: Command, surroundings: &dyn Surroundings) -> Result<Request,
             Request::UserAdd(user_name(&name)?)
         }
         Command::User { command: UserCommand::List } => Request::UserList,
+        Command::Profile(it) => Request::Profile(it.request(surroundings)?),
+        Command::Settings(it) => Request::Settings(it.request()),
+        Command::Key(it) => Request::Key(it.request()),
         Command::Internal { .. } => {
             return Err(Failure::new(FailureKind::Internal, "internal commands make no request"));
         }
@@ -449,15 +433,7 @@ fn archive(args: ArchiveArgs, surroundings: &dyn Surroundings) -> Result<Archive
         (Some(file), None) => Trust::CaFile(file),
         (None, None) => Trust::System,
     };
-    let mechanism = match args.auth {
-        Some(AuthArg::Auto) => Mechanism::Auto,
-        Some(AuthArg::Plain) => Mechanism::Plain,
-        Some(AuthArg::Login) => Mechanism::Login,
-        Some(AuthArg::CramMd5) => Mechanism::CramMd5,
-        Some(AuthArg::ScramSha256) => Mechanism::ScramSha256,
-        Some(AuthArg::XOAuth2) => Mechanism::XOAuth2,
-        None => of_url(url.mechanism),
-    };
+    let mechanism = args.auth.map_or_else(|| of_url(url.mechanism), Mechanism::from);
     let scope = if args.all_folders { FolderScope::All } else { FolderScope::WithoutDiscarded };
     // Last, because it may ask a person: what is wrong with the rest is said before.
     let prompt = format!("Password of {url}: ");
@@ -488,6 +464,19 @@ fn archive(args: ArchiveArgs, surroundings: &dyn Surroundings) -> Result<Archive
     })
 }
 
+impl From<AuthArg> for Mechanism {
+    fn from(arg: AuthArg) -> Mechanism {
+        match arg {
+            AuthArg::Auto => Mechanism::Auto,
+            AuthArg::Plain => Mechanism::Plain,
+            AuthArg::Login => Mechanism::Login,
+            AuthArg::CramMd5 => Mechanism::CramMd5,
+            AuthArg::ScramSha256 => Mechanism::ScramSha256,
+            AuthArg::XOAuth2 => Mechanism::XOAuth2,
+        }
+    }
+}
+
 fn of_url(mechanism: mail_client::Mechanism) -> Mechanism {
     match mechanism {
         mail_client::Mechanism::Auto => Mechanism::Auto,
@@ -497,23 +486,6 @@ fn of_url(mechanism: mail_client::Mechanism) -> Mechanism {
         mail_client::Mechanism::ScramSha256 => Mechanism::ScramSha256,
         mail_client::Mechanism::XOAuth2 => Mechanism::XOAuth2,
     }
-}
-
-fn import(args: ImportArgs) -> Result<Import, Failure> {
-    Ok(Import {
-        paths: args.paths,
-        user: user_name(&args.user)?,
-        root: args.root.map(|it| name_of("--root", it)).transpose()?,
-        folder: args.folder.map(|it| name_of("--folder", it)).transpose()?,
-        mbox: match args.mbox {
-            None => MboxForm::Auto,
-            Some(MboxArg::Mboxrd) => MboxForm::Mboxrd,
-            Some(MboxArg::Mboxo) => MboxForm::Mboxo,
-            Some(MboxArg::Mboxcl) => MboxForm::Mboxcl,
-            Some(MboxArg::Mboxcl2) => MboxForm::Mboxcl2,
-        },
-        wait: wait_for_views(args.no_wait),
-    })
 }
 
 fn search(args: SearchArgs) -> Result<Search, Failure> {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use archiver::CancelToken;
+use types::Secret;
 
 /// The store that mail goes to until stores can be made and named.
 pub(crate) const STORE_NAME: &str = "default";
@@ -37,6 +38,34 @@ pub(crate) struct Context {
     pub(crate) network_files: NetworkFiles,
     /// Says when to stop.
     pub(crate) stop: CancelToken,
+    /// Where the keys of secrets are.
+    pub(crate) keys: KeySource,
+}
+
+/// Where the keys of secrets are.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum KeySource {
+    /// In `secret.key` of the data directory; made when it is needed.
+    DataDir,
+    /// In this file.
+    File(PathBuf),
+    /// In the environment: this is it.
+    Environment(Secret),
+}
+
+impl KeySource {
+    /// What the environment says.
+    pub(crate) fn of_process() -> KeySource {
+        let set = |name| std::env::var_os(name).filter(|it| !it.is_empty());
+        match (set("POSTHOLD_KEY"), set("POSTHOLD_KEY_FILE")) {
+            (Some(key), _) => {
+                // What is not UTF-8 is no key; that is said when it is used.
+                KeySource::Environment(Secret::new(key.to_string_lossy().into_owned()))
+            }
+            (None, Some(path)) => KeySource::File(path.into()),
+            (None, None) => KeySource::DataDir,
+        }
+    }
 }
 
 /// A data directory: where in it things are (design: commands and exit codes).
@@ -67,6 +96,11 @@ impl DataDir {
     /// The log of the store.
     pub(crate) fn segments(&self) -> PathBuf {
         self.store().join("segments")
+    }
+
+    /// The keys of secrets, when they are nowhere else.
+    pub(crate) fn key_file(&self) -> PathBuf {
+        self.0.join("secret.key")
     }
 
     /// Users and what was confirmed.

@@ -24,7 +24,7 @@ use commands::{ExitCode, Failure, FailureKind};
 use tracing::level_filters::LevelFilter;
 
 use crate::cli::{Format, Invocation, Refused, Task};
-use crate::context::{Context, DataDir};
+use crate::context::{Context, DataDir, KeySource};
 use crate::progress::Surface;
 
 /// Threads that run tasks. Fetching, writing and answering want two; hashing, compression and
@@ -41,14 +41,16 @@ fn command() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
     let wants_json = args.iter().any(|it| it == "--json");
     match cli::parse(args, &password::OfProcess) {
-        Ok(Invocation { task: Task::Reference, .. }) => print_reference(),
+        Ok(Invocation { task: Task::Reference, .. }) => print(&reference::page(&cli::command())),
+        Ok(Invocation { task: Task::SettingsReference, .. }) => print(&settings::reference()),
         Ok(Invocation { task: Task::BenchSearch(queries), data, .. }) => {
             bench_search(&DataDir::new(data), &queries)
         }
         Ok(Invocation { task: Task::Request(request), data, format, ownership, network_files }) => {
             let surface = Arc::new(Surface::of_process(format));
             let (data, stop) = (DataDir::new(data), CancelToken::new());
-            let context = Context { data, ownership, network_files, stop };
+            let keys = KeySource::of_process();
+            let context = Context { data, ownership, network_files, stop, keys };
             execute(request, &context, &surface)
         }
         Err(Refused::Request(failure)) => {
@@ -102,8 +104,8 @@ fn execute(request: commands::Request, context: &Context, surface: &Arc<Surface>
     }
 }
 
-fn print_reference() -> ExitCode {
-    match io::stdout().write_all(reference::page(&cli::command()).as_bytes()) {
+fn print(page: &str) -> ExitCode {
+    match io::stdout().write_all(page.as_bytes()) {
         Ok(()) => ExitCode::Done,
         Err(_) => ExitCode::Failed,
     }

@@ -85,6 +85,10 @@ impl ProgressSink for Surface {
                 streams.clear_line();
                 writeln!(io::stderr(), "Waiting: {}", words::line(owner))
             }
+            Progress::Notice(text) => {
+                streams.clear_line();
+                writeln!(io::stderr(), "{}", words::line(text))
+            }
             Progress::Hits(hits) => {
                 streams.clear_line();
                 let Streams { format, out, width, .. } = &mut *streams;

@@ -23,8 +23,9 @@ pub(crate) fn page(command: &Command) -> String {
          Messages that rules exclude, warnings, and an index that is not up to date are not \
          failures. The first\nCtrl-C (or SIGTERM) ends a command cleanly at a batch, with exit \
          code 1; the second ends it at once.\n\n\
-         Environment: `POSTHOLD_DATA` (the data directory), `POSTHOLD_PASSWORD` (the password of \
-         `archive`),\n`POSTHOLD_TRACE` (what the program says about itself on standard error: \
+         Environment: `POSTHOLD_DATA` (the data directory), `POSTHOLD_PASSWORD` (the password that a \
+         command asks for),\n`POSTHOLD_KEY` and `POSTHOLD_KEY_FILE` (the keys that kept passwords are \
+         sealed with, or the file that holds them),\n`POSTHOLD_TRACE` (what the program says about itself on standard error: \
          `off`, `error`, `warn`, `info`, `debug`\nor `trace`).\n",
     );
     leaf_commands(&command, "posthold", &mut page);
@@ -118,6 +119,13 @@ fn signature(arg: &Arg) -> String {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+
+    #[test]
+    fn the_page_of_settings_is_up_to_date() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/settings.md");
+        let stored = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(stored == settings::reference(), "run `cargo xtask references --write`");
+    }
 
     #[test]
     fn the_reference_page_is_up_to_date() {

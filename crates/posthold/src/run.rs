@@ -10,12 +10,17 @@ mod archive;
 mod bench;
 mod demo;
 mod export;
+mod export_settings;
 mod faults;
 mod import;
+mod keys;
 mod ownership;
+mod profile_test;
+mod profiles;
 mod rebuild;
 mod report;
 mod search;
+mod settings;
 mod show;
 mod stores;
 mod users;
@@ -51,6 +56,9 @@ pub(crate) async fn run(
             let _owned = own().await?;
             users::add(context, name).await
         }
+        Request::Key(it) => keys::run(context, it, &title, progress).await,
+        Request::Settings(it) => settings::run(context, it, &title, progress).await,
+        Request::Profile(it) => profiles::run(context, it, &title, progress).await,
         Request::UserList => users::list(context).await,
         Request::Demo(it) => demo::demo(context, it, progress).await,
     }

@@ -14,6 +14,16 @@ pub enum StateErrorKind {
     NewerSchema,
     /// Choose another name: there is a user of this one.
     UserExists,
+    /// Choose another name: something else has this one.
+    NameTaken,
+    /// Take it out of use first: something refers to it.
+    InUse,
+    /// Ask for another one: there is none of this name.
+    Missing,
+    /// Give the key that the secrets were sealed with.
+    Key,
+    /// Give the secret anew: what is kept was changed.
+    Tampered,
 }
 
 /// The state database could not do it.
@@ -49,6 +59,16 @@ impl StateError {
             path.display()
         );
         StateError { kind: StateErrorKind::NewerSchema, message, cause: None }
+    }
+
+    pub(crate) fn plain(kind: StateErrorKind, message: impl Into<String>) -> StateError {
+        StateError { kind, message: message.into(), cause: None }
+    }
+
+    /// A value in the database that no version of this program writes.
+    pub(crate) fn unknown_value(what: &str, value: &str) -> StateError {
+        let message = format!("the state database holds an unknown {what} {value:?}");
+        StateError { kind: StateErrorKind::Io, message, cause: None }
     }
 
     pub(crate) fn user_exists(name: &str) -> StateError {

@@ -1,12 +1,18 @@
 //! The state database of a server: what is neither in the log of a store nor a view of it.
 //!
-//! Here: users with their archives, the last size and root of each store, and when each
-//! completeness certificate was last confirmed. What it is not: a view. It cannot be rebuilt.
+//! Here: users with their archives, server profiles, sealed secrets, settings, the last size and
+//! root of each store, and when each completeness certificate was last confirmed. What it is not:
+//! a view. It cannot be rebuilt.
 //!
 //! Rules: writes are one transaction each; nothing here is needed to read a message back; a
-//! database of a newer schema is refused by its number.
+//! database of a newer schema is refused by its number; no SQL and no sealed bytes leave it.
 
 mod error;
+mod profiles;
+mod schema;
+mod seal;
+mod secrets;
+mod settings;
 mod users;
 
 use std::io;
@@ -19,38 +25,13 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use types::{Hash, Position, SourceId, Timestamp};
 
 pub use error::{StateError, StateErrorKind};
-pub use users::User;
-
-/// The schema that this program writes. Older ones are upgraded, newer ones refused.
-const SCHEMA_VERSION: i64 = 1;
+pub use profiles::{ProfileId, SavedProfile};
+pub use seal::{KeyError, KeyId, KeyRing, SealingKey};
+pub use secrets::{SecretCounts, SecretPlace};
+pub use users::{Standing, User, UserChange};
 
 /// How long a write waits for another process's write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
-const SCHEMA: &str = "
-CREATE TABLE user (
-    name    TEXT PRIMARY KEY,
-    archive INTEGER NOT NULL UNIQUE,
-    created INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE user_address (
-    user    TEXT NOT NULL REFERENCES user (name) ON UPDATE CASCADE ON DELETE CASCADE,
-    place   INTEGER NOT NULL,
-    address TEXT NOT NULL,
-    PRIMARY KEY (user, place)
-) WITHOUT ROWID;
-CREATE TABLE store_head (
-    store   TEXT PRIMARY KEY,
-    entries INTEGER NOT NULL,
-    root    BLOB NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE confirmed (
-    store  TEXT NOT NULL,
-    source INTEGER NOT NULL,
-    at     INTEGER NOT NULL,
-    PRIMARY KEY (store, source)
-) WITHOUT ROWID;
-";
 
 /// An open state database.
 #[derive(Debug)]
@@ -63,7 +44,7 @@ impl State {
     pub fn open(path: &Path) -> Result<State, StateError> {
         let failed = |what, cause| StateError::io(path, what, cause);
         make_private(path).map_err(|it| failed("make", it))?;
-        let db = Connection::open(path).map_err(|it| failed("open", it))?;
+        let mut db = Connection::open(path).map_err(|it| failed("open", it))?;
         db.busy_timeout(BUSY_TIMEOUT).map_err(|it| failed("open", it))?;
         db.pragma_update(None, "journal_mode", "WAL").map_err(|it| failed("open", it))?;
         db.pragma_update(None, "synchronous", "NORMAL").map_err(|it| failed("open", it))?;
@@ -71,20 +52,23 @@ impl State {
         // Closing must not sync: a pass that found nothing new syncs nothing.
         db.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
             .map_err(|it| failed("open", it))?;
-        let mut state = State { db };
-        state.upgrade(path)?;
-        Ok(state)
+        schema::upgrade(&mut db, path)?;
+        Ok(State { db })
     }
 
-    /// Opens the database at `path` to read it while another process may own it.
+    /// Opens the database at `path` to read it while another process may own it. One of an older
+    /// schema is upgraded first.
     pub fn open_for_reading(path: &Path) -> Result<State, StateError> {
         let failed = |cause| StateError::io(path, "open", cause);
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(path, flags).map_err(failed)?;
         db.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
-        let state = State { db };
-        state.check_version(path)?;
-        Ok(state)
+        if schema::version(&db, path)? < schema::newest() {
+            // SQLite keeps the upgrade apart from whoever owns the data directory.
+            drop(db);
+            return State::open(path);
+        }
+        Ok(State { db })
     }
 
     /// The position that the store `name` had when it was last recorded.
@@ -145,26 +129,21 @@ impl State {
         tx.commit().map_err(failed)
     }
 
-    fn upgrade(&mut self, path: &Path) -> Result<(), StateError> {
-        if self.check_version(path)? == SCHEMA_VERSION {
-            return Ok(());
-        }
-        let failed = |it| StateError::io(path, "make", it);
-        let tx = self.db.transaction().map_err(failed)?;
-        tx.execute_batch(SCHEMA).map_err(failed)?;
-        tx.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(failed)?;
-        tx.commit().map_err(failed)
-    }
-
-    fn check_version(&self, path: &Path) -> Result<i64, StateError> {
-        let version: i64 = self
-            .db
-            .pragma_query_value(None, "user_version", |row| row.get(0))
-            .map_err(|it| StateError::io(path, "read", it))?;
-        if SCHEMA_VERSION < version {
-            return Err(StateError::newer(path, version, SCHEMA_VERSION));
-        }
-        Ok(version)
+    /// Runs `write` in one transaction that is synced when this returns.
+    fn durably<T>(
+        &mut self,
+        what: &str,
+        write: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<T, StateError>,
+    ) -> Result<T, StateError> {
+        let failed = |it| StateError::query(what, it);
+        self.db.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
+        let written = self.db.transaction().map_err(failed).and_then(|tx| {
+            let value = write(&tx)?;
+            tx.commit().map_err(failed)?;
+            Ok(value)
+        });
+        self.db.pragma_update(None, "synchronous", "NORMAL").map_err(failed)?;
+        written
     }
 }
 

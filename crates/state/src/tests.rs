@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use commands::{HalfChange, HalfName, Profile, ProfileChange};
 use ports::Random;
-use types::UserName;
+use types::{ArchiveId, Secret, UserName};
 
 use super::*;
 
@@ -89,5 +90,242 @@ fn a_user_is_durable_at_once_and_private() {
         let file = format!("{}{suffix}", path.display());
         let mode = std::fs::metadata(&file).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o600, "{file}");
+    }
+}
+
+/// Random as far as tests need it: no two calls give the same.
+#[derive(Default)]
+struct Different(std::sync::atomic::AtomicU64);
+
+impl Random for Different {
+    fn fill(&self, bytes: &mut [u8]) {
+        let n = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let hash = Hash::of(&n.to_le_bytes());
+        for (byte, value) in bytes.iter_mut().zip(hash.0.iter().cycle()) {
+            *byte = *value;
+        }
+    }
+}
+
+fn profile(name: &str) -> Profile {
+    let change = ProfileChange {
+        incoming: HalfChange {
+            host: "mail.example.org".parse().ok(),
+            login: Some(Some("master".into())),
+            ..HalfChange::default()
+        },
+        ..ProfileChange::default()
+    };
+    change.begin(name).unwrap()
+}
+
+const PASSWORD: &str = "correct horse battery staple";
+
+fn password(half: HalfName) -> Vec<(HalfName, Secret)> {
+    vec![(half, Secret::new(PASSWORD.into()))]
+}
+
+#[test]
+fn a_database_of_schema_1_is_upgraded() {
+    for read_only in [false, true] {
+        let (_dir, path) = fresh();
+        let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/test_data/schema-1.db");
+        std::fs::copy(golden, &path).unwrap();
+        let state = if read_only { State::open_for_reading(&path) } else { State::open(&path) };
+        let state = state.unwrap();
+        let alice = state.user(&UserName::new("alice").unwrap()).unwrap().unwrap();
+        assert_eq!(alice.addresses, ["alice@example.org", "a@example.org"]);
+        assert_eq!(
+            (alice.archive, alice.created),
+            (ArchiveId(0x0807_0605_0403_0201), Timestamp(7))
+        );
+        assert_eq!((alice.standing, alice.aliases.len()), (Standing::Active, 0));
+        let head = Position { entries: 3, root: Hash::of(b"root") };
+        assert_eq!(state.store_head("default").unwrap(), Some(head));
+        assert_eq!(state.confirmed_at("default", SourceId(4)).unwrap(), Some(Timestamp(9)));
+        assert!(state.profiles().unwrap().is_empty());
+        drop(state);
+        // And it is as one that was made new.
+        let (_other_dir, other) = fresh();
+        drop(State::open(&other).unwrap());
+        assert_eq!(tables(&path), tables(&other));
+    }
+}
+
+fn tables(path: &Path) -> Vec<String> {
+    let db = Connection::open(path).unwrap();
+    let sql = "SELECT m.name || ': ' || group_concat(c.name) FROM sqlite_master m
+               JOIN pragma_table_info(m.name) c GROUP BY m.name ORDER BY m.name";
+    let mut select = db.prepare(sql).unwrap();
+    let rows = select.query_map([], |row| row.get(0)).unwrap();
+    rows.collect::<Result<_, _>>().unwrap()
+}
+
+#[test]
+fn users_are_changed_where_something_is_named() {
+    let (_dir, path) = fresh();
+    let mut state = State::open(&path).unwrap();
+    let alice = UserName::new("alice").unwrap();
+    state.add_user(&alice, &["a@example.org".into()], Timestamp(7), &Counting).unwrap();
+    let change = UserChange {
+        standing: Some(Standing::Deactivated),
+        aliases: Some(vec!["info@example.org".into()]),
+        ..UserChange::default()
+    };
+    let changed = state.change_user(&alice, &change).unwrap();
+    assert_eq!(changed.standing, Standing::Deactivated);
+    assert_eq!(changed.addresses, ["a@example.org"]);
+    assert_eq!(changed.aliases, ["info@example.org"]);
+    let bob = UserName::new("bob").unwrap();
+    let error = state.change_user(&bob, &change).unwrap_err();
+    assert_eq!(error.kind(), StateErrorKind::Missing);
+}
+
+#[test]
+fn settings_are_set_and_taken_back() {
+    let (_dir, path) = fresh();
+    let mut state = State::open(&path).unwrap();
+    state.set_value("a", Some("1")).unwrap();
+    state.set_value("a", Some("2")).unwrap();
+    state.set_value("b", Some("3")).unwrap();
+    state.set_value("b", None).unwrap();
+    assert_eq!(state.set_values().unwrap(), [("a".to_owned(), "2".to_owned())]);
+}
+
+#[test]
+fn profiles_come_back_as_they_went_in() {
+    let (_dir, path) = fresh();
+    let mut state = State::open(&path).unwrap();
+    let random = Different::default();
+    let mut full = profile("office");
+    full.description = "the old server".into();
+    full.switch = commands::Switch::Disabled;
+    full.incoming.host = "tls:[::1]:10993".parse().unwrap();
+    full.incoming.trust = commands::Trust::CaFile("ca.pem".into());
+    full.incoming.timeout = Some(Duration::from_secs(7));
+    full.incoming.mechanism = commands::Mechanism::ScramSha256;
+    full.outgoing = Some(commands::Half {
+        protocol: commands::Protocol::Smtp,
+        security: Some(commands::Security::StartTls),
+        trust: commands::Trust::AcceptAll,
+        login: None,
+        host: "smtp.^0".parse().unwrap(),
+        ..full.incoming.clone()
+    });
+    full.limits.bytes_per_day = Some(u64::MAX);
+    full.limits.poll_every = Duration::from_mins(5);
+    for it in [profile("a"), full.clone()] {
+        state.add_profile(&it, &[], None, Timestamp(1), &random).unwrap();
+        assert_eq!(state.named_profile(&it.name).unwrap().profile, it);
+    }
+    let again = state.add_profile(&full, &[], None, Timestamp(1), &Counting).unwrap_err();
+    assert_eq!(again.kind(), StateErrorKind::NameTaken);
+    let mut saved = state.named_profile("office").unwrap();
+    saved.profile.name = "a".into();
+    let taken = state.change_profile(&saved, &[], None, Timestamp(2), &Counting).unwrap_err();
+    assert_eq!(taken.kind(), StateErrorKind::NameTaken);
+    saved.profile.name = "b".into();
+    state.change_profile(&saved, &[], None, Timestamp(2), &Counting).unwrap();
+    let names: Vec<_> = state.profiles().unwrap().into_iter().map(|it| it.profile.name).collect();
+    assert_eq!(names, ["a", "b"]);
+    state.remove_profile("a").unwrap();
+    assert_eq!(state.remove_profile("a").unwrap_err().kind(), StateErrorKind::Missing);
+}
+
+#[test]
+fn secrets_are_sealed_and_found_again() {
+    let (dir, path) = fresh();
+    let random = Different::default();
+    let keys = KeyRing::of(SealingKey::random(&random));
+    let mut state = State::open(&path).unwrap();
+    let office = profile("office");
+    let given = password(HalfName::Incoming);
+    let saved = state.add_profile(&office, &given, Some(&keys), Timestamp(1), &random).unwrap();
+    let place = SecretPlace::Profile(saved.id, HalfName::Incoming);
+    let kept = state.secret(place, &keys).unwrap().unwrap();
+    assert_eq!(kept.declassify(), PASSWORD);
+    // Not given again, it stays.
+    state.change_profile(&saved, &[], None, Timestamp(2), &random).unwrap();
+    assert!(state.has_secret(place).unwrap());
+    for file in std::fs::read_dir(dir.path()).unwrap() {
+        let path = file.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        let found = bytes.windows(PASSWORD.len()).any(|it| it == PASSWORD.as_bytes());
+        assert!(!found, "{} holds the password", path.display());
+    }
+    // A login that is taken away takes its password along.
+    let mut without = saved.clone();
+    without.profile.incoming.login = None;
+    state.change_profile(&without, &[], None, Timestamp(3), &random).unwrap();
+    assert!(!state.has_secret(place).unwrap());
+}
+
+#[test]
+fn a_sealed_value_cannot_be_moved() {
+    let (_dir, path) = fresh();
+    let random = Different::default();
+    let keys = KeyRing::of(SealingKey::random(&random));
+    let mut state = State::open(&path).unwrap();
+    let mut places = Vec::new();
+    for name in ["a", "b"] {
+        let given = password(HalfName::Incoming);
+        let it = state.add_profile(&profile(name), &given, Some(&keys), Timestamp(1), &random);
+        places.push(SecretPlace::Profile(it.unwrap().id, HalfName::Incoming));
+    }
+    state.secret(places[0], &keys).unwrap().unwrap();
+    let swap = "CREATE TEMP TABLE old AS SELECT * FROM secret;
+                UPDATE secret SET sealed = (SELECT old.sealed FROM old WHERE old.owner != secret.owner)";
+    state.db.execute_batch(swap).unwrap();
+    for place in places {
+        let error = state.secret(place, &keys).unwrap_err();
+        assert_eq!(error.kind(), StateErrorKind::Tampered, "{error}");
+    }
+    let error = state.reseal(&keys, &random).unwrap_err();
+    assert_eq!(error.kind(), StateErrorKind::Tampered, "{error}");
+}
+
+#[test]
+fn another_key_is_named_and_does_not_open() {
+    let (_dir, path) = fresh();
+    let random = Different::default();
+    let (first, second) = (SealingKey::random(&random), SealingKey::random(&random));
+    let old = KeyRing::of(first);
+    let mut state = State::open(&path).unwrap();
+    let given = password(HalfName::Incoming);
+    let it = state.add_profile(&profile("a"), &given, Some(&old), Timestamp(1), &random).unwrap();
+    let place = SecretPlace::Profile(it.id, HalfName::Incoming);
+    let wrong = KeyRing::of(second.clone());
+    let error = state.secret(place, &wrong).unwrap_err();
+    assert_eq!(error.kind(), StateErrorKind::Key);
+    assert!(error.to_string().contains(&old.newest().id().0), "{error}");
+    assert_eq!(state.reseal(&wrong, &random).unwrap_err().kind(), StateErrorKind::Key);
+    // Both keys open it before, both after; the new one alone only after.
+    let both = old.with_newest(second);
+    assert_eq!(state.secret(place, &both).unwrap().unwrap().declassify(), PASSWORD);
+    assert_eq!(state.reseal(&both, &random).unwrap(), 1);
+    assert_eq!(state.reseal(&both, &random).unwrap(), 1);
+    assert_eq!(state.secret(place, &both).unwrap().unwrap().declassify(), PASSWORD);
+    assert_eq!(state.secret(place, &wrong).unwrap().unwrap().declassify(), PASSWORD);
+    assert_eq!(state.secret(place, &old).unwrap_err().kind(), StateErrorKind::Key);
+    let counts = state.secret_counts().unwrap();
+    assert_eq!(counts, [SecretCounts { key: wrong.newest().id().0.clone(), secrets: 1 }]);
+}
+
+#[test]
+fn keys_as_text() {
+    let random = Different::default();
+    let ring = KeyRing::of(SealingKey::random(&random)).with_newest(SealingKey::random(&random));
+    let again = KeyRing::parse(&format!("# the keys\n{}", ring.declassify())).unwrap();
+    assert!(again.ids().eq(ring.ids()));
+    let text = ring.newest().declassify();
+    let digits = text.strip_prefix("posthold-key-1-").unwrap();
+    assert!(!format!("{ring:?}").contains(digits), "a key is not printed");
+    let cases = [
+        ("", "there is no key"),
+        ("hunter2", "a key begins with posthold-key-1- and this one does not"),
+        ("posthold-key-1-00", "a key has 64 hexadecimal digits and this one does not"),
+    ];
+    for (text, want) in cases {
+        assert_eq!(KeyRing::parse(text).unwrap_err().to_string(), want);
     }
 }

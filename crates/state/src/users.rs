@@ -1,10 +1,10 @@
 //! Users and the archives they own.
 
 use ports::Random;
-use rusqlite::params;
+use rusqlite::{OptionalExtension, Transaction, params};
 use types::{ArchiveId, Timestamp, UserName};
 
-use crate::{State, StateError, signed, unsigned};
+use crate::{State, StateError, StateErrorKind, signed, unsigned};
 
 /// A person or service that has an archive.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -15,27 +15,64 @@ pub struct User {
     pub archive: ArchiveId,
     /// When the user was made.
     pub created: Timestamp,
+    /// The full name; may be empty.
+    pub full_name: String,
+    /// Whether the user takes part.
+    pub standing: Standing,
     /// Mail addresses, the primary one first.
     pub addresses: Vec<String>,
+    /// Addresses that mail to this user may bear besides, in no order of rank.
+    pub aliases: Vec<String>,
+}
+
+/// Whether a user takes part.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// The user may log in, and jobs that select users take this one.
+    Active,
+    /// Neither; the archive stays.
+    Deactivated,
+}
+
+/// A change of a user; `None` leaves a thing as it is.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct UserChange {
+    /// The full name.
+    pub full_name: Option<String>,
+    /// Whether the user takes part.
+    pub standing: Option<Standing>,
+    /// All addresses, the primary one first.
+    pub addresses: Option<Vec<String>>,
+    /// All aliases.
+    pub aliases: Option<Vec<String>>,
 }
 
 impl State {
     /// Every user, by name.
     pub fn users(&self) -> Result<Vec<User>, StateError> {
         let failed = |it| StateError::query("list the users", it);
-        let sql = "SELECT name, archive, created FROM user ORDER BY name";
+        let sql = "SELECT name, archive, created, full_name, active FROM user ORDER BY name";
         let mut select = self.db.prepare_cached(sql).map_err(failed)?;
         let rows = select
-            .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?)))
+            .query_map([], |row| {
+                Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+            })
             .map_err(failed)?;
         let mut users = Vec::new();
         for row in rows {
-            let (name, archive, created): (_, i64, i64) = row.map_err(failed)?;
+            let (name, archive, created, full_name, active): (_, i64, i64, _, bool) =
+                row.map_err(failed)?;
             // Only names that were checked are in the table.
             let Ok(name) = UserName::new(&name) else { continue };
-            let addresses = self.addresses(&name)?;
-            let archive = ArchiveId(unsigned(archive));
-            users.push(User { name, archive, created: Timestamp(created), addresses });
+            users.push(User {
+                archive: ArchiveId(unsigned(archive)),
+                created: Timestamp(created),
+                full_name,
+                standing: if active { Standing::Active } else { Standing::Deactivated },
+                addresses: self.texts("SELECT address FROM user_address", &name)?,
+                aliases: self.texts("SELECT alias FROM user_alias", &name)?,
+                name,
+            });
         }
         Ok(users)
     }
@@ -60,41 +97,90 @@ impl State {
         if self.user(name)?.is_some() {
             return Err(StateError::user_exists(name.as_str()));
         }
-        let failed = |it| StateError::query("make the user", it);
         let mut id = [0; 8];
         random.fill(&mut id);
         let archive = ArchiveId(u64::from_le_bytes(id));
-        self.db.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
-        let made = self.insert_user(name, archive, addresses, now).map_err(failed);
-        self.db.pragma_update(None, "synchronous", "NORMAL").map_err(failed)?;
-        made?;
-        Ok(User { name: name.clone(), archive, created: now, addresses: addresses.to_vec() })
+        self.durably("make the user", |tx| {
+            let failed = |it| StateError::query("make the user", it);
+            let sql = "INSERT INTO user (name, archive, created) VALUES (?, ?, ?)";
+            tx.execute(sql, params![name.as_str(), signed(archive.0), now.0]).map_err(failed)?;
+            replace(tx, name, List::Addresses, addresses).map_err(failed)
+        })?;
+        Ok(User {
+            name: name.clone(),
+            archive,
+            created: now,
+            full_name: String::new(),
+            standing: Standing::Active,
+            addresses: addresses.to_vec(),
+            aliases: Vec::new(),
+        })
     }
 
-    fn insert_user(
+    /// Changes a user, and returns it as it is then. Fails with `Missing` when there is none.
+    pub fn change_user(
         &mut self,
         name: &UserName,
-        archive: ArchiveId,
-        addresses: &[String],
-        now: Timestamp,
-    ) -> rusqlite::Result<()> {
-        let tx = self.db.transaction()?;
-        tx.execute(
-            "INSERT INTO user VALUES (?, ?, ?)",
-            params![name.as_str(), signed(archive.0), now.0],
-        )?;
-        for (place, address) in (0_i64..).zip(addresses) {
-            let sql = "INSERT INTO user_address VALUES (?, ?, ?)";
-            tx.execute(sql, params![name.as_str(), place, address])?;
-        }
-        tx.commit()
+        change: &UserChange,
+    ) -> Result<User, StateError> {
+        let missing = || {
+            let message = format!("there is no user {:?}", name.as_str());
+            StateError::plain(StateErrorKind::Missing, message)
+        };
+        self.durably("change the user", |tx| {
+            let failed = |it| StateError::query("change the user", it);
+            let found: Option<i64> = tx
+                .query_row("SELECT 1 FROM user WHERE name = ?", [name.as_str()], |it| it.get(0))
+                .optional()
+                .map_err(failed)?;
+            found.ok_or_else(missing)?;
+            let active = change.standing.map(|it| it == Standing::Active);
+            let sql = "UPDATE user SET full_name = coalesce(?2, full_name),
+                       active = coalesce(?3, active) WHERE name = ?1";
+            tx.execute(sql, params![name.as_str(), change.full_name, active]).map_err(failed)?;
+            if let Some(addresses) = &change.addresses {
+                replace(tx, name, List::Addresses, addresses).map_err(failed)?;
+            }
+            if let Some(aliases) = &change.aliases {
+                replace(tx, name, List::Aliases, aliases).map_err(failed)?;
+            }
+            Ok(())
+        })?;
+        self.user(name)?.ok_or_else(missing)
     }
 
-    fn addresses(&self, name: &UserName) -> Result<Vec<String>, StateError> {
+    fn texts(&self, sql: &str, name: &UserName) -> Result<Vec<String>, StateError> {
         let failed = |it| StateError::query("read a user's addresses", it);
-        let sql = "SELECT address FROM user_address WHERE user = ? ORDER BY place";
-        let mut select = self.db.prepare_cached(sql).map_err(failed)?;
+        let sql = format!("{sql} WHERE user = ? ORDER BY place");
+        let mut select = self.db.prepare_cached(&sql).map_err(failed)?;
         let rows = select.query_map([name.as_str()], |row| row.get(0)).map_err(failed)?;
         rows.collect::<Result<_, _>>().map_err(failed)
     }
+}
+
+#[derive(Clone, Copy)]
+enum List {
+    Addresses,
+    Aliases,
+}
+
+fn replace(
+    tx: &Transaction<'_>,
+    name: &UserName,
+    list: List,
+    texts: &[String],
+) -> rusqlite::Result<()> {
+    let (delete, insert) = match list {
+        List::Addresses => {
+            ("DELETE FROM user_address WHERE user = ?", "INSERT INTO user_address VALUES (?, ?, ?)")
+        }
+        List::Aliases => {
+            ("DELETE FROM user_alias WHERE user = ?", "INSERT INTO user_alias VALUES (?, ?, ?)")
+        }
+    };
+    tx.execute(delete, [name.as_str()])?;
+    for (place, text) in (0_i64..).zip(texts) {
+        tx.execute(insert, params![name.as_str(), place, text])?;
+    }
+    Ok(())
 }

@@ -60,10 +60,28 @@ fn answers_have_the_fields_of_the_examples() {
     check("user-add", &place.ok(["user", "add", "bob", "--json"]).json());
     check("user-list", &place.ok(["user", "list", "--json"]).json_lines()[0]);
     check("demo", &place.ok(["demo", "--json"]).json());
+    administration(&place);
     let path = place.data().join("stores/default/segments/000001.seg");
     let mut bytes = fs::read(&path).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(&path, bytes).unwrap();
     check("verify-damaged", &place.run(["verify", "--json"]).json());
+}
+
+fn administration(place: &Place) {
+    let add = ["profile", "add", "p", "--host", "127.0.0.1:1", "--security", "plain", "--json"];
+    let safe = ["profile", "add", "q", "--host", "h", "--json"];
+    check("profile", &place.ok(safe).json());
+    place.ok(add);
+    let mut secret = place.command(["profile", "set", "q", "--login", "l", "--password"]);
+    assert!(secret.env("POSTHOLD_PASSWORD", "x").status().unwrap().success());
+    check("profile-test", &place.run(["profile", "test", "p", "--json"]).json());
+    check("setting", &place.ok(["settings", "list", "--json"]).json_lines()[0]);
+    check("settings-export", &place.ok(["settings", "export", "--json"]).json());
+    check("settings-check", &place.run(["settings", "check", "--json"]).json_lines()[0]);
+    check("key-status", &place.ok(["key", "status", "--json"]).json());
+    check("key-new", &place.ok(["key", "new", "--json"]).json());
+    check("key-rotate", &place.ok(["key", "rotate", "--json"]).json());
+    check("profile-remove", &place.ok(["profile", "remove", "p", "--json"]).json());
 }

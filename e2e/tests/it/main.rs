@@ -19,6 +19,7 @@ mod mail;
 mod ownership;
 mod peers;
 mod posthold;
+mod profiles;
 mod rebuild;
 mod search;
 mod users;

@@ -6,6 +6,7 @@ mod faults;
 mod kill;
 mod large;
 mod logins;
+mod profiles;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;

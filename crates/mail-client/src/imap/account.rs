@@ -141,18 +141,54 @@ impl ImapAccount {
     /// Logs in over a connection that was made in another way: a tunnel, or a pipe in a test.
     /// It is not encrypted yet; with [`Security::ImplicitTls`] the handshake comes first.
     pub async fn connect_over(&self, stream: Stream) -> Result<ImapConnection, SourceError> {
+        self.greet_over(stream).await?.log_in().await
+    }
+
+    /// The first half of [`connect_over`](Self::connect_over): TLS and the greeting. Nothing
+    /// secret has been sent then.
+    pub async fn greet_over(&self, stream: Stream) -> Result<ImapGreeted<'_>, SourceError> {
         let Timeouts { connect, login, .. } = self.settings.timeouts;
         // The greeting has a login's time of its own.
-        let opened = timeout(connect + 2 * login, async {
+        let greeted = timeout(connect + login, async {
             let stream = match (self.settings.security, &self.tls) {
                 (Security::ImplicitTls, Some(tls)) => {
                     stream.start_tls(tls).await.map_err(trouble::net)?
                 }
                 _ => stream,
             };
-            login::open(Session::new(stream, self.settings.timeouts), self).await
+            login::prepare(Session::new(stream, self.settings.timeouts), self).await
         });
-        opened.await.unwrap_or_else(|_| Err(trouble::too_slow("login", &self.settings.server)))
+        let greeted = greeted.await;
+        let greeted =
+            greeted.unwrap_or_else(|_| Err(trouble::too_slow("greet", &self.settings.server)));
+        Ok(ImapGreeted { account: self, greeted: greeted? })
+    }
+}
+
+/// A server that has greeted, over the encryption that was agreed. Nobody is logged in.
+#[derive(Debug)]
+pub struct ImapGreeted<'a> {
+    account: &'a ImapAccount,
+    greeted: login::Greeted,
+}
+
+impl ImapGreeted<'_> {
+    /// `TLS 1.3, SHA256:...`, or `None` without encryption.
+    #[must_use]
+    pub fn encryption(&self) -> Option<String> {
+        let session = &self.greeted.session;
+        session.stream().tls().map(|tls| match login::fingerprint(session) {
+            Some(fingerprint) => format!("{}, {fingerprint}", tls.version),
+            None => tls.version.to_owned(),
+        })
+    }
+
+    /// Logs in.
+    pub async fn log_in(self) -> Result<ImapConnection, SourceError> {
+        let ImapGreeted { account, greeted } = self;
+        let Timeouts { login, .. } = account.settings.timeouts;
+        let opened = timeout(login, login::finish(greeted, account)).await;
+        opened.unwrap_or_else(|_| Err(trouble::too_slow("login", &account.settings.server)))
     }
 }
 

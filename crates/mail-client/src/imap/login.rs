@@ -24,11 +24,18 @@ enum Greeting {
     LoggedIn,
 }
 
-/// Opens a session on a stream that has just been connected.
-pub(crate) async fn open(
+/// A session that was greeted and, where it was agreed, encrypted.
+#[derive(Debug)]
+pub(crate) struct Greeted {
+    pub(crate) session: Session,
+    greeting: Greeting,
+}
+
+/// Waits for the greeting and encrypts, on a stream that has just been connected.
+pub(crate) async fn prepare(
     mut session: Session,
     account: &ImapAccount,
-) -> Result<ImapConnection, SourceError> {
+) -> Result<Greeted, SourceError> {
     let settings = account.settings();
     let greeting = greet(&mut session).await?;
     refresh_capabilities(&mut session).await?;
@@ -38,6 +45,15 @@ pub(crate) async fn open(
     if session.stream().tls().is_none() && greeting == Greeting::LogIn {
         session = encrypt(session, account).await?;
     }
+    Ok(Greeted { session, greeting })
+}
+
+/// Logs in.
+pub(crate) async fn finish(
+    Greeted { mut session, greeting }: Greeted,
+    account: &ImapAccount,
+) -> Result<ImapConnection, SourceError> {
+    let settings = account.settings();
     let method = match greeting {
         Greeting::LogIn => Some(log_in(&mut session, settings).await?),
         Greeting::LoggedIn => None,

@@ -17,6 +17,14 @@ pub(super) struct WriteArgs {
     pub(super) on_network_file_system: bool,
 }
 
+/// What a command is told that writes only the state.
+#[derive(Args, Debug)]
+pub(super) struct WaitArgs {
+    /// Wait while another process owns the data directory
+    #[arg(long)]
+    pub(super) wait: bool,
+}
+
 /// What a command that writes was told of the data directory.
 fn write_args(command: &Command) -> Option<&WriteArgs> {
     match command {
@@ -31,7 +39,12 @@ fn write_args(command: &Command) -> Option<&WriteArgs> {
 }
 
 pub(super) fn ownership(command: &Command) -> Ownership {
-    let waits = write_args(command).is_some_and(|it| it.wait);
+    let waits = match command {
+        Command::Profile(it) => it.waits(),
+        Command::Settings(it) => it.waits(),
+        Command::Key(it) => it.waits(),
+        _ => write_args(command).is_some_and(|it| it.wait),
+    };
     if waits { Ownership::Wait } else { Ownership::AtOnce }
 }
 

@@ -1,6 +1,8 @@
 //! Answers for programs. The fields are documented in `docs/reference/json.md`; other programs
 //! rely on them, so they are only ever added to.
 
+mod admin;
+
 use std::io::{self, Write};
 
 use commands::{
@@ -29,6 +31,7 @@ pub(crate) fn answer(answer: &Answer, out: &mut dyn Write) -> io::Result<()> {
         Answer::Export(export) => object(&ExportObject::from(export), out),
         Answer::Verify(verify) => object(&VerifyObject::from(verify), out),
         Answer::Rebuild(rebuild) => object(&RebuildObject::from(rebuild), out),
+        Answer::Admin(it) => admin::answer(it, out),
         Answer::UserAdd(name) => object(&AddedObject { user: name.as_str() }, out),
         Answer::UserList(users) => {
             users.iter().try_for_each(|user| object(&UserObject::from(user), out))

@@ -1,5 +1,7 @@
 //! Answers for people: short, aligned, a sentence where something is wrong.
 
+mod admin;
+
 use std::io::{self, Write};
 
 use commands::{
@@ -57,6 +59,7 @@ pub(crate) fn answer(answer: &Answer, out: &mut dyn Write, err: &mut dyn Write) 
         Answer::Export(it) => export(it, out),
         Answer::Verify(it) => verify(it, out),
         Answer::Rebuild(it) => rebuild(it, out),
+        Answer::Admin(it) => admin::answer(it, out),
         Answer::UserAdd(name) => writeln!(out, "Made the user {name}."),
         Answer::UserList(users) => user_list(users, out),
         Answer::Demo(it) => demo(it, out),

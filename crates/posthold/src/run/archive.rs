@@ -124,11 +124,13 @@ fn account(request: &Archive) -> Result<ImapAccount, Failure> {
     ImapAccount::new(settings).map_err(|it| faults::source(&it))
 }
 
-fn timeouts(silence: Duration) -> Timeouts {
+/// One silence for every wait.
+pub(super) fn timeouts(silence: Duration) -> Timeouts {
     Timeouts { connect: silence, login: silence, idle: silence, command: silence }
 }
 
-fn certificates(trust: &Trust) -> Result<CertificatePolicy, Failure> {
+/// From the request to the connection.
+pub(super) fn certificates(trust: &Trust) -> Result<CertificatePolicy, Failure> {
     Ok(match trust {
         Trust::System => CertificatePolicy::SystemRoots,
         Trust::CaFile(path) => CertificatePolicy::CaFile(path.clone()),
@@ -142,7 +144,8 @@ fn certificates(trust: &Trust) -> Result<CertificatePolicy, Failure> {
     })
 }
 
-fn mechanism(mechanism: Mechanism) -> mail_client::Mechanism {
+/// Likewise.
+pub(super) fn mechanism(mechanism: Mechanism) -> mail_client::Mechanism {
     match mechanism {
         Mechanism::Auto => mail_client::Mechanism::Auto,
         Mechanism::Plain => mail_client::Mechanism::Plain,

@@ -16,7 +16,7 @@ use ports::{Access, Disk, Random};
 use types::UserName;
 
 use super::{blocking, faults, run};
-use crate::context::{Context, DataDir, Ownership};
+use crate::context::{Context, DataDir, KeySource, Ownership};
 
 /// Whose mail the sample is.
 const USERS: [&str; 2] = ["alice", "bob"];
@@ -46,6 +46,7 @@ fn within(context: &Context, dir: &Path) -> Context {
         ownership: Ownership::AtOnce,
         network_files: context.network_files,
         stop: context.stop.clone(),
+        keys: KeySource::DataDir,
     }
 }
 

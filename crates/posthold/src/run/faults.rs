@@ -49,6 +49,15 @@ pub(super) fn state(error: &StateError) -> Failure {
     match error.kind() {
         StateErrorKind::UserExists => Failure::chain(FailureKind::Request, error)
             .with_hint("`posthold user list` shows the users."),
+        StateErrorKind::NameTaken | StateErrorKind::InUse | StateErrorKind::Missing => {
+            Failure::chain(FailureKind::Request, error)
+        }
+        StateErrorKind::Key => Failure::chain(FailureKind::Configuration, error).with_hint(
+            "Bring the key back (secret.key, POSTHOLD_KEY_FILE or POSTHOLD_KEY), or give the \
+             password anew. `posthold key status` shows which keys are missing.",
+        ),
+        StateErrorKind::Tampered => Failure::chain(FailureKind::Configuration, error)
+            .with_hint("Somebody changed the state database. Give the password anew."),
         StateErrorKind::NewerSchema => {
             Failure::chain(FailureKind::Configuration, error).with_hint(NEWER)
         }

@@ -1,0 +1,219 @@
+//! Looking after the server: keys, settings, and tests that go step by step.
+
+use types::Secret;
+
+use crate::profile::ProfileShown;
+
+/// What can be asked about the keys that secrets are sealed with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum KeyRequest {
+    /// Where the key is, and what is sealed with it.
+    Status,
+    /// A new random key, to be put where keys are kept. Nothing changes.
+    New,
+    /// Seal everything with a new key.
+    Rotate,
+}
+
+impl KeyRequest {
+    /// The name of the command, as it is typed.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            KeyRequest::Status => "key status",
+            KeyRequest::New => "key new",
+            KeyRequest::Rotate => "key rotate",
+        }
+    }
+}
+
+/// What can be asked about settings.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SettingsRequest {
+    /// All of them.
+    List,
+    /// One of them.
+    Get(String),
+    /// Set one; `None` goes back to the default.
+    Set(String, Option<String>),
+    /// What was set, as a file.
+    Export,
+    /// What is insecure.
+    Check,
+}
+
+impl SettingsRequest {
+    /// The name of the command, as it is typed.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            SettingsRequest::List => "settings list",
+            SettingsRequest::Get(_) => "settings get",
+            SettingsRequest::Set(..) => "settings set",
+            SettingsRequest::Export => "settings export",
+            SettingsRequest::Check => "settings check",
+        }
+    }
+}
+
+/// What is answered to those who look after the server.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum AdminAnswer {
+    /// Of `key status`.
+    KeyStatus(KeyStatus),
+    /// Of `key new`: the key itself, which is in use nowhere yet.
+    KeyNew(Secret),
+    /// Of `key rotate`.
+    KeyRotated {
+        /// The id of the key that counts now.
+        key: String,
+        /// Secrets that are sealed with it.
+        secrets: u64,
+    },
+    /// Of `settings list`.
+    Settings(Vec<SettingShown>),
+    /// Of `settings get` and `settings set`.
+    Setting(SettingShown),
+    /// Of `settings export`: TOML.
+    Export(String),
+    /// Of `settings check`.
+    Insecure(Vec<Insecure>),
+    /// Of `profile list`.
+    Profiles(Vec<ProfileShown>),
+    /// Of `profile show` and of what changes one.
+    Profile(Box<ProfileShown>),
+    /// Of `profile remove`: its name.
+    ProfileRemoved(String),
+    /// Of every `test`.
+    Test(TestAnswer),
+}
+
+/// Where the key is, and what is sealed with it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeyStatus {
+    /// Where keys are read from.
+    pub source: String,
+    /// The keys at hand, the one that seals first, and those that are missing.
+    pub keys: Vec<KeyListed>,
+    /// What deserves attention: sentences.
+    pub warnings: Vec<String>,
+}
+
+impl KeyStatus {
+    /// Whether every secret can be opened.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.keys.iter().all(|it| it.at_hand || it.secrets == 0)
+    }
+}
+
+/// A key, without the key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeyListed {
+    /// Its id.
+    pub id: String,
+    /// Secrets that are sealed with it.
+    pub secrets: u64,
+    /// Whether it is there.
+    pub at_hand: bool,
+}
+
+/// A setting with its value.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SettingShown {
+    /// Its name.
+    pub key: String,
+    /// The value that counts.
+    pub value: String,
+    /// What counts while nobody has set it.
+    pub default: String,
+    /// Whether somebody has set it.
+    pub is_set: bool,
+    /// What applying it does: `none`, `part` or `all`.
+    pub applies: &'static str,
+    /// What it is for: sentences.
+    pub doc: String,
+}
+
+/// A connection that is not safe.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Insecure {
+    /// Of what: a server profile, later a directory or a database.
+    pub of: String,
+    /// Its name.
+    pub name: String,
+    /// What is not safe: a sentence.
+    pub warning: String,
+}
+
+/// How a test went that was done step by step.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TestAnswer {
+    /// What was tested.
+    pub subject: String,
+    /// The steps, in order.
+    pub steps: Vec<TestStep>,
+    /// What deserves attention: sentences.
+    pub warnings: Vec<String>,
+}
+
+impl TestAnswer {
+    /// Whether no step failed.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.steps.iter().all(|it| it.result != TestResult::Failure)
+    }
+}
+
+/// One step of a test.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TestStep {
+    /// What is tried: `resolve`, `connect`, `tls`, `login`, ...
+    pub name: &'static str,
+    /// How it went.
+    pub result: TestResult,
+    /// What was found, or what went wrong, or why it was not run. Lower case, without a full stop.
+    pub told: String,
+    /// What a person can do: a sentence.
+    pub hint: Option<String>,
+}
+
+impl TestStep {
+    /// A step that succeeded.
+    pub fn success(name: &'static str, told: impl Into<String>) -> TestStep {
+        TestStep { name, result: TestResult::Success, told: told.into(), hint: None }
+    }
+
+    /// A step that was left out.
+    pub fn not_run(name: &'static str, told: impl Into<String>) -> TestStep {
+        TestStep { name, result: TestResult::NotRun, told: told.into(), hint: None }
+    }
+
+    /// A step that failed.
+    pub fn failure(name: &'static str, told: impl Into<String>, hint: Option<String>) -> TestStep {
+        TestStep { name, result: TestResult::Failure, told: told.into(), hint }
+    }
+}
+
+/// How a step went.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TestResult {
+    /// It was not tried.
+    NotRun,
+    /// It is as it should be.
+    Success,
+    /// It is not.
+    Failure,
+}
+
+impl TestResult {
+    /// The name in machine-readable answers.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            TestResult::NotRun => "not_run",
+            TestResult::Success => "success",
+            TestResult::Failure => "failure",
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! `key ...` and `settings ...`.
+
+use clap::{Args, Subcommand};
+use commands::{KeyRequest, SettingsRequest};
+
+use super::WaitArgs;
+
+/// What is done with keys.
+#[derive(Subcommand, Debug)]
+pub(super) enum KeyCommand {
+    /// Shows where the keys are and how many passwords each has sealed
+    Status,
+    /// Prints a new random key, for POSTHOLD_KEY or a key file; changes nothing
+    New,
+    /// Seals every password with a new key; in POSTHOLD_KEY the first key is the new one
+    Rotate(WaitArgs),
+}
+
+impl KeyCommand {
+    /// Whether to wait for another process that owns the data directory.
+    pub(super) fn waits(&self) -> bool {
+        matches!(self, KeyCommand::Rotate(WaitArgs { wait: true }))
+    }
+
+    /// The request.
+    pub(super) fn request(&self) -> KeyRequest {
+        match self {
+            KeyCommand::Status => KeyRequest::Status,
+            KeyCommand::New => KeyRequest::New,
+            KeyCommand::Rotate(_) => KeyRequest::Rotate,
+        }
+    }
+}
+
+/// What is done with settings.
+#[derive(Subcommand, Debug)]
+pub(super) enum SettingsCommand {
+    /// Lists every setting with its value
+    List,
+    /// Shows one setting
+    Get {
+        /// Its name
+        key: String,
+    },
+    /// Sets one setting
+    Set(SetArgs),
+    /// Prints settings and server profiles as a TOML file; passwords are named, not shown
+    Export,
+    /// Lists connections that are not safe; exit code 1 when there are any
+    Check,
+}
+
+/// What is set.
+#[derive(Args, Debug)]
+pub(super) struct SetArgs {
+    /// Its name
+    key: String,
+    /// Its value
+    #[arg(required_unless_present = "default")]
+    value: Option<String>,
+    /// Go back to the default
+    #[arg(long, conflicts_with = "value")]
+    default: bool,
+    #[command(flatten)]
+    wait: WaitArgs,
+}
+
+impl SettingsCommand {
+    /// Whether to wait for another process that owns the data directory.
+    pub(super) fn waits(&self) -> bool {
+        matches!(self, SettingsCommand::Set(it) if it.wait.wait)
+    }
+
+    /// The request.
+    pub(super) fn request(self) -> SettingsRequest {
+        match self {
+            SettingsCommand::List => SettingsRequest::List,
+            SettingsCommand::Get { key } => SettingsRequest::Get(key),
+            SettingsCommand::Set(it) => SettingsRequest::Set(it.key, it.value),
+            SettingsCommand::Export => SettingsRequest::Export,
+            SettingsCommand::Check => SettingsRequest::Check,
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Answers of the commands that look after the server, for programs.
+
+use std::io::{self, Write};
+
+use commands::{
+    AdminAnswer, Half, Insecure, KeyStatus, OutgoingLogin, ProfileShown, SettingShown, Switch,
+    TestAnswer, trust_words,
+};
+use serde::Serialize;
+
+use super::object;
+
+/// One object, or one a line for lists.
+pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()> {
+    match answer {
+        AdminAnswer::KeyStatus(it) => object(&KeyStatusObject::from(it), out),
+        AdminAnswer::KeyNew(key) => object(&KeyNewObject { key: key.declassify() }, out),
+        AdminAnswer::KeyRotated { key, secrets } => {
+            object(&KeyRotatedObject { key, secrets: *secrets }, out)
+        }
+        AdminAnswer::Settings(list) => {
+            list.iter().try_for_each(|it| object(&SettingObject::from(it), out))
+        }
+        AdminAnswer::Setting(it) => object(&SettingObject::from(it), out),
+        AdminAnswer::Export(toml) => object(&ExportObject { toml }, out),
+        AdminAnswer::Insecure(list) => {
+            list.iter().try_for_each(|it| object(&InsecureObject::from(it), out))
+        }
+        AdminAnswer::Profiles(list) => {
+            list.iter().try_for_each(|it| object(&ProfileObject::from(it), out))
+        }
+        AdminAnswer::Profile(it) => object(&ProfileObject::from(&**it), out),
+        AdminAnswer::ProfileRemoved(name) => object(&RemovedObject { removed: name }, out),
+        AdminAnswer::Test(it) => object(&TestObject::from(it), out),
+    }
+}
+
+#[derive(Serialize)]
+struct KeyNewObject<'a> {
+    key: &'a str,
+}
+
+#[derive(Serialize)]
+struct KeyRotatedObject<'a> {
+    key: &'a str,
+    secrets: u64,
+}
+
+#[derive(Serialize)]
+struct ExportObject<'a> {
+    toml: &'a str,
+}
+
+#[derive(Serialize)]
+struct RemovedObject<'a> {
+    removed: &'a str,
+}
+
+#[derive(Serialize)]
+struct KeyStatusObject<'a> {
+    source: &'a str,
+    keys: Vec<KeyObject<'a>>,
+    warnings: &'a [String],
+}
+
+#[derive(Serialize)]
+struct KeyObject<'a> {
+    id: &'a str,
+    secrets: u64,
+    at_hand: bool,
+}
+
+impl<'a> From<&'a KeyStatus> for KeyStatusObject<'a> {
+    fn from(it: &'a KeyStatus) -> KeyStatusObject<'a> {
+        let key = |it: &'a commands::KeyListed| KeyObject {
+            id: &it.id,
+            secrets: it.secrets,
+            at_hand: it.at_hand,
+        };
+        KeyStatusObject {
+            source: &it.source,
+            keys: it.keys.iter().map(key).collect(),
+            warnings: &it.warnings,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct SettingObject<'a> {
+    key: &'a str,
+    value: &'a str,
+    default: &'a str,
+    is_set: bool,
+    applies: &'a str,
+    doc: &'a str,
+}
+
+impl<'a> From<&'a SettingShown> for SettingObject<'a> {
+    fn from(it: &'a SettingShown) -> SettingObject<'a> {
+        SettingObject {
+            key: &it.key,
+            value: &it.value,
+            default: &it.default,
+            is_set: it.is_set,
+            applies: it.applies,
+            doc: &it.doc,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct InsecureObject<'a> {
+    of: &'a str,
+    name: &'a str,
+    warning: &'a str,
+}
+
+impl<'a> From<&'a Insecure> for InsecureObject<'a> {
+    fn from(it: &'a Insecure) -> InsecureObject<'a> {
+        InsecureObject { of: &it.of, name: &it.name, warning: &it.warning }
+    }
+}
+
+#[derive(Serialize)]
+struct ProfileObject<'a> {
+    name: &'a str,
+    description: &'a str,
+    enabled: bool,
+    incoming: HalfObject<'a>,
+    outgoing: Option<HalfObject<'a>>,
+    same_for_outgoing: bool,
+    connections: u16,
+    connections_per: &'static str,
+    bytes_per_day: Option<u64>,
+    poll_seconds: f64,
+    pause_first_seconds: f64,
+    pause_max_seconds: f64,
+    jobs: &'a [String],
+    warnings: &'a [String],
+}
+
+#[derive(Serialize)]
+struct HalfObject<'a> {
+    protocol: &'static str,
+    host: String,
+    port: u16,
+    security: &'static str,
+    auth: &'static str,
+    login: Option<&'a str>,
+    has_password: bool,
+    trust: &'static str,
+    trusted: Option<String>,
+    timeout_seconds: Option<u64>,
+}
+
+impl<'a> HalfObject<'a> {
+    fn new(half: &'a Half, has_password: bool) -> HalfObject<'a> {
+        let (security, port) = half.resolved();
+        let (trust, trusted) = trust_words(&half.trust);
+        HalfObject {
+            protocol: half.protocol.name(),
+            host: half.host.to_string(),
+            port,
+            security: security.name(),
+            auth: half.mechanism.name(),
+            login: half.login.as_deref(),
+            has_password,
+            trust,
+            trusted,
+            timeout_seconds: half.timeout.map(|it| it.as_secs()),
+        }
+    }
+}
+
+impl<'a> From<&'a ProfileShown> for ProfileObject<'a> {
+    fn from(shown: &'a ProfileShown) -> ProfileObject<'a> {
+        let it = &shown.profile;
+        ProfileObject {
+            name: &it.name,
+            description: &it.description,
+            enabled: it.switch == Switch::Enabled,
+            incoming: HalfObject::new(&it.incoming, shown.has_secret.0),
+            outgoing: it.outgoing.as_ref().map(|half| HalfObject::new(half, shown.has_secret.1)),
+            same_for_outgoing: it.outgoing_login == OutgoingLogin::Same,
+            connections: it.limits.connections,
+            connections_per: it.counted().name(),
+            bytes_per_day: it.limits.bytes_per_day,
+            poll_seconds: it.limits.poll_every.as_secs_f64(),
+            pause_first_seconds: it.limits.pause_first.as_secs_f64(),
+            pause_max_seconds: it.limits.pause_max.as_secs_f64(),
+            jobs: &shown.jobs,
+            warnings: &shown.warnings,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct TestObject<'a> {
+    subject: &'a str,
+    ok: bool,
+    steps: Vec<StepObject<'a>>,
+    warnings: &'a [String],
+}
+
+#[derive(Serialize)]
+struct StepObject<'a> {
+    step: &'a str,
+    result: &'a str,
+    message: &'a str,
+    hint: Option<&'a str>,
+}
+
+impl<'a> From<&'a TestAnswer> for TestObject<'a> {
+    fn from(it: &'a TestAnswer) -> TestObject<'a> {
+        let step = |it: &'a commands::TestStep| StepObject {
+            step: it.name,
+            result: it.result.name(),
+            message: &it.told,
+            hint: it.hint.as_deref(),
+        };
+        TestObject {
+            subject: &it.subject,
+            ok: it.is_clean(),
+            steps: it.steps.iter().map(step).collect(),
+            warnings: &it.warnings,
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! `profile test`: from the name of a host to one message, step by step.
+//!
+//! Rules: a step that cannot be tried is told as not run, with the reason; nothing is written to
+//! the server; the password goes out only after the connection is what the profile asks for.
+
+use commands::{
+    AdminAnswer, Failure, FailureKind, Half, HalfName, ProfileTest, Protocol, Security, Switch,
+    TestAnswer, TestStep,
+};
+use mail_client::{ImapAccount, ImapConnection, ImapGreeted, ImapSettings, Server, Timeouts};
+use net::{Deadlines, NetError, Stream};
+use ports::{InFlight, Source, SourceError, Uids};
+use state::SecretPlace;
+use tokio::sync::mpsc;
+use types::Secret;
+
+use super::{archive, blocking, faults, keys, profiles, settings as values_of, users};
+use crate::context::Context;
+
+/// The steps, in order.
+const STEPS: [&str; 7] = ["resolve", "connect", "tls", "login", "identity", "folders", "fetch"];
+
+/// Bytes of the one message that may be held.
+const FETCH_BYTES_MAX: usize = 8 << 20;
+
+/// Tries a profile.
+pub(super) async fn test(context: &Context, request: ProfileTest) -> Result<AdminAnswer, Failure> {
+    let (data, source) = (context.data.clone(), context.keys.clone());
+    let name = request.name.clone();
+    let (saved, kept) = blocking(move || {
+        let state = users::open_for_reading(&data)?;
+        let saved = profiles::named(&state, &name)?;
+        let place = SecretPlace::Profile(saved.id, HalfName::Incoming);
+        let kept = match state.has_secret(place).map_err(|it| faults::state(&it))? {
+            true => {
+                let keys = keys::needed(&data, &source)?;
+                state.secret(place, &keys).map_err(|it| faults::state(&it))?
+            }
+            false => None,
+        };
+        Ok((saved, kept))
+    })
+    .await?;
+    let account = match (request.account, saved.profile.incoming.login.clone(), kept) {
+        (Some(given), _, _) => Some(given),
+        (None, Some(login), Some(secret)) => Some((login, secret)),
+        (None, _, _) => None,
+    };
+    let mut warnings: Vec<String> =
+        values_of::insecure(&saved.profile).into_iter().map(|it| it.warning).collect();
+    if saved.profile.switch == Switch::Disabled {
+        warnings.push("The server profile is disabled.".into());
+    }
+    let mut steps = tried(&saved.profile.incoming, account, &mut warnings).await?;
+    for name in STEPS.iter().skip(steps.len()) {
+        steps.push(TestStep::not_run(name, "a step before it failed"));
+    }
+    let subject = format!("server profile {}", saved.profile.name);
+    Ok(AdminAnswer::Test(TestAnswer { subject, steps, warnings }))
+}
+
+/// The steps up to the first that failed, or all of them.
+async fn tried(
+    half: &Half,
+    account: Option<(String, Secret)>,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<TestStep>, Failure> {
+    let mut steps = Vec::new();
+    let (security, port) = half.resolved();
+    let domain = account.as_ref().and_then(|(login, _)| login.rsplit_once('@'));
+    let Some(host) = half.host.host_for(domain.map(|(_, domain)| domain)) else {
+        let hint = "Name an account with --login whose domain can stand for it.".to_owned();
+        steps.push(TestStep::failure("resolve", "^0 stands for no domain here", Some(hint)));
+        return Ok(steps);
+    };
+    let server = Server { host, port };
+    match net::resolve(&server).await {
+        Ok(found) => {
+            let addresses: Vec<String> = found.iter().map(|it| it.ip().to_string()).collect();
+            steps.push(TestStep::success("resolve", addresses.join(", ")));
+        }
+        Err(error) => {
+            steps.push(of_net("resolve", &error));
+            return Ok(steps);
+        }
+    }
+    if half.protocol != Protocol::Imap {
+        let told = format!("{} is not tested further yet", half.protocol.name());
+        steps.extend(STEPS.iter().skip(1).map(|it| TestStep::not_run(it, told.as_str())));
+        return Ok(steps);
+    }
+    let has_account = account.is_some();
+    let settings = imap_settings(half, security, server.clone(), account)?;
+    let imap = ImapAccount::new(settings).map_err(|it| faults::source(&it))?;
+    let Deadlines { connect, idle } = imap.deadlines();
+    let stream = match Stream::connect(&server, Deadlines { connect, idle }).await {
+        Ok(stream) => stream,
+        Err(error) => {
+            steps.push(of_net("connect", &error));
+            return Ok(steps);
+        }
+    };
+    match imap.greet_over(stream).await {
+        Ok(greeted) => {
+            steps.push(TestStep::success("connect", server.to_string()));
+            steps.push(match greeted.encryption() {
+                Some(encryption) => TestStep::success("tls", encryption),
+                None => TestStep::not_run("tls", "the connection is not encrypted"),
+            });
+            if has_account {
+                logged_in(greeted, &imap, &mut steps, warnings).await;
+            } else {
+                let told = "no login is kept or given (--login)";
+                steps.extend(STEPS.iter().skip(3).map(|it| TestStep::not_run(it, told)));
+            }
+        }
+        Err(error) if security == Security::Plain => steps.push(of_source("connect", &error)),
+        Err(error) => {
+            steps.push(TestStep::success("connect", server.to_string()));
+            steps.push(of_source("tls", &error));
+        }
+    }
+    Ok(steps)
+}
+
+fn imap_settings(
+    half: &Half,
+    security: Security,
+    server: Server,
+    account: Option<(String, Secret)>,
+) -> Result<ImapSettings, Failure> {
+    let (login, secret) = account.unwrap_or_else(|| (String::new(), Secret::new(String::new())));
+    Ok(ImapSettings {
+        server,
+        security: match security {
+            Security::Tls => mail_client::Security::ImplicitTls,
+            Security::StartTls => mail_client::Security::StartTls,
+            Security::Plain => mail_client::Security::Plain,
+        },
+        certificates: archive::certificates(&half.trust)?,
+        login,
+        authzid: None,
+        secret,
+        mechanism: archive::mechanism(half.mechanism),
+        compress: false,
+        timeouts: half.timeout.map_or_else(Timeouts::default, archive::timeouts),
+    })
+}
+
+async fn logged_in(
+    greeted: ImapGreeted<'_>,
+    account: &ImapAccount,
+    steps: &mut Vec<TestStep>,
+    warnings: &mut Vec<String>,
+) {
+    let mut connection = match greeted.log_in().await {
+        Ok(connection) => connection,
+        Err(error) => {
+            steps.push(of_source("login", &error));
+            return;
+        }
+    };
+    let described = connection.describe();
+    let software = described.software.unwrap_or_else(|| "a server without a name".into());
+    let told = format!("{} at {software}, by {}", account.settings().login, described.login);
+    steps.push(TestStep::success("login", told));
+    let whose = format!("the mailboxes of {}", account.settings().login);
+    steps.push(TestStep::success("identity", whose));
+    read_one(&mut connection, steps).await;
+    for it in connection.warnings() {
+        warnings.push(if it.ends_with('.') { it } else { it + "." });
+    }
+    connection.close().await;
+}
+
+/// Lists the folders, and reads one message of the first that has any.
+async fn read_one(connection: &mut ImapConnection, steps: &mut Vec<TestStep>) {
+    let mailboxes = match connection.mailboxes().await {
+        Ok(mailboxes) => mailboxes,
+        Err(error) => {
+            steps.push(of_source("folders", &error));
+            return;
+        }
+    };
+    let count = mailboxes.len();
+    if count == 0 {
+        let hint = "The account may have no right to list its folders.".to_owned();
+        steps.push(TestStep::failure("folders", "the server lists none", Some(hint)));
+        return;
+    }
+    steps.push(TestStep::success("folders", format!("{count}")));
+    let has_mail = |it: &&ports::MailboxInfo| {
+        it.selectable && it.status.is_none_or(|status| status.messages != 0)
+    };
+    let Some(mailbox) = mailboxes.iter().find(has_mail) else {
+        steps.push(TestStep::not_run("fetch", "there is no message"));
+        return;
+    };
+    let step = match fetched(connection, mailbox).await {
+        Ok(Some(size)) => TestStep::success("fetch", format!("a message of {size} bytes")),
+        Ok(None) => TestStep::not_run("fetch", "there is no message"),
+        Err(error) => of_source("fetch", &error),
+    };
+    steps.push(step);
+}
+
+async fn fetched(
+    connection: &mut ImapConnection,
+    mailbox: &ports::MailboxInfo,
+) -> Result<Option<u64>, SourceError> {
+    let opened = connection.open(&mailbox.name, None).await?;
+    let Uids::All(uids) = opened.uids else { return Ok(None) };
+    let Some(uid) = uids.first() else { return Ok(None) };
+    let budget = InFlight::new(FETCH_BYTES_MAX);
+    let (out, mut came) = mpsc::channel(1);
+    let uids = [*uid];
+    let fetch = async {
+        let answer = connection.fetch(&uids, &budget, &out).await;
+        drop(out);
+        answer
+    };
+    let take = async {
+        let mut size = None;
+        while let Some(message) = came.recv().await {
+            size = size.or(Some(measured(message.body).await));
+        }
+        size
+    };
+    let (answer, size) = tokio::join!(fetch, take);
+    answer.map(|_| size)
+}
+
+async fn measured(body: ports::Body) -> u64 {
+    match body {
+        ports::Body::Whole(bytes) => bytes.len() as u64,
+        ports::Body::Nil => 0,
+        ports::Body::Pieces(mut pieces) => {
+            let mut size = 0;
+            while let Some(ports::Piece::Bytes(bytes)) = pieces.recv().await {
+                size += bytes.len() as u64;
+            }
+            size
+        }
+    }
+}
+
+fn of_net(name: &'static str, error: &NetError) -> TestStep {
+    let message = Failure::chain(FailureKind::Unavailable, error).message;
+    TestStep::failure(name, message, error.hint().map(str::to_owned))
+}
+
+fn of_source(name: &'static str, error: &SourceError) -> TestStep {
+    let failure = faults::source(error);
+    TestStep::failure(name, failure.message, failure.hint)
+}

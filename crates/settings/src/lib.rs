@@ -1,0 +1,222 @@
+//! Every setting of Posthold, declared once: key, type, default, what it is for, and what applying
+//! it does. Everything that shows or takes a setting reads it here.
+//!
+//! What it is not: a place where values are kept, and not the properties of a job or profile.
+
+mod reference;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+pub use reference::reference;
+
+/// What applying a setting does to a server that runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Applies {
+    /// Nothing: the next thing that asks gets the new value.
+    None,
+    /// The profiles and jobs that it concerns connect anew.
+    Part,
+    /// Everything begins anew, between two batches.
+    All,
+}
+
+impl Applies {
+    /// The name in answers and in the reference.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Applies::None => "none",
+            Applies::Part => "part",
+            Applies::All => "all",
+        }
+    }
+}
+
+/// What a value is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ValueType {
+    /// `on` or `off`.
+    Switch,
+    /// A whole number within these bounds, both included.
+    Number {
+        /// The smallest.
+        min: u64,
+        /// The largest.
+        max: u64,
+    },
+}
+
+impl fmt::Display for ValueType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ValueType::Switch => f.write_str("on or off"),
+            ValueType::Number { min, max } => write!(f, "a number from {min} to {max}"),
+        }
+    }
+}
+
+/// A setting.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Setting {
+    /// Its name.
+    pub key: &'static str,
+    /// What its values are.
+    pub value: ValueType,
+    /// What counts while nobody has set it.
+    pub default: &'static str,
+    /// What applying it does.
+    pub applies: Applies,
+    /// What it is for: sentences.
+    pub doc: &'static str,
+}
+
+/// Whether mail connections may stay unencrypted.
+pub const ALLOW_PLAIN_MAIL_CONNECTIONS: Setting = Setting {
+    key: "allow_plain_mail_connections",
+    value: ValueType::Switch,
+    default: "off",
+    applies: Applies::Part,
+    doc: "Lets server profiles reach other machines without encryption. Passwords and mail can be \
+          read on the way then. Connections to this machine need no permission.",
+};
+
+/// Connections to one server over all jobs.
+pub const SERVER_CONNECTIONS: Setting = Setting {
+    key: "server_connections",
+    value: ValueType::Number { min: 1, max: 1000 },
+    default: "20",
+    applies: Applies::Part,
+    doc: "Connections to one server (host and port) at the same time, over all jobs and profiles. \
+          The smallest of this, the profile's own limit and what the job asks for counts.",
+};
+
+/// Every setting, by key.
+pub const SETTINGS: &[Setting] = &[ALLOW_PLAIN_MAIL_CONNECTIONS, SERVER_CONNECTIONS];
+
+/// The setting with this key.
+#[must_use]
+pub fn find(key: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|it| it.key == key)
+}
+
+/// A value does not fit its setting. Lower case, without a full stop.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ValueError(String);
+
+impl fmt::Display for ValueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ValueError {}
+
+impl Setting {
+    /// Takes a value as a person writes it, and gives the form that is kept.
+    pub fn check(&self, text: &str) -> Result<String, ValueError> {
+        let text = text.trim();
+        let kept = match self.value {
+            ValueType::Switch => match text.to_ascii_lowercase().as_str() {
+                "on" | "true" | "yes" => Some("on".to_owned()),
+                "off" | "false" | "no" => Some("off".to_owned()),
+                _ => None,
+            },
+            ValueType::Number { min, max } => {
+                let number = text.parse::<u64>().ok();
+                number.filter(|it| (min..=max).contains(it)).map(|it| it.to_string())
+            }
+        };
+        kept.ok_or_else(|| ValueError(format!("{} is {}, not {text:?}", self.key, self.value)))
+    }
+}
+
+/// The values that count: those that somebody has set, and the defaults.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Values(BTreeMap<String, String>);
+
+impl Values {
+    /// Values that were set, by key. What is no setting of this version, or no value of its
+    /// setting, counts as not set.
+    #[must_use]
+    pub fn new(set: impl IntoIterator<Item = (String, String)>) -> Values {
+        let is_valid =
+            |(key, value): &(String, String)| find(key).is_some_and(|it| it.check(value).is_ok());
+        Values(set.into_iter().filter(is_valid).collect())
+    }
+
+    /// The value that counts, as text.
+    #[must_use]
+    pub fn text(&self, setting: &Setting) -> &str {
+        self.0.get(setting.key).map_or(setting.default, String::as_str)
+    }
+
+    /// Whether somebody has set it.
+    #[must_use]
+    pub fn is_set(&self, setting: &Setting) -> bool {
+        self.0.contains_key(setting.key)
+    }
+
+    /// Whether a switch is on. Off for what is no switch.
+    #[must_use]
+    pub fn is_on(&self, setting: &Setting) -> bool {
+        self.text(setting) == "on"
+    }
+
+    /// The value of a number; 0 for what is none.
+    #[must_use]
+    pub fn number(&self, setting: &Setting) -> u64 {
+        self.text(setting).parse().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn declarations_hold_together() {
+        for setting in SETTINGS {
+            assert_eq!(setting.check(setting.default).as_deref(), Ok(setting.default));
+            assert_eq!(find(setting.key), Some(setting));
+            assert!(setting.doc.ends_with('.'), "{}", setting.key);
+        }
+        assert!(SETTINGS.is_sorted_by_key(|it| it.key));
+    }
+
+    #[test]
+    fn values_are_checked() {
+        let cases = [
+            (&ALLOW_PLAIN_MAIL_CONNECTIONS, "on", "on"),
+            (&ALLOW_PLAIN_MAIL_CONNECTIONS, " Yes ", "on"),
+            (&ALLOW_PLAIN_MAIL_CONNECTIONS, "false", "off"),
+            (
+                &ALLOW_PLAIN_MAIL_CONNECTIONS,
+                "2",
+                "allow_plain_mail_connections is on or off, not \"2\"",
+            ),
+            (&SERVER_CONNECTIONS, "7", "7"),
+            (&SERVER_CONNECTIONS, "0", "server_connections is a number from 1 to 1000, not \"0\""),
+        ];
+        for (setting, text, want) in cases {
+            let got = setting.check(text).unwrap_or_else(|it| it.to_string());
+            assert_eq!(got, want);
+        }
+    }
+
+    #[test]
+    fn what_is_not_valid_counts_as_not_set() {
+        let set = [("server_connections", "5"), ("allow_plain_mail_connections", "x"), ("y", "1")];
+        let values = Values::new(set.map(|(key, value)| (key.to_owned(), value.to_owned())));
+        assert_eq!(values.number(&SERVER_CONNECTIONS), 5);
+        assert!(!values.is_on(&ALLOW_PLAIN_MAIL_CONNECTIONS));
+        assert!(!values.is_set(&ALLOW_PLAIN_MAIL_CONNECTIONS));
+        assert_eq!(Values::default().number(&SERVER_CONNECTIONS), 20);
+    }
+
+    #[test]
+    fn the_reference_names_them_all() {
+        let page = reference();
+        assert!(SETTINGS.iter().all(|it| page.contains(&format!("| `{}` |", it.key))), "{page}");
+    }
+}

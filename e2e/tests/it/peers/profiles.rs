@@ -1,0 +1,79 @@
+//! `profile test` against a real server.
+
+use serde_json::Value;
+use testkit::Dovecot;
+use testkit::dovecot::PASSWORD;
+
+use super::fill;
+use crate::posthold::{Place, Ran};
+
+fn results(test: &Value) -> Vec<String> {
+    let step = |it: &Value| {
+        let text = |key: &str| it[key].as_str().unwrap().to_owned();
+        format!("{} {}", text("step"), text("result"))
+    };
+    test["steps"].as_array().unwrap().iter().map(step).collect()
+}
+
+fn test(place: &Place, name: &str, password: &str) -> (i32, Value) {
+    let mut command = place.command(["profile", "test", name, "--login", "alice", "--json"]);
+    let ran = Ran::of(command.env("POSTHOLD_PASSWORD", password).output().unwrap());
+    (ran.code, ran.json())
+}
+
+const ALL: [&str; 7] = ["resolve", "connect", "tls", "login", "identity", "folders", "fetch"];
+
+/// `ends` are the results of the last steps; those before succeeded.
+fn expected(ends: &[&str]) -> Vec<String> {
+    let begins = ALL.len() - ends.len();
+    let result = |(place, step): (usize, &&str)| match place.checked_sub(begins) {
+        None => format!("{step} success"),
+        Some(place) => format!("{step} {}", ends[place]),
+    };
+    ALL.iter().enumerate().map(result).collect()
+}
+
+#[test]
+fn a_profile_is_tried_step_by_step() {
+    let Some(dovecot) = Dovecot::start_or_leave_out() else { return };
+    let place = Place::new();
+    let (tls, plain) = (dovecot.imaps().to_string(), dovecot.imap().to_string());
+    let ca = dovecot.ca_file();
+    let ca = ca.to_str().unwrap();
+    let tls_host = format!("tls:{tls}");
+    place.ok(["profile", "add", "tls", "--host", &tls_host, "--ca-file", ca]);
+    let line = ["profile", "add", "starttls", "--host", &plain, "--security", "starttls"];
+    place.ok(line.into_iter().chain(["--ca-file", ca]));
+    place.ok(["profile", "add", "untrusted", "--host", &tls_host]);
+    place.ok(["profile", "add", "plain", "--host", &plain, "--security", "plain"]);
+    place.ok(["profile", "add", "nobody", "--host", "127.0.0.1:1"]);
+    place.ok(["profile", "add", "unknown", "--host", "no-such-host.invalid"]);
+    let (code, empty) = test(&place, "tls", PASSWORD);
+    assert_eq!((code, results(&empty)), (0, expected(&["not_run"])), "{empty}");
+    fill(&dovecot, 7, 20);
+    for name in ["tls", "starttls"] {
+        let (code, answer) = test(&place, name, PASSWORD);
+        assert_eq!((code, results(&answer)), (0, expected(&[])), "{answer}");
+        let encryption = answer["steps"][2]["message"].as_str().unwrap();
+        assert!(encryption.starts_with("TLS 1."), "{answer}");
+    }
+    let (code, answer) = test(&place, "tls", "wrong");
+    let ends = ["failure", "not_run", "not_run", "not_run"];
+    assert_eq!((code, results(&answer)), (1, expected(&ends)), "{answer}");
+    let (code, answer) = test(&place, "untrusted", PASSWORD);
+    let ends = ["failure", "not_run", "not_run", "not_run", "not_run"];
+    assert_eq!((code, results(&answer)), (1, expected(&ends)), "{answer}");
+    assert!(answer["steps"][2]["hint"].is_string(), "{answer}");
+    let (code, answer) = test(&place, "plain", PASSWORD);
+    assert_eq!((code, &answer["steps"][2]["result"]), (0, &Value::from("not_run")), "{answer}");
+    assert_eq!(answer["warnings"].as_array().unwrap().len(), 1, "{answer}");
+    let (code, answer) = test(&place, "nobody", PASSWORD);
+    let ends = ["failure", "not_run", "not_run", "not_run", "not_run", "not_run"];
+    assert_eq!((code, results(&answer)), (1, expected(&ends)), "{answer}");
+    let (code, answer) = test(&place, "unknown", PASSWORD);
+    let mut ends = vec!["failure"];
+    ends.extend(["not_run"; 6]);
+    assert_eq!((code, results(&answer)), (1, expected(&ends)), "{answer}");
+    let without = place.ok(["profile", "test", "tls", "--json"]).json();
+    assert_eq!(results(&without), expected(&["not_run"; 4]), "{without}");
+}
