@@ -23,10 +23,11 @@ pub(crate) fn page(command: &Command) -> String {
          Messages that rules exclude, warnings, and an index that is not up to date are not \
          failures. The first\nCtrl-C (or SIGTERM) ends a command cleanly at a batch, with exit \
          code 1; the second ends it at once.\n\n\
-         Environment: `POSTHOLD_DATA` (the data directory), `POSTHOLD_PASSWORD` (the password that a \
-         command asks for),\n`POSTHOLD_KEY` and `POSTHOLD_KEY_FILE` (the keys that kept passwords are \
-         sealed with, or the file that holds them),\n`POSTHOLD_TRACE` (what the program says about itself on standard error: \
-         `off`, `error`, `warn`, `info`, `debug`\nor `trace`).\n",
+         Environment: `POSTHOLD_DATA` (the data directory), `POSTHOLD_PASSWORD` (the password that \
+         a command asks\nfor), `POSTHOLD_KEY` and `POSTHOLD_KEY_FILE` (the keys that kept \
+         passwords are sealed with, or the file\nthat holds them), `POSTHOLD_TRACE` (what the \
+         program says about itself on standard error: \
+         `off`, `error`,\n`warn`, `info`, `debug` or `trace`).\n",
     );
     leaf_commands(&command, "posthold", &mut page);
     page.push_str("\n## All commands\n\n");
