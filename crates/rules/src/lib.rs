@@ -20,6 +20,7 @@ mod folder;
 pub mod macros;
 mod names;
 mod pattern;
+pub mod presets;
 mod punycode;
 pub mod removal;
 pub mod schedule;
