@@ -12,7 +12,7 @@
 //!   because a guess would show somebody's mail to somebody else. A deactivated user keeps his
 //!   addresses until an active user has them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 use thiserror::Error;
@@ -213,6 +213,7 @@ pub struct AddressBook {
     separator: Option<char>,
     domains: HashMap<String, String>,
     owners: HashMap<AddressKey, usize>,
+    our_domains: HashSet<String>,
     users: Vec<BookUser>,
 }
 
@@ -226,11 +227,13 @@ impl AddressBook {
             separator: rules.detail_separator,
             domains,
             owners: HashMap::new(),
+            our_domains: HashSet::new(),
             users: Vec::new(),
         };
         for (idx, user) in users.iter().enumerate() {
             book.enter(idx, user, &users, &mut errors);
         }
+        book.our_domains = book.owners.keys().map(|it| it.domain.clone()).collect();
         book.users = users;
         errors.sort_unstable();
         errors.dedup();
@@ -286,6 +289,13 @@ impl AddressBook {
         let exact = self.owners.get(&key);
         let idx = exact.or_else(|| self.owners.get(&without_detail()?))?;
         self.users.get(*idx)
+    }
+
+    /// Whether a user has an address in the domain of this one: then it is one of ours, and that
+    /// nobody has it is a gap in the book. Most addresses in mail are other people's.
+    #[must_use]
+    pub fn is_ours(&self, text: &str) -> bool {
+        self.key(text).is_some_and(|it| self.our_domains.contains(&it.domain))
     }
 
     /// All users, in the order in which they were given.
@@ -443,6 +453,8 @@ mod tests {
             let got = book.owner(address).map_or("-", |it| it.name.as_str());
             assert_eq!(got, want, "{address}");
         }
+        let ours = ["x@example.org", "x@EXAMPLE.com", "x@example.net", "x@mail.example.org", "x"];
+        assert_eq!(ours.map(|it| book.is_ours(it)), [true, true, false, false, false]);
         let without: Vec<_> = book.without_address().map(UserName::as_str).collect();
         assert_eq!(without, ["nobody"]);
     }

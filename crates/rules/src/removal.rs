@@ -13,7 +13,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use types::{Flags, Timestamp};
+use types::{Flags, FolderPath, Timestamp};
 
 use crate::age::Age;
 use crate::filter::Answer;
@@ -179,6 +179,16 @@ impl Removal {
     }
 }
 
+impl Removal {
+    /// The entry of an exclude list that leaves out the mailbox that messages are moved to, and
+    /// what is below it.
+    #[must_use]
+    pub fn exclude_entry(&self) -> Option<String> {
+        let parts = self.moves_to()?.split('/');
+        Some(FolderPath::from_parts(parts).as_str().to_owned())
+    }
+}
+
 /// The rule as it is written, which [`FromStr`] understands.
 impl fmt::Display for Removal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -286,7 +296,8 @@ fn moved(
     };
     // The rest of the text: names of mailboxes have spaces.
     let name = text.get(mailbox.at..).unwrap_or_default().trim_end();
-    let is_wrong = name.split('/').any(str::is_empty)
+    let is_wrong = name.split('/').any(|it| it.is_empty() || it == ".")
+        || name.starts_with('|')
         || name.eq_ignore_ascii_case("INBOX")
         || name.chars().any(char::is_control);
     if is_wrong {
@@ -300,7 +311,9 @@ fn moved(
 mod tests {
     use super::*;
     use crate::calendar::at;
+    use crate::{DefaultFolders, ListedMailbox, Scope, Verdict, Whose};
     use expect_test::expect;
+    use types::MailboxName;
 
     const NOW: &str = "2026-11-21T12:00:00Z";
 
@@ -391,6 +404,28 @@ mod tests {
     }
 
     #[test]
+    fn a_job_leaves_out_what_it_moves_messages_to() {
+        for mailbox in ["Old", "Old mail/2026", "100%", "a|b", "Entwürfe/x", "inbox/Old"] {
+            let rule: Removal = format!("at once into {mailbox}").parse().unwrap();
+            let exclude = [rule.exclude_entry().unwrap()];
+            let scope = Scope::parse(DefaultFolders::Kept, &[], &exclude).unwrap();
+            let names = [
+                MailboxName::from_parts(mailbox.split('/')),
+                MailboxName::from_parts(mailbox.split('/').chain(["below"])),
+                MailboxName::from_parts(["INBOX"]),
+            ];
+            let listed = names.each_ref().map(|name| {
+                let whose = Whose::Own;
+                ListedMailbox { name, role: None, whose }
+            });
+            let inside: Vec<bool> =
+                scope.apply(&listed).iter().map(|it| *it == Verdict::In).collect();
+            assert_eq!(inside, [false, false, true], "{mailbox}");
+        }
+        assert_eq!(Removal::default().exclude_entry(), None);
+    }
+
+    #[test]
     fn wrong_rules() {
         let texts = [
             "",
@@ -407,6 +442,8 @@ mod tests {
             "at once into",
             "at once into inbox",
             "at once into Old//x",
+            "at once into Old/.",
+            "at once into ||Old",
         ];
         let shown = texts.map(|it| it.parse::<Removal>().unwrap_err().render(it) + "\n");
         expect![[r#"
@@ -451,6 +488,12 @@ mod tests {
             Write its path with slashes: Archived/Old.
             at once into Old//x
                          ^ "Old//x" is no mailbox that messages can be moved to
+            Write its path with slashes: Archived/Old.
+            at once into Old/.
+                         ^ "Old/." is no mailbox that messages can be moved to
+            Write its path with slashes: Archived/Old.
+            at once into ||Old
+                         ^ "||Old" is no mailbox that messages can be moved to
             Write its path with slashes: Archived/Old.
         "#]]
         .assert_eq(&shown.concat());

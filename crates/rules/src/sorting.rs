@@ -171,6 +171,17 @@ pub struct UnknownAddress {
     pub address: String,
     /// What its owner, if there were one, would have done.
     pub direction: Direction,
+    /// Whether somebody here might have it.
+    pub domain: Domain,
+}
+
+/// Whose domain an unknown address is in.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Domain {
+    /// One in which users have addresses: a user or an alias is likely missing.
+    Ours,
+    /// Another one: whoever writes from outside, or is written to there.
+    Foreign,
 }
 
 /// What sorting found for one message.
@@ -212,7 +223,8 @@ impl Sorting {
                 if let Some(user) = book.owner(address) {
                     placings.insert(Placing { user: user.name.clone(), direction });
                 } else if seen.insert((key, direction)) {
-                    unknown.push(UnknownAddress { address: address.clone(), direction });
+                    let domain = if book.is_ours(address) { Domain::Ours } else { Domain::Foreign };
+                    unknown.push(UnknownAddress { address: address.clone(), direction, domain });
                 }
             }
         }

@@ -33,7 +33,8 @@ fn show(sorted: &Sorted) -> String {
         Destination::Left => "left".to_owned(),
     };
     for it in &sorted.unknown {
-        text.push_str(&format!("; unknown {:?} {}", it.direction, it.address));
+        let ours = if it.domain == Domain::Ours { " of ours" } else { "" };
+        text.push_str(&format!("; unknown {:?} {}{ours}", it.direction, it.address));
     }
     text
 }
@@ -60,6 +61,10 @@ fn senders_and_recipients_get_their_copies() {
     check("x@y->carol@example.org", "carol Received; unknown Sent x@y");
     check("bob@example.org->journal@example.org", "bob Sent");
     check("x@y->journal@example.org", "left; unknown Sent x@y");
+    check(
+        "bob@example.org->dora@Example.org",
+        "bob Sent; unknown Received dora@Example.org of ours",
+    );
     check("x@y->x@y", "left; unknown Received x@y; unknown Sent x@y");
     check("->", "left");
     check("->undisclosed", "left; unknown Received undisclosed");
