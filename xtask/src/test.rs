@@ -15,6 +15,7 @@ use crate::run::{self, cargo, command, has_cargo_command};
 const PEERS: &[(&str, &str)] = &[
     ("/usr/sbin/dovecot", "dovecot-core"),
     ("/usr/lib/dovecot/imap", "dovecot-imapd"),
+    ("/usr/lib/dovecot/pop3", "dovecot-pop3d"),
     ("/usr/bin/strace", "strace"),
 ];
 

@@ -93,7 +93,7 @@ pub struct Archive {
     pub root: Option<String>,
     /// Which of its folders.
     pub folders: FolderChoice,
-    /// Connections at the same time, at most.
+    /// Connections at the same time, at most. POP3 has one at a time.
     pub connections: NonZeroU16,
     /// Whether the connection may stay unencrypted.
     pub plaintext: Plaintext,
@@ -131,6 +131,10 @@ pub enum Scheme {
     Imap,
     /// IMAP with TLS from the first byte (RFC 8314 §3.2).
     Imaps,
+    /// POP3; STLS is used if it is offered.
+    Pop3,
+    /// POP3 with TLS from the first byte.
+    Pop3s,
 }
 
 impl Scheme {
@@ -140,6 +144,8 @@ impl Scheme {
         match self {
             Scheme::Imap => "imap",
             Scheme::Imaps => "imaps",
+            Scheme::Pop3 => "pop3",
+            Scheme::Pop3s => "pop3s",
         }
     }
 }
@@ -217,7 +223,7 @@ pub enum Mechanism {
     Auto,
     /// SASL PLAIN (RFC 4616).
     Plain,
-    /// SASL LOGIN, or the LOGIN command.
+    /// SASL LOGIN, or the command with which the protocol takes a password.
     Login,
     /// CRAM-MD5 (RFC 2195).
     CramMd5,
@@ -225,16 +231,19 @@ pub enum Mechanism {
     ScramSha256,
     /// XOAUTH2; the password is the access token.
     XOAuth2,
+    /// APOP (RFC 1939 §7): POP3 only.
+    Apop,
 }
 
 impl Mechanism {
-    const ALL: [Mechanism; 6] = [
+    const ALL: [Mechanism; 7] = [
         Mechanism::Auto,
         Mechanism::Plain,
         Mechanism::Login,
         Mechanism::CramMd5,
         Mechanism::ScramSha256,
         Mechanism::XOAuth2,
+        Mechanism::Apop,
     ];
 
     /// The name in options and answers.
@@ -247,6 +256,7 @@ impl Mechanism {
             Mechanism::CramMd5 => "cram-md5",
             Mechanism::ScramSha256 => "scram-sha-256",
             Mechanism::XOAuth2 => "xoauth2",
+            Mechanism::Apop => "apop",
         }
     }
 

@@ -34,6 +34,6 @@ mod tokens;
 mod trouble;
 mod uid_set;
 
-pub use account::{ImapAccount, ImapGreeted, ImapSettings, Security, Timeouts};
+pub use account::{ImapAccount, ImapGreeted, ImapSettings};
 pub use connection::{Description, ImapConnection};
 pub use mutf7::{decode_mutf7, encode_mutf7};

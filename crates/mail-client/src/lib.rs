@@ -1,23 +1,27 @@
-//! Mail servers as sources of messages: IMAP.
+//! Mail servers as sources of messages: IMAP, POP3.
 //!
 //! What it is not: a decision about mail. It reports what a server said, and never sends a
-//! command that changes a mailbox; `imap::command` lists all that it can send.
+//! command that changes a mailbox; `imap::command` and `pop3::command` list all that it can send.
 //!
 //! Rules:
-//! - Every line, literal, list and wait has a limit with a name (`imap::limits`).
+//! - Every line, literal, list and wait has a limit with a name (`imap::limits`, `pop3::limits`).
 //! - What a server leaves out, answers with NIL, answers with nothing or refuses are four
 //!   different results.
 //! - A response that cannot be understood is an error that shows its bytes; it is never skipped.
 //! - Throttling is never taken for a wrong password, and never for success.
 
 mod imap;
+mod pop3;
 mod sasl;
+mod security;
 mod server_url;
+mod trouble;
 
 pub use imap::{
-    Description, ImapAccount, ImapConnection, ImapGreeted, ImapSettings, Security, Timeouts,
-    decode_mutf7, encode_mutf7,
+    Description, ImapAccount, ImapConnection, ImapGreeted, ImapSettings, decode_mutf7, encode_mutf7,
 };
 pub use net::{CertificatePolicy, Fingerprint, Server};
+pub use pop3::{Pop3Account, Pop3Connection, Pop3Settings};
 pub use sasl::Mechanism;
+pub use security::{Security, Timeouts};
 pub use server_url::{Scheme, ServerUrl, UrlError};

@@ -11,11 +11,15 @@ mod scram;
 
 use std::fmt;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, KeyInit, Mac};
-use md5::Md5;
+use md5::{Digest, Md5};
+use ports::SourceError;
 use thiserror::Error;
 use types::Secret;
 
+use crate::trouble;
 use scram::Scram;
 
 /// How a login is proven.
@@ -34,6 +38,9 @@ pub enum Mechanism {
     CramMd5,
     /// An OAuth 2.0 access token, as Google and Microsoft take it.
     XOAuth2,
+    /// The MD5 of the greeting and the password. No mechanism of SASL but a command of POP3 alone
+    /// (RFC 1939 §7). Only when asked for.
+    Apop,
 }
 
 impl Mechanism {
@@ -47,19 +54,21 @@ impl Mechanism {
             Mechanism::Login => "LOGIN",
             Mechanism::CramMd5 => "CRAM-MD5",
             Mechanism::XOAuth2 => "XOAUTH2",
+            Mechanism::Apop => "APOP",
         }
     }
 
     /// The mechanism of this name, in any case.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Mechanism> {
-        const ALL: [Mechanism; 6] = [
+        const ALL: [Mechanism; 7] = [
             Mechanism::Auto,
             Mechanism::ScramSha256,
             Mechanism::Plain,
             Mechanism::Login,
             Mechanism::CramMd5,
             Mechanism::XOAuth2,
+            Mechanism::Apop,
         ];
         ALL.into_iter().find(|it| it.name().eq_ignore_ascii_case(name))
     }
@@ -137,9 +146,12 @@ impl Exchange {
         if authzid.is_some() && !mechanism.takes_authzid() {
             return Err(SaslError::Unfit("this mechanism cannot act for another account"));
         }
+        if mechanism == Mechanism::Apop {
+            return Err(SaslError::Unfit("APOP is a command of POP3"));
+        }
         let once = |text: String| Exchange::Once { response: Some(text.into()), refusal: None };
         Ok(match mechanism {
-            Mechanism::Auto | Mechanism::Plain => {
+            Mechanism::Auto | Mechanism::Plain | Mechanism::Apop => {
                 once(format!("{}\0{login}\0{password}", authzid.unwrap_or_default()))
             }
             Mechanism::XOAuth2 => once(format!("user={login}\x01auth=Bearer {password}\x01\x01")),
@@ -192,6 +204,22 @@ impl Exchange {
     }
 }
 
+/// 24 characters that nobody can guess.
+pub(crate) fn nonce() -> Result<String, SourceError> {
+    let mut bytes = [0; 18];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => Ok(BASE64.encode(bytes)),
+        Err(cause) => Err(trouble::transient("this machine gives no random numbers".into())
+            .caused_by(std::io::Error::other(cause.to_string()))),
+    }
+}
+
+/// What APOP proves a password with: `timestamp` is the greeting's, angle brackets included.
+pub(crate) fn apop_digest(timestamp: &str, secret: &Secret) -> String {
+    let hasher = Md5::new().chain_update(timestamp).chain_update(secret.declassify());
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn cram_md5(login: &str, secret: &Secret, challenge: &[u8]) -> Vec<u8> {
     let digest = hmac::<Hmac<Md5>>(secret.declassify().as_bytes(), challenge);
     let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -231,6 +259,14 @@ mod tests {
         let mut cram = exchange(Mechanism::CramMd5, None).unwrap();
         let response = cram.respond(b"<1896.697170952@postoffice.reston.mci.net>").unwrap();
         assert_eq!(response, b"tim b913a602c7eda7a495b4e6e7334d3890");
+    }
+
+    #[test]
+    fn apop_of_the_standard() {
+        // RFC 1939 §7.
+        let secret = Secret::new("tanstaaf".into());
+        let digest = apop_digest("<1896.697170952@dbc.mtview.ca.us>", &secret);
+        assert_eq!(digest, "c4c9334bac560ecc979e58001b3e22fb");
     }
 
     #[test]

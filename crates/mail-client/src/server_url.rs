@@ -1,4 +1,5 @@
-//! `imaps://login@host[:port]/`: how a person names an account on the command line.
+//! `imaps://login@host[:port]/`, `pop3s://...`: how a person names an account on the command
+//! line.
 
 use std::fmt;
 
@@ -14,6 +15,10 @@ pub enum Scheme {
     Imap,
     /// IMAP with TLS from the first byte. Port 993.
     Imaps,
+    /// POP3; STLS where offered. Port 110.
+    Pop3,
+    /// POP3 with TLS from the first byte. Port 995.
+    Pop3s,
 }
 
 impl Scheme {
@@ -21,6 +26,8 @@ impl Scheme {
         match self {
             Scheme::Imap => 143,
             Scheme::Imaps => 993,
+            Scheme::Pop3 => 110,
+            Scheme::Pop3s => 995,
         }
     }
 
@@ -28,11 +35,14 @@ impl Scheme {
         match self {
             Scheme::Imap => "imap",
             Scheme::Imaps => "imaps",
+            Scheme::Pop3 => "pop3",
+            Scheme::Pop3s => "pop3s",
         }
     }
 }
 
-/// The URL of an account (RFC 5092 §3, without a mailbox).
+/// The URL of an account (RFC 5092 §3, without a mailbox; RFC 2384 §3 for POP3, with schemes of
+/// their own for the two ports).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ServerUrl {
     /// Protocol and protection.
@@ -61,7 +71,8 @@ impl UrlError {
     }
 }
 
-const FORM: &str = "Write imaps://login@host/ or imap://login@host:port/.";
+const FORM: &str =
+    "Write imaps://login@host/ or imap://login@host:port/; pop3s:// and pop3:// for POP3.";
 
 fn wrong<T>(message: &'static str, hint: &'static str) -> Result<T, UrlError> {
     Err(UrlError { message, hint })
@@ -77,8 +88,10 @@ impl ServerUrl {
         let scheme = match scheme.to_ascii_lowercase().as_str() {
             "imap" => Scheme::Imap,
             "imaps" => Scheme::Imaps,
+            "pop3" => Scheme::Pop3,
+            "pop3s" => Scheme::Pop3s,
             "" => return wrong("the URL has no scheme", FORM),
-            _ => return wrong("the URL is neither imap:// nor imaps://", FORM),
+            _ => return wrong("the URL is none of imap://, imaps://, pop3:// and pop3s://", FORM),
         };
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         if !path.is_empty() || authority.contains(['?', '#']) {
@@ -110,11 +123,13 @@ fn split_mechanism(user: &str) -> Result<(&str, Mechanism), UrlError> {
     let name = parameter.split_once('=').filter(|(key, _)| key.eq_ignore_ascii_case("auth"));
     match name.map(|(_, name)| name) {
         Some("*") => Ok((user, Mechanism::Auto)),
+        // As RFC 2384 §4 writes it: no mechanism of SASL.
+        Some(name) if name.eq_ignore_ascii_case("+APOP") => Ok((user, Mechanism::Apop)),
         Some(name) => match Mechanism::from_name(name) {
             Some(mechanism) => Ok((user, mechanism)),
             None => wrong(
                 "the URL asks for an unknown mechanism",
-                "AUTH is one of SCRAM-SHA-256, PLAIN, LOGIN, CRAM-MD5, XOAUTH2 and *.",
+                "AUTH is one of SCRAM-SHA-256, PLAIN, LOGIN, CRAM-MD5, XOAUTH2, +APOP and *.",
             ),
         },
         None => wrong("the URL holds an unknown parameter", FORM),
@@ -176,8 +191,10 @@ impl fmt::Display for ServerUrl {
                 _ => write!(f, "{character}")?,
             }
         }
-        if self.mechanism != Mechanism::Auto {
-            write!(f, ";AUTH={}", self.mechanism.name())?;
+        match self.mechanism {
+            Mechanism::Auto => (),
+            Mechanism::Apop => f.write_str(";AUTH=+APOP")?,
+            mechanism => write!(f, ";AUTH={}", mechanism.name())?,
         }
         write!(f, "@{}/", self.server)
     }
@@ -205,7 +222,10 @@ mod tests {
             ("imaps://a;auth=*@h", "imaps://a@h:993/"),
             ("imaps://alice*master@h", "imaps://alice*master@h:993/"),
             ("mail.example.org", "the URL has no scheme"),
-            ("pop3://a@h", "the URL is neither imap:// nor imaps://"),
+            ("pop3://a@h", "pop3://a@h:110/"),
+            ("POP3S://a@h/", "pop3s://a@h:995/"),
+            ("pop3://a;auth=+apop@h:1110", "pop3://a;AUTH=+APOP@h:1110/"),
+            ("http://a@h", "the URL is none of imap://, imaps://, pop3:// and pop3s://"),
             ("imaps://h/", "the URL has no login"),
             ("imaps://@h/", "the URL has no login"),
             ("imaps://a:secret@h/", "the URL holds a password"),

@@ -138,15 +138,15 @@ impl Stream {
                 self.server
             );
             return Err(NetError::new(NetErrorKind::Tls, message).hint_is(
-                "The server is broken, or somebody changes what it sends. Use imaps:// if the \
-                 server offers it.",
+                "The server is broken, or somebody changes what it sends. Use TLS from the first \
+                 byte (imaps://, pop3s://) if the server offers it.",
             ));
         }
         let handshake = client.handshake(self.io, &self.server);
         let Ok(encrypted) = timeout(self.deadlines.connect, handshake).await else {
             return Err(NetError::timeout("TLS handshake", &self.server).hint_is(
-                "Check the port: servers encrypt from the start on one port (imaps://) and after \
-                 STARTTLS on another (imap://).",
+                "Check the port: servers encrypt from the start on one port (imaps://, pop3s://) \
+                 and after STARTTLS on another (imap://, pop3://).",
             ));
         };
         let encrypted = encrypted?;

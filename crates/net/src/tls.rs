@@ -156,14 +156,15 @@ fn handshake_failed(cause: io::Error, server: &Server) -> NetError {
         ));
     }
     match tls {
-        Some(RustlsError::InvalidMessage(_)) => {
-            NetError::new(NetErrorKind::Tls, format!("{server} does not speak TLS on this port"))
-                .hint_is(
-                    "Check the port: servers encrypt from the start on one port (imaps://) and \
-                     after STARTTLS on another (imap://).",
-                )
-                .caused_by(cause)
-        }
+        Some(RustlsError::InvalidMessage(_)) => NetError::new(
+            NetErrorKind::Tls,
+            format!("{server} does not speak TLS on this port"),
+        )
+        .hint_is(
+            "Check the port: servers encrypt from the start on one port (imaps://, pop3s://) and \
+                     after STARTTLS on another (imap://, pop3://).",
+        )
+        .caused_by(cause),
         Some(_) => {
             NetError::new(NetErrorKind::Tls, format!("the TLS handshake with {server} failed"))
                 .hint_is("The server must offer TLS 1.2 or 1.3; older versions are not spoken.")

@@ -187,7 +187,8 @@ struct DemoArgs {
 
 #[derive(Args, Debug)]
 struct ArchiveArgs {
-    /// The account: `imaps://LOGIN@HOST[:PORT]/`, or `imap://` for STARTTLS
+    /// The account: `imaps://LOGIN@HOST[:PORT]/`, or `imap://` for STARTTLS; the same with
+    /// `pop3s://` and `pop3://`
     url: String,
 
     /// Whose archive it goes to; the user is made when missing
@@ -215,7 +216,7 @@ struct ArchiveArgs {
     #[arg(long, value_name = "FOLDER", help_heading = "Folders")]
     exclude: Vec<String>,
 
-    /// Connections at the same time, at most
+    /// Connections at the same time, at most; POP3 takes one
     #[arg(long, value_name = "N", default_value = "3", help_heading = "Connection")]
     connections: NonZeroU16,
 
@@ -273,6 +274,8 @@ enum AuthArg {
     /// The password is an access token
     #[value(name = "xoauth2")]
     XOAuth2,
+    /// POP3 only: the password is not sent, but proven with MD5
+    Apop,
 }
 
 #[derive(Args, Debug)]
@@ -442,6 +445,8 @@ fn archive(args: ArchiveArgs, surroundings: &dyn Surroundings) -> Result<Archive
         scheme: match url.scheme {
             mail_client::Scheme::Imap => Scheme::Imap,
             mail_client::Scheme::Imaps => Scheme::Imaps,
+            mail_client::Scheme::Pop3 => Scheme::Pop3,
+            mail_client::Scheme::Pop3s => Scheme::Pop3s,
         },
         login: url.login,
         host: url.server.host,
@@ -473,6 +478,7 @@ impl From<AuthArg> for Mechanism {
             AuthArg::CramMd5 => Mechanism::CramMd5,
             AuthArg::ScramSha256 => Mechanism::ScramSha256,
             AuthArg::XOAuth2 => Mechanism::XOAuth2,
+            AuthArg::Apop => Mechanism::Apop,
         }
     }
 }
@@ -485,6 +491,7 @@ fn of_url(mechanism: mail_client::Mechanism) -> Mechanism {
         mail_client::Mechanism::CramMd5 => Mechanism::CramMd5,
         mail_client::Mechanism::ScramSha256 => Mechanism::ScramSha256,
         mail_client::Mechanism::XOAuth2 => Mechanism::XOAuth2,
+        mail_client::Mechanism::Apop => Mechanism::Apop,
     }
 }
 

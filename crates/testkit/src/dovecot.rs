@@ -62,6 +62,8 @@ pub struct DovecotOptions {
     pub certificate: ServerCertificate,
     /// Connections of one user from one address at the same time.
     pub user_connections_max: u32,
+    /// Speaks POP3, too ([`Dovecot::pop3`]).
+    pub pop3: bool,
     /// SASL mechanisms, as in `auth_mechanisms`.
     pub mechanisms: &'static str,
     /// Replaces the announced capabilities (a server that offers less).
@@ -79,6 +81,7 @@ impl Default for DovecotOptions {
             plaintext_login: true,
             certificate: ServerCertificate::Valid,
             user_connections_max: 50,
+            pop3: false,
             mechanisms: "plain login cram-md5 scram-sha-256",
             capability: None,
             extra: String::new(),
@@ -108,6 +111,8 @@ pub struct Dovecot {
     certificates: Certificates,
     imap: SocketAddr,
     imaps: SocketAddr,
+    pop3: SocketAddr,
+    pop3s: SocketAddr,
     n_filled: AtomicU64,
 }
 
@@ -145,7 +150,13 @@ impl Dovecot {
     /// Starts one with these options, or notes that the running test is left out.
     #[must_use]
     pub fn start_with_or_leave_out(options: DovecotOptions) -> Option<Dovecot> {
-        match Dovecot::available() {
+        let available = Dovecot::available().and_then(|()| {
+            if options.pop3 && !config::module("libexec").join("pop3").exists() {
+                return Err("dovecot speaks no POP3 (Debian: dovecot-pop3d)".into());
+            }
+            Ok(())
+        });
+        match available {
             Ok(()) => Some(Dovecot::start_with(options)),
             Err(why) => {
                 left_out(&why);
@@ -173,12 +184,16 @@ impl Dovecot {
             certificates,
             imap: nowhere,
             imaps: nowhere,
+            pop3: nowhere,
+            pop3s: nowhere,
             n_filled: AtomicU64::new(0),
         };
         dovecot.prepare();
         for _ in 0..5 {
             dovecot.imap.set_port(free_port());
             dovecot.imaps.set_port(free_port());
+            dovecot.pop3.set_port(free_port());
+            dovecot.pop3s.set_port(free_port());
             if dovecot.run() {
                 return dovecot;
             }
@@ -212,6 +227,8 @@ impl Dovecot {
             options: &self.options,
             imap: self.imap,
             imaps: self.imaps,
+            pop3: self.pop3,
+            pop3s: self.pop3s,
             greeting: &token,
         });
         self.write("conf/dovecot.conf", text.as_bytes());
@@ -266,6 +283,18 @@ impl Dovecot {
     #[must_use]
     pub fn imaps(&self) -> SocketAddr {
         self.imaps
+    }
+
+    /// Where it speaks POP3, with STLS, when [`DovecotOptions::pop3`] is set.
+    #[must_use]
+    pub fn pop3(&self) -> SocketAddr {
+        self.pop3
+    }
+
+    /// Where it speaks POP3 over TLS, when [`DovecotOptions::pop3`] is set.
+    #[must_use]
+    pub fn pop3s(&self) -> SocketAddr {
+        self.pop3s
     }
 
     /// Its certificates.

@@ -21,6 +21,7 @@ pub mod faulty_disk;
 pub mod peers;
 pub mod raw_imap;
 pub mod scripted_imap;
+pub mod scripted_pop3;
 
 pub use dovecot::{Dovecot, DovecotOptions, MailFormat};
 pub use fault_proxy::{FaultProxy, Faults, ImapFault, WireAction, WireFault};

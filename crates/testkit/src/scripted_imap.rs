@@ -81,9 +81,11 @@ pub async fn play(
     player.played
 }
 
-enum Ended {
+/// Why a script was not played to its end.
+pub(crate) enum Ended {
     /// The connection is over: the client left, or the script or a cut ended it.
     Gone,
+    /// The client left the script.
     Surprise(String),
 }
 
@@ -224,7 +226,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Player<IO> {
     }
 }
 
-fn unescaped(text: &str) -> Vec<u8> {
+pub(crate) fn unescaped(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = text;
     while let Some((before, escape)) = rest.split_once('\\') {

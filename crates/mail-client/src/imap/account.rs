@@ -1,7 +1,6 @@
 //! An account at an IMAP server, and how to reach it.
 
 use std::fmt;
-use std::time::Duration;
 
 use net::{CertificatePolicy, Deadlines, Server, Stream, TlsClient};
 use ports::{Connect, SourceError};
@@ -12,46 +11,8 @@ use super::connection::ImapConnection;
 use super::session::Session;
 use super::{login, trouble};
 use crate::sasl::Mechanism;
+use crate::security::{Security, Timeouts};
 use crate::server_url::{Scheme, ServerUrl};
-
-/// How a connection is protected.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Security {
-    /// TLS from the first byte (RFC 8314 §3.2).
-    ImplicitTls,
-    /// STARTTLS; without it there is no connection.
-    StartTls,
-    /// STARTTLS where the server offers it. Where it does not, only a server on this machine is
-    /// talked to.
-    StartTlsIfOffered,
-    /// None, on purpose.
-    Plain,
-}
-
-/// How long waits may take.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Timeouts {
-    /// TCP connection; the TLS handshake has as long again.
-    pub connect: Duration,
-    /// Until the greeting comes; from there to the end of the login as long again.
-    pub login: Duration,
-    /// One wait for bytes; also one line.
-    pub idle: Duration,
-    /// A command that moves no messages, answer included; of one that does, the longest time
-    /// without a message.
-    pub command: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Timeouts {
-        Timeouts {
-            connect: Duration::from_secs(30),
-            login: Duration::from_mins(2),
-            idle: Duration::from_mins(5),
-            command: Duration::from_mins(30),
-        }
-    }
-}
 
 /// Everything that an account is reached and opened with.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -83,8 +44,8 @@ impl ImapSettings {
         ImapSettings {
             server: url.server.clone(),
             security: match url.scheme {
-                Scheme::Imaps => Security::ImplicitTls,
-                Scheme::Imap => Security::StartTlsIfOffered,
+                Scheme::Imaps | Scheme::Pop3s => Security::ImplicitTls,
+                Scheme::Imap | Scheme::Pop3 => Security::StartTlsIfOffered,
             },
             certificates: CertificatePolicy::SystemRoots,
             login: url.login.clone(),

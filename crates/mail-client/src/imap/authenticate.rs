@@ -9,14 +9,15 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use net::{CertificatePolicy, Server};
 use ports::{SourceError, SourceErrorKind};
 
-use super::account::{ImapSettings, Security};
+use super::account::ImapSettings;
 use super::capability::Capabilities;
 use super::command::Command;
 use super::limits::{IDLE_REPLIES_MAX, INITIAL_RESPONSE_BYTES_MAX};
 use super::reply::{Code, Reply, Status, StatusKind};
 use super::session::Session;
 use super::trouble;
-use crate::sasl::{Credentials, Exchange, Mechanism, SaslError};
+use crate::sasl::{Credentials, Exchange, Mechanism, SaslError, nonce};
+use crate::security::Security;
 
 /// What proves a login.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -198,10 +199,10 @@ async fn authenticate(
         authzid: settings.authzid.as_deref(),
         secret: &settings.secret,
     };
-    let mut exchange = Exchange::new(mechanism, &credentials, &nonce()?).map_err(unfit)?;
+    let mut exchange = Exchange::new(mechanism, &credentials, &nonce()?).map_err(trouble::unfit)?;
     let mut initial = None;
     if mechanism.is_client_first() && offered.has("SASL-IR") {
-        let response = BASE64.encode(exchange.respond(b"").map_err(unfit)?);
+        let response = BASE64.encode(exchange.respond(b"").map_err(trouble::unfit)?);
         initial = Some(response);
     }
     let inline = initial.as_deref().filter(|it| it.len() <= INITIAL_RESPONSE_BYTES_MAX);
@@ -251,36 +252,15 @@ fn finish(
     failed: Option<SaslError>,
 ) -> Result<(Status, bool), SourceError> {
     if let Some(error) = failed {
-        return Err(distrust(&error));
+        return Err(trouble::distrust(&error));
     }
     if status.kind != StatusKind::Ok {
         let Some(refusal) = exchange.refusal() else { return Ok((status, fresh)) };
         let text = format!("{} {}", status.text, trouble::shown(refusal.as_bytes()));
         return Ok((Status { text, ..status }, fresh));
     }
-    exchange.finish().map_err(|error| distrust(&error))?;
+    exchange.finish().map_err(|error| trouble::distrust(&error))?;
     Ok((status, fresh))
-}
-
-fn unfit(error: SaslError) -> SourceError {
-    let hint = "Check login, password and mechanism.";
-    trouble::configuration(error.to_string(), hint).caused_by(error)
-}
-
-fn distrust(error: &SaslError) -> SourceError {
-    trouble::protocol(error.to_string()).with_hint(
-        "Check that host and certificate are those of your server; then name another mechanism.",
-    )
-}
-
-/// 24 characters that nobody can guess.
-fn nonce() -> Result<String, SourceError> {
-    let mut bytes = [0; 18];
-    match getrandom::fill(&mut bytes) {
-        Ok(()) => Ok(BASE64.encode(bytes)),
-        Err(cause) => Err(trouble::transient("this machine gives no random numbers".into())
-            .caused_by(std::io::Error::other(cause.to_string()))),
-    }
 }
 
 fn login_refused(session: &Session, status: &Status) -> SourceError {

@@ -53,9 +53,6 @@ pub(crate) const PIECES_AHEAD: usize = 2;
 /// A literal may take one idle deadline and a second for each of these bytes.
 pub(crate) const LITERAL_BYTES_PER_SECOND_MIN: u64 = 1024;
 
-/// Bytes of a response that an error shows.
-pub(crate) const SHOWN_BYTES_MAX: usize = 160;
-
 /// How long a polite goodbye may take.
 pub(crate) const LOGOUT_MAX: Duration = Duration::from_secs(5);
 

@@ -7,7 +7,7 @@ use net::Fingerprint;
 use ports::{SourceError, SourceErrorKind};
 use tokio::time::timeout;
 
-use super::account::{ImapAccount, ImapSettings, Security};
+use super::account::{ImapAccount, ImapSettings};
 use super::authenticate::{Method, log_in};
 use super::capability::Capabilities;
 use super::command::Command;
@@ -16,6 +16,7 @@ use super::listing::Namespaces;
 use super::reply::{Reply, StatusKind};
 use super::session::Session;
 use super::trouble;
+use crate::security::Security;
 
 /// How the server greeted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

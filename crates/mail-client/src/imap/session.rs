@@ -9,13 +9,13 @@ use net::{Server, Stream, TlsClient};
 use ports::SourceError;
 use tokio::time::{Instant, timeout};
 
-use super::account::Timeouts;
 use super::capability::Capabilities;
 use super::command::{Command, Encoded, LiteralForm};
 use super::frame::{Framer, Step};
 use super::limits::{IDLE_REPLIES_MAX, LITERAL_BYTES_MAX, LOGOUT_MAX, WARNINGS_MAX};
 use super::reply::{Code, Reply, Status, StatusKind, decode};
 use super::trouble;
+use crate::security::Timeouts;
 
 /// A connection that speaks IMAP.
 #[derive(Debug)]

@@ -473,7 +473,7 @@ async fn injected_bytes_end_the_connection() {
         ",
         expect![[r#"
             Configuration: 127.0.0.1:143 sent 34 bytes in clear after it agreed to encrypt
-            hint: The server is broken, or somebody changes what it sends. Use imaps:// if the server offers it.
+            hint: The server is broken, or somebody changes what it sends. Use TLS from the first byte (imaps://, pop3s://) if the server offers it.
         "#]],
     )
     .await;

@@ -13,5 +13,6 @@ mod fetching;
 mod hostile;
 mod logins;
 mod mailboxes;
+mod pop3;
 mod properties;
 mod wire;

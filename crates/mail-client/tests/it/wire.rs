@@ -86,7 +86,7 @@ pub(crate) struct Got {
 
 /// Fetches and collects, as an archiver would.
 pub(crate) async fn fetch(
-    connection: &mut ImapConnection,
+    connection: &mut impl Source,
     uids: &[u64],
 ) -> (Result<FetchAnswer, SourceError>, Vec<Got>) {
     let budget = InFlight::new(32 << 20);

@@ -1,6 +1,7 @@
 //! `archive`: one account at a mail server.
 
 use std::collections::HashSet;
+use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +11,11 @@ use commands::{
     Mechanism, Plaintext, ProgressSink, Scheme, Trust,
 };
 use disk::SystemClock;
-use mail_client::{CertificatePolicy, ImapAccount, ImapSettings, Security, Server, Timeouts};
-use ports::Clock;
+use mail_client::{
+    CertificatePolicy, ImapAccount, ImapSettings, Pop3Account, Pop3Settings, Security, Server,
+    Timeouts,
+};
+use ports::{Clock, Connect};
 use rules::{DefaultFolders, Scope};
 
 use super::stores::Writing;
@@ -26,6 +30,9 @@ pub(super) async fn archive(
     progress: &dyn ProgressSink,
 ) -> Result<Answer, Failure> {
     // What is wrong with the request is said before anything is made.
+    if is_pop3(&request) {
+        check_pop3(&request)?;
+    }
     let scope = scope(&request.folders)?;
     let account = account(&request)?;
     let _owned = ownership::take(context, title, progress).await?;
@@ -40,21 +47,69 @@ pub(super) async fn archive(
         account: opened_account(&request).to_owned(),
         title: title.to_owned(),
         scope,
-        connections: request.connections,
+        // One session has the mailbox; another would be refused (RFC 1939 §4).
+        connections: if is_pop3(&request) { NonZeroU16::MIN } else { request.connections },
         // Somebody asked for this run.
         quarantine: RetryQuarantined::All,
         cancel: context.stop.clone(),
         limits: Limits::default(),
     };
-    let (account, clock) = (Arc::new(account), Arc::new(SystemClock));
-    let tell = |it| report::tell(progress, &it);
-    let (log, catalog) = (writing.log(), writing.catalog());
-    let report =
-        archiver::archive_account(account, log, catalog, clock, options.clone(), tell).await;
+    let report = match account {
+        Reached::Imap(account) => run(account, &writing, &options, progress).await,
+        Reached::Pop3(account) => run(account, &writing, &options, progress).await,
+    };
     let confirmed = confirm(&writing, context, &options, &report).await;
     let mut closed = writing.close(request.wait, progress).await;
     closed.warnings.extend(confirmed.err().map(|it| it.message));
     report::of_run(report).map(|it| Answer::Archive(report::with_end(it, closed)))
+}
+
+/// An account, by the protocol that it is reached with.
+enum Reached {
+    Imap(ImapAccount),
+    Pop3(Pop3Account),
+}
+
+async fn run<C: Connect>(
+    account: C,
+    writing: &Writing,
+    options: &ArchiveOptions,
+    progress: &dyn ProgressSink,
+) -> RunReport {
+    let (account, clock) = (Arc::new(account), Arc::new(SystemClock));
+    let tell = |it| report::tell(progress, &it);
+    let (log, catalog) = (writing.log(), writing.catalog());
+    archiver::archive_account(account, log, catalog, clock, options.clone(), tell).await
+}
+
+fn is_pop3(request: &Archive) -> bool {
+    matches!(request.account.scheme, Scheme::Pop3 | Scheme::Pop3s)
+}
+
+/// What was asked for and POP3 has not is an error: whoever asked would take it for done.
+fn check_pop3(request: &Archive) -> Result<(), Failure> {
+    let FolderChoice { scope, include, exclude } = &request.folders;
+    let wrong = |option: &str, why: &str, hint: &str| {
+        let message = format!("{option} does not go with POP3: {why}");
+        Err(Failure::new(FailureKind::Request, message).with_hint(hint))
+    };
+    let folders = |option| {
+        let why = "it knows no folders, only the inbox";
+        wrong(option, why, "Leave it out, or use imaps:// where the server speaks IMAP.")
+    };
+    if *scope == FolderScope::All {
+        return folders("--all-folders");
+    }
+    if !include.is_empty() {
+        return folders("--include");
+    }
+    if !exclude.is_empty() {
+        return folders("--exclude");
+    }
+    if request.compression == Compression::WhereOffered {
+        return wrong("--compress", "it has no compression", "Leave it out.");
+    }
+    Ok(())
 }
 
 /// Notes when the certificates of complete mailboxes were found to hold. Those that changed are
@@ -103,25 +158,47 @@ fn scope(folders: &FolderChoice) -> Result<Scope, Failure> {
     })
 }
 
-fn account(request: &Archive) -> Result<ImapAccount, Failure> {
+fn account(request: &Archive) -> Result<Reached, Failure> {
     let Account { scheme, login, host, port } = request.account.clone();
     let security = match (scheme, request.plaintext) {
-        (Scheme::Imaps, _) => Security::ImplicitTls,
-        (Scheme::Imap, Plaintext::LoopbackOnly) => Security::StartTlsIfOffered,
-        (Scheme::Imap, Plaintext::Always) => Security::Plain,
+        (Scheme::Imaps | Scheme::Pop3s, _) => Security::ImplicitTls,
+        (Scheme::Imap | Scheme::Pop3, Plaintext::LoopbackOnly) => Security::StartTlsIfOffered,
+        (Scheme::Imap | Scheme::Pop3, Plaintext::Always) => Security::Plain,
     };
-    let settings = ImapSettings {
-        server: Server { host, port },
-        security,
-        certificates: certificates(&request.trust)?,
-        login,
-        authzid: request.authzid.clone(),
-        secret: request.password.clone(),
-        mechanism: mechanism(request.mechanism),
-        compress: request.compression == Compression::WhereOffered,
-        timeouts: request.timeout.map_or_else(Timeouts::default, timeouts),
+    let server = Server { host, port };
+    let certificates = certificates(&request.trust)?;
+    let (authzid, secret) = (request.authzid.clone(), request.password.clone());
+    let mechanism = mechanism(request.mechanism);
+    let timeouts = request.timeout.map_or_else(Timeouts::default, timeouts);
+    let made = match scheme {
+        Scheme::Imap | Scheme::Imaps => {
+            let compress = request.compression == Compression::WhereOffered;
+            ImapAccount::new(ImapSettings {
+                server,
+                security,
+                certificates,
+                login,
+                authzid,
+                secret,
+                mechanism,
+                compress,
+                timeouts,
+            })
+            .map(Reached::Imap)
+        }
+        Scheme::Pop3 | Scheme::Pop3s => Pop3Account::new(Pop3Settings {
+            server,
+            security,
+            certificates,
+            login,
+            authzid,
+            secret,
+            mechanism,
+            timeouts,
+        })
+        .map(Reached::Pop3),
     };
-    ImapAccount::new(settings).map_err(|it| faults::source(&it))
+    made.map_err(|it| faults::source(&it))
 }
 
 /// One silence for every wait.
@@ -153,5 +230,6 @@ pub(super) fn mechanism(mechanism: Mechanism) -> mail_client::Mechanism {
         Mechanism::CramMd5 => mail_client::Mechanism::CramMd5,
         Mechanism::ScramSha256 => mail_client::Mechanism::ScramSha256,
         Mechanism::XOAuth2 => mail_client::Mechanism::XOAuth2,
+        Mechanism::Apop => mail_client::Mechanism::Apop,
     }
 }

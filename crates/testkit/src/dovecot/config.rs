@@ -13,6 +13,8 @@ pub(super) struct Place<'a> {
     pub(super) options: &'a DovecotOptions,
     pub(super) imap: SocketAddr,
     pub(super) imaps: SocketAddr,
+    pub(super) pop3: SocketAddr,
+    pub(super) pop3s: SocketAddr,
     pub(super) greeting: &'a str,
 }
 
@@ -37,9 +39,10 @@ pub(super) fn text(place: &Place<'_>) -> String {
 fn general(place: &Place<'_>, text: &mut String) {
     let (dir, user, group) = (place.dir.display(), &place.user.user, &place.user.group);
     let (listen, greeting) = (place.imap.ip(), place.greeting);
+    let protocols = if place.options.pop3 { "imap pop3" } else { "imap" };
     let _ = write!(
         text,
-        "protocols = imap
+        "protocols = {protocols}
 base_dir = {dir}/run
 state_dir = {dir}/state
 log_path = {dir}/dovecot.log
@@ -145,4 +148,21 @@ service imap-login {{
 }}
 "
     );
+    let (pop3, pop3s) = (place.pop3.port(), place.pop3s.port());
+    if place.options.pop3 {
+        let _ = write!(
+            text,
+            "service pop3-login {{
+  chroot =
+  inet_listener pop3 {{
+    port = {pop3}
+  }}
+  inet_listener pop3s {{
+    port = {pop3s}
+    ssl = yes
+  }}
+}}
+"
+        );
+    }
 }

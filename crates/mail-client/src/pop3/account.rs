@@ -1,0 +1,136 @@
+//! An account at a POP3 server, and how to reach it.
+
+use std::fmt;
+
+use net::{CertificatePolicy, Deadlines, Server, Stream, TlsClient};
+use ports::{Connect, SourceError};
+use tokio::time::timeout;
+use types::Secret;
+
+use super::connection::{Again, Pop3Connection};
+use super::login;
+use super::session::Session;
+use crate::sasl::Mechanism;
+use crate::security::{Security, Timeouts};
+use crate::server_url::{Scheme, ServerUrl};
+use crate::trouble;
+
+/// Everything that an account is reached and opened with.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Pop3Settings {
+    /// Where.
+    pub server: Server,
+    /// How the connection is protected.
+    pub security: Security,
+    /// Which certificates are accepted.
+    pub certificates: CertificatePolicy,
+    /// Whose password it is: the account's own login, or that of a master user.
+    pub login: String,
+    /// Whose mailbox is opened, when not that of `login` (RFC 4616 §2, `authzid`).
+    pub authzid: Option<String>,
+    /// The password, or the access token for [`Mechanism::XOAuth2`].
+    pub secret: Secret,
+    /// How the login is proven.
+    pub mechanism: Mechanism,
+    /// How long waits may take.
+    pub timeouts: Timeouts,
+}
+
+impl Pop3Settings {
+    /// The settings that a URL asks for, everything else as most accounts need it.
+    #[must_use]
+    pub fn new(url: &ServerUrl, secret: Secret) -> Pop3Settings {
+        Pop3Settings {
+            server: url.server.clone(),
+            security: match url.scheme {
+                Scheme::Imaps | Scheme::Pop3s => Security::ImplicitTls,
+                Scheme::Imap | Scheme::Pop3 => Security::StartTlsIfOffered,
+            },
+            certificates: CertificatePolicy::SystemRoots,
+            login: url.login.clone(),
+            authzid: None,
+            secret,
+            mechanism: url.mechanism,
+            timeouts: Timeouts::default(),
+        }
+    }
+}
+
+/// An account at a POP3 server. Most servers let it have one session at a time (RFC 1939 §4).
+#[derive(Clone)]
+pub struct Pop3Account {
+    settings: Pop3Settings,
+    tls: Option<TlsClient>,
+}
+
+impl fmt::Debug for Pop3Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pop3Account").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl Pop3Account {
+    /// An account with these settings. Reads the certificates that they name; connects to
+    /// nothing. Fails with `Configuration` when they cannot be read.
+    pub fn new(settings: Pop3Settings) -> Result<Pop3Account, SourceError> {
+        let tls = match settings.security {
+            Security::Plain => None,
+            _ => Some(TlsClient::new(&settings.certificates).map_err(trouble::net)?),
+        };
+        Ok(Pop3Account { settings, tls })
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> &Pop3Settings {
+        &self.settings
+    }
+
+    pub(crate) fn tls(&self) -> Option<&TlsClient> {
+        self.tls.as_ref()
+    }
+
+    /// The deadlines of this account's streams.
+    #[must_use]
+    pub fn deadlines(&self) -> Deadlines {
+        let Timeouts { connect, idle, .. } = self.settings.timeouts;
+        Deadlines { connect, idle }
+    }
+
+    /// Logs in over a connection that was made in another way: a tunnel, or a pipe in a test.
+    /// It is not encrypted yet; with [`Security::ImplicitTls`] the handshake comes first.
+    pub async fn connect_over(&self, stream: Stream) -> Result<Pop3Connection, SourceError> {
+        let (session, method) = self.session_over(stream).await?;
+        Ok(Pop3Connection::new(session, method, Again::SameSession))
+    }
+
+    async fn session_over(&self, stream: Stream) -> Result<(Session, &'static str), SourceError> {
+        let Timeouts { connect, login, .. } = self.settings.timeouts;
+        // The greeting has a login's time of its own.
+        let opened = timeout(connect + 2 * login, async {
+            let stream = match (self.settings.security, &self.tls) {
+                (Security::ImplicitTls, Some(tls)) => {
+                    stream.start_tls(tls).await.map_err(trouble::net)?
+                }
+                _ => stream,
+            };
+            login::open(Session::new(stream, self.settings.timeouts), self).await
+        });
+        opened.await.unwrap_or_else(|_| Err(trouble::too_slow("login", &self.settings.server)))
+    }
+
+    /// Connects and logs in.
+    pub(crate) async fn session(&self) -> Result<(Session, &'static str), SourceError> {
+        let stream = Stream::connect(&self.settings.server, self.deadlines()).await;
+        self.session_over(stream.map_err(trouble::net)?).await
+    }
+}
+
+impl Connect for Pop3Account {
+    type Source = Pop3Connection;
+
+    async fn connect(&self) -> Result<Pop3Connection, SourceError> {
+        let (session, method) = self.session().await?;
+        Ok(Pop3Connection::new(session, method, Again::NewSession(Box::new(self.clone()))))
+    }
+}

@@ -1,0 +1,176 @@
+//! One session with an account: what the archiver sees. Its only mailbox is `INBOX`.
+
+use ports::{
+    Enumeration, FetchAnswer, Fetched, HeaderItem, InFlight, Known, MailboxInfo, Namespace, Source,
+    SourceError, SourceErrorKind,
+};
+use tokio::sync::mpsc;
+use types::MailboxName;
+
+use super::account::Pop3Account;
+use super::fetch::{self, Sizes};
+use super::headers;
+use super::listing::{self, Listing};
+use super::session::Session;
+use crate::imap::Description;
+use crate::trouble;
+
+/// How the mailbox is looked at again: what a session sees was fixed when it began (RFC 1939 §4).
+#[derive(Debug)]
+pub(crate) enum Again {
+    /// By a session of its own.
+    NewSession(Box<Pop3Account>),
+    /// There is no other.
+    SameSession,
+}
+
+/// A session at a POP3 server, logged in. It only ever reads.
+///
+/// After an error that is no refusal in an answer it is over: connect again.
+#[derive(Debug)]
+pub struct Pop3Connection {
+    session: Option<Session>,
+    method: &'static str,
+    again: Again,
+    listing: Option<Listing>,
+    /// Whether the list was made for [`Source::mailboxes`] and nobody opened it yet.
+    is_unopened: bool,
+    sizes: Sizes,
+    /// Of sessions that have ended.
+    warnings: Vec<String>,
+}
+
+impl Pop3Connection {
+    pub(crate) fn new(session: Session, method: &'static str, again: Again) -> Pop3Connection {
+        Pop3Connection {
+            session: Some(session),
+            method,
+            again,
+            listing: None,
+            is_unopened: false,
+            sizes: Sizes::default(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// What the connection is like; `None` when it is over.
+    #[must_use]
+    pub fn describe(&self) -> Option<Description> {
+        let session = self.session.as_ref()?;
+        let (stream, capabilities) = (session.stream(), session.capabilities());
+        let software = capabilities.arguments("IMPLEMENTATION").join(" ");
+        Some(Description {
+            server: stream.server().to_string(),
+            software: Some(software).filter(|it| !it.is_empty()),
+            encryption: stream.tls().map(|tls| match tls.fingerprint {
+                Some(fingerprint) => format!("{}, {fingerprint}", tls.version),
+                None => tls.version.to_owned(),
+            }),
+            login: self.method,
+            compressed: false,
+            capabilities: capabilities.lines(),
+        })
+    }
+
+    fn session(&mut self) -> Result<&mut Session, SourceError> {
+        self.session.as_mut().ok_or_else(|| trouble::transient("the session is over".into()))
+    }
+
+    /// Lists the messages as they are now.
+    async fn list(&mut self) -> Result<&Listing, SourceError> {
+        let looked = self.listing.take().is_some();
+        let waits = self.session()?.capabilities().login_delay().is_some();
+        if let Again::NewSession(account) = &self.again
+            && looked
+            && !waits
+        {
+            if let Some(session) = self.session.take() {
+                self.warnings.extend_from_slice(session.warnings());
+                session.quit().await;
+            }
+            let (session, method) = account.session().await?;
+            (self.session, self.method) = (Some(session), method);
+        }
+        let listing = listing::list(self.session()?).await?;
+        Ok(self.listing.insert(listing))
+    }
+}
+
+fn inbox() -> MailboxName {
+    MailboxName::from_parts(["INBOX"])
+}
+
+fn not_open() -> SourceError {
+    SourceError::new(SourceErrorKind::Mailbox, "no mailbox is open")
+}
+
+impl Source for Pop3Connection {
+    fn transport(&self) -> &'static str {
+        "pop3"
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let mut warnings = self.warnings.clone();
+        if let Some(session) = &self.session {
+            warnings.extend(session.stream().warnings().iter().map(ToString::to_string));
+            warnings.extend_from_slice(session.warnings());
+        }
+        let mut seen = std::collections::HashSet::new();
+        warnings.retain(|it| seen.insert(it.clone()));
+        warnings
+    }
+
+    async fn mailboxes(&mut self) -> Result<Vec<MailboxInfo>, SourceError> {
+        let status = self.list().await?.status();
+        self.is_unopened = true;
+        Ok(vec![MailboxInfo {
+            name: inbox(),
+            special_use: None,
+            namespace: Namespace::Personal,
+            selectable: true,
+            status: Some(status),
+        }])
+    }
+
+    async fn open(
+        &mut self,
+        mailbox: &MailboxName,
+        _known: Option<Known>,
+    ) -> Result<Enumeration, SourceError> {
+        if !mailbox.raw.eq_ignore_ascii_case(b"INBOX") {
+            let message = format!("{}: POP3 has no mailbox but INBOX", mailbox.path());
+            return Err(SourceError::new(SourceErrorKind::Mailbox, message));
+        }
+        if std::mem::take(&mut self.is_unopened)
+            && let Some(listing) = &self.listing
+        {
+            return Ok(listing.enumeration());
+        }
+        Ok(self.list().await?.enumeration())
+    }
+
+    async fn fetch(
+        &mut self,
+        uids: &[u64],
+        budget: &InFlight,
+        out: &mpsc::Sender<Fetched>,
+    ) -> Result<FetchAnswer, SourceError> {
+        let (Some(session), Some(listing)) = (&mut self.session, &self.listing) else {
+            return Err(not_open());
+        };
+        fetch::fetch(session, listing, &mut self.sizes, uids, budget, out).await
+    }
+
+    async fn headers(&mut self, uids: &[u64]) -> Result<Vec<HeaderItem>, SourceError> {
+        let (Some(session), Some(listing)) = (&mut self.session, &self.listing) else {
+            return Err(not_open());
+        };
+        headers::headers(session, listing, uids).await
+    }
+
+    async fn close(mut self) {
+        if let Some(session) = self.session.take() {
+            session.quit().await;
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! How a connection to a mail server is protected, and how long it may keep silent.
+
+use std::time::Duration;
+
+/// How a connection is protected.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Security {
+    /// TLS from the first byte (RFC 8314 §3.2).
+    ImplicitTls,
+    /// STARTTLS, or STLS; without it there is no connection.
+    StartTls,
+    /// STARTTLS, or STLS, where the server offers it. Where it does not, only a server on this
+    /// machine is talked to.
+    StartTlsIfOffered,
+    /// None, on purpose.
+    Plain,
+}
+
+/// How long waits may take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Timeouts {
+    /// TCP connection; the TLS handshake has as long again.
+    pub connect: Duration,
+    /// Until the greeting comes; from there to the end of the login as long again.
+    pub login: Duration,
+    /// One wait for bytes; also one line.
+    pub idle: Duration,
+    /// A command that moves no messages, answer included; of one that does, the longest time
+    /// without a message.
+    pub command: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Timeouts {
+        Timeouts {
+            connect: Duration::from_secs(30),
+            login: Duration::from_mins(2),
+            idle: Duration::from_mins(5),
+            command: Duration::from_mins(30),
+        }
+    }
+}
