@@ -31,6 +31,8 @@ pub(crate) const LAYERS: &[(&str, u8)] = &[
     ("mail-files", 5),
     // Engines.
     ("archiver", 5),
+    // Surfaces: protocols toward people and programs.
+    ("smtpd", 6),
     // The binary.
     ("posthold", 7),
     // Aside: tests and automation. Nothing of the product uses these.
