@@ -15,7 +15,7 @@
 //! - Every length, count and wait has a limit with a name in [`Limits`].
 //!
 //! The protocol ([`Session`]) has no socket and no clock: bytes in, [`Step`]s and answers out.
-//! [`Server`] is what connects it to both.
+//! Sockets, TLS and deadlines are around it.
 
 mod address;
 mod command;
