@@ -42,6 +42,8 @@ pub struct Preset {
     pub name: &'static str,
     /// Its name for people.
     pub title: &'static str,
+    /// Names that people try, in the form of `name`.
+    pub other_names: &'static [&'static str],
     /// A host that is always right, or what one is usually called; may hold `^0`.
     pub host: Host,
     /// How to reach it, the best way first.
@@ -143,14 +145,17 @@ pub enum HintPlace {
 }
 
 impl Preset {
-    /// The preset of this name, or of this title, in any case.
+    /// The preset of this name, title or other name; case, spaces and hyphens do not count.
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Preset> {
-        let name = name.trim();
-        let is = |it: &&&Preset| {
-            it.name.eq_ignore_ascii_case(name) || it.title.eq_ignore_ascii_case(name)
+        let plain = |text: &str| -> String {
+            text.chars().filter(|it| it.is_alphanumeric()).collect::<String>().to_lowercase()
         };
-        PRESETS.iter().find(is).copied()
+        let wanted = plain(name);
+        let all = |it: &'static Preset| {
+            [it.name, it.title].into_iter().chain(it.other_names.iter().copied())
+        };
+        PRESETS.into_iter().find(|it| all(it).any(|known| plain(known) == wanted))
     }
 
     /// The folder for sent mail, where it is known: the target for outgoing mail, and what tells

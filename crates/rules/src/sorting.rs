@@ -77,7 +77,8 @@ fn texts<'a>(addresses: impl IntoIterator<Item = &'a Address>) -> Vec<String> {
 }
 
 /// The value of the first field of this name, unfolded; the only one that is believed. `fields`
-/// are those of a header, from its top.
+/// are those of a header, from its top. The server has to write this field into every message: into
+/// one where it does not, whoever sent the message could.
 pub fn topmost<'a>(
     fields: impl IntoIterator<Item = (&'a [u8], &'a [u8])>,
     name: &str,

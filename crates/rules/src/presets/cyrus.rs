@@ -6,6 +6,7 @@ use crate::macros::{Identity, LoginForm};
 pub(super) static PRESET: Preset = Preset {
     name: "cyrus",
     title: "Cyrus IMAP",
+    other_names: &[],
     host: Host::Like("imap.^0"),
     endpoints: ALL,
     access: Access::Master(LoginForm::Authzid, Identity::Address),

@@ -6,6 +6,7 @@ use crate::macros::{Identity, LoginForm};
 pub(super) static PRESET: Preset = Preset {
     name: "dovecot",
     title: "Dovecot",
+    other_names: &[],
     host: Host::Like("imap.^0"),
     endpoints: ALL,
     access: Access::Master(LoginForm::Joined('*'), Identity::Address),

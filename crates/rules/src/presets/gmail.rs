@@ -5,6 +5,7 @@ use super::{Access, Hint, HintPlace, Host, IMAPS, Preset, Special, hint};
 pub(super) static PRESET: Preset = Preset {
     name: "gmail",
     title: "Gmail",
+    other_names: &["google", "google-workspace"],
     host: Host::Fixed("imap.gmail.com"),
     // Nothing else is offered for IMAP.
     endpoints: &[IMAPS],

@@ -6,6 +6,7 @@ use crate::macros::{Identity, LoginForm};
 pub(super) static PRESET: Preset = Preset {
     name: "icewarp",
     title: "IceWarp Server",
+    other_names: &[],
     host: Host::Like("mail.^0"),
     endpoints: ALL,
     access: Access::Master(LoginForm::Authzid, Identity::Address),

@@ -6,6 +6,7 @@ use crate::macros::{Identity, LoginForm};
 pub(super) static PRESET: Preset = Preset {
     name: "kerio-connect",
     title: "Kerio Connect",
+    other_names: &["kerio"],
     host: Host::Like("mail.^0"),
     endpoints: ALL,
     access: Access::Master(LoginForm::Kerio, Identity::Address),

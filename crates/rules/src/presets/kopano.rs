@@ -7,6 +7,7 @@ use super::{
 pub(super) static PRESET: Preset = Preset {
     name: "kopano",
     title: "Zarafa/Kopano",
+    other_names: &["zarafa", "zarafa-kopano"],
     host: Host::Like("mail.^0"),
     endpoints: ALL,
     access: Access::OwnPasswords,

@@ -6,6 +6,7 @@ use crate::macros::{Identity, LoginForm};
 pub(super) static PRESET: Preset = Preset {
     name: "open-xchange",
     title: "Open-Xchange",
+    other_names: &["ox", "ox-app-suite"],
     host: Host::Like("imap.^0"),
     endpoints: ALL,
     // The server behind it is Dovecot nearly everywhere.

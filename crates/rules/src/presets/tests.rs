@@ -36,7 +36,17 @@ fn every_preset_is_whole_and_has_its_guide() {
         }
         assert_eq!(preset.guide(), format!("servers/{name}.md"));
     }
-    assert!(Preset::named("exchange").is_none());
+    for (tried, want) in [
+        ("Kerio", "kerio-connect"),
+        ("kerio connect", "kerio-connect"),
+        ("zarafa", "kopano"),
+        ("OX", "open-xchange"),
+        ("Google Workspace", "gmail"),
+        ("icewarp", "icewarp"),
+    ] {
+        assert_eq!(Preset::named(tried).map(|it| it.name), Some(want), "{tried}");
+    }
+    assert!(Preset::named("exchange").is_none() && Preset::named("").is_none());
     assert!(PRESETS.is_sorted_by_key(|it| it.title.to_lowercase()));
 }
 
