@@ -46,6 +46,8 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
     fn ask_list(&self, slot: usize, differences: bool) -> bool {
         let mailbox = self.mailboxes.get(slot).filter(|it| it.stage == Stage::Listed);
         let Some(mailbox) = mailbox else { return false };
+        // Differences do not say how many messages there are that the filter left out.
+        let differences = differences && self.options.filter.is_empty();
         let known: Option<Known> = if differences { mailbox.known(self.fingerprint) } else { None };
         self.queue.put(Work::Enumerate { mailbox: mailbox.named(), known });
         true

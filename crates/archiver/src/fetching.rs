@@ -113,7 +113,10 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
             }
             Event::LineEnded(error) => self.line_error = Some(error),
             Event::LogFailed(failure) => return Err(failure.into()),
-            Event::Enumerated { .. } | Event::Headers { .. } | Event::Hashes { .. } => (),
+            Event::Enumerated { .. }
+            | Event::Headers { .. }
+            | Event::Filtered { .. }
+            | Event::Hashes { .. } => (),
         }
         Ok(())
     }

@@ -21,6 +21,7 @@ mod drain;
 mod enumerate;
 mod fetch;
 mod fetching;
+mod filtering;
 mod import;
 mod intake;
 mod large;

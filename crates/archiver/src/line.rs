@@ -7,10 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use ports::{Connect, Enumeration, HeaderItem, Known, Source, SourceError, SourceErrorKind};
-use types::MailboxName;
+use ports::{
+    Connect, Enumeration, FactsItem, HeaderItem, Known, Source, SourceError, SourceErrorKind,
+    WithHeaders,
+};
+use rules::filter::Filter;
+use types::{MailboxName, Timestamp};
 
 use crate::cancel::CancelToken;
+use crate::filtering;
 use crate::options::Limits;
 use crate::work::Named;
 
@@ -256,6 +261,51 @@ impl<C: Connect> Line<C> {
         tokio::select! {
             () = cancel.cancelled() => self.cancelled(),
             answer = source.headers(uids) => answer.map_err(LineError::Source),
+        }
+    }
+
+    /// Which messages of a mailbox a filter leaves out, ascending. One that the server does not
+    /// tell anything of is not left out.
+    pub(crate) async fn left_out(
+        &mut self,
+        mailbox: &Named,
+        listed: Known,
+        uids: &[u64],
+        filter: &Filter,
+        now: Timestamp,
+    ) -> Result<Vec<u64>, LineError> {
+        let headers = if filter.looks_at_headers() { WithHeaders::Yes } else { WithHeaders::No };
+        let mut left_out = Vec::new();
+        for some in uids.chunks(HEADERS_PER_COMMAND) {
+            let mut failures = 0;
+            let items = loop {
+                match self.facts_once(mailbox, listed, some, headers).await {
+                    Ok(items) => break items,
+                    Err(LineError::Cancelled) => return Err(LineError::Cancelled),
+                    Err(LineError::Source(error)) => self.recover(error, &mut failures).await?,
+                }
+            };
+            let out = items.iter().filter(|it| filtering::leaves_out(filter, it, now));
+            left_out.extend(out.map(|it| it.uid));
+        }
+        left_out.sort_unstable();
+        left_out.dedup();
+        Ok(left_out)
+    }
+
+    async fn facts_once(
+        &mut self,
+        mailbox: &Named,
+        listed: Known,
+        uids: &[u64],
+        headers: WithHeaders,
+    ) -> Result<Vec<FactsItem>, LineError> {
+        self.ensure_open(mailbox, listed).await?;
+        let cancel = self.shared.cancel.clone();
+        let source = self.source().await?;
+        tokio::select! {
+            () = cancel.cancelled() => self.cancelled(),
+            answer = source.facts(uids, headers) => answer.map_err(LineError::Source),
         }
     }
 

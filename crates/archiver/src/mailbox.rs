@@ -42,6 +42,8 @@ pub(crate) struct Mailbox {
     /// Of these, archived before, or recognised without fetching.
     pub(crate) already: u64,
     pub(crate) archived: u64,
+    /// Left out by the filter.
+    pub(crate) filtered: u64,
     pub(crate) quarantined: u64,
     /// Messages that this run has to account for.
     pub(crate) proof: Proof,
@@ -107,6 +109,7 @@ impl Mailbox {
             server_count: 0,
             already: 0,
             archived: 0,
+            filtered: 0,
             quarantined: 0,
             proof: Proof::default(),
             attempts: HashMap::new(),
@@ -151,6 +154,15 @@ impl Mailbox {
             && [cursor.modseq, certificate.modseq] == [now.modseq; 2]
             && certificate.counts.server_count == now.messages
             && cursor.fingerprint == fingerprint
+    }
+
+    /// It is as it was certified last.
+    pub(crate) fn stand(&mut self, now: MailboxStatus) {
+        let certificate = self.rows.last().and_then(|it| it.certificate);
+        self.filtered = certificate.map_or(0, |it| it.counts.excluded.filter);
+        self.stage = Stage::Unchanged;
+        self.status = now;
+        self.already = now.messages.saturating_sub(self.filtered);
     }
 
     /// What a server may answer against with differences.
@@ -213,7 +225,7 @@ impl Mailbox {
             server_count: self.server_count,
             archived: self.already + self.archived,
             already: 0,
-            excluded: Excluded::default(),
+            excluded: self.excluded(),
             quarantined: self.quarantined,
         };
         let certificate = Certificate { source, uid_validity, uid_next, modseq, counts };
@@ -238,12 +250,16 @@ impl Mailbox {
         self.source.map(|source| SourceRef { source, uid })
     }
 
+    fn excluded(&self) -> Excluded {
+        Excluded { filter: self.filtered, ..Excluded::default() }
+    }
+
     pub(crate) fn counts(&self) -> RunCounts {
         RunCounts {
             server_count: self.server_count,
             archived: self.archived,
             already: self.already,
-            excluded: Excluded::default(),
+            excluded: self.excluded(),
             quarantined: self.quarantined,
         }
     }
@@ -266,7 +282,7 @@ impl Mailbox {
             server_count: self.server_count,
             archived: self.archived,
             already: self.already,
-            excluded: 0,
+            excluded: self.filtered,
             quarantined: self.quarantined,
             complete: self.is_complete(),
             error: self.error.as_ref().map(|it| it.message.clone()),

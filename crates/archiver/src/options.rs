@@ -4,6 +4,7 @@ use std::num::NonZeroU16;
 use std::time::Duration;
 
 use rules::Scope;
+use rules::filter::Filter;
 use types::limits::IN_FLIGHT_BYTES_MAX;
 use types::{ArchiveId, UserName};
 
@@ -34,6 +35,8 @@ pub struct ArchiveOptions {
     pub title: String,
     /// Which mailboxes.
     pub scope: Scope,
+    /// Which of their messages.
+    pub filter: Filter,
     /// Connections at the same time, at most.
     pub connections: NonZeroU16,
     /// Which messages in quarantine are tried.

@@ -311,7 +311,7 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
         }
     }
 
-    fn no_connection(&self) -> SourceError {
+    pub(crate) fn no_connection(&self) -> SourceError {
         let text = match &self.line_error {
             Some(error) => error.to_string(),
             None => "no connection is left".to_owned(),

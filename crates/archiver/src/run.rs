@@ -117,7 +117,7 @@ impl<'a, L: Log, K: Catalog> Run<'a, L, K> {
         let (events_in, events) = mpsc::channel(EVENTS_MAX);
         let placer = Placer::new(&log, &catalog, &options.target);
         Run {
-            fingerprint: options.scope.fingerprint(),
+            fingerprint: crate::filtering::fingerprint(&options.scope, &options.filter),
             started: clock.now(),
             queue: Arc::new(WorkQueue::default()),
             events,
@@ -189,6 +189,7 @@ impl<'a, L: Log, K: Catalog> Run<'a, L, K> {
         self.tell_phase(Phase::Comparing);
         self.enumerate().await?;
         self.recognise().await?;
+        self.filter().await?;
         self.settle().await?;
         self.tell_phase(Phase::Archiving);
         self.fetch().await

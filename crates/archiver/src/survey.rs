@@ -7,7 +7,7 @@ use ports::{Catalog, Log, MailboxInfo, Namespace, SourceRow, SpecialUse};
 use rules::{DefaultFolder, ListedMailbox, OutReason, PatternList, Role, Verdict, Whose};
 use types::{FolderId, FolderPath, MailboxName};
 
-use crate::mailbox::{Mailbox, Stage};
+use crate::mailbox::Mailbox;
 use crate::report::{ExcludedFolder, RunFailure, RunFailureKind};
 use crate::run::{Run, Stop};
 
@@ -112,11 +112,11 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
         let slot = self.mailboxes.len();
         let mut mailbox = Mailbox::new(slot, info.name, path, folder, rows);
         mailbox.server_count = info.status.map_or(0, |it| it.messages);
-        let unchanged = info.status.filter(|now| mailbox.is_unchanged(now, self.fingerprint));
-        if let Some(now) = unchanged {
-            mailbox.stage = Stage::Unchanged;
-            mailbox.status = now;
-            mailbox.already = now.messages;
+        // Time alone moves messages in and out of some filters.
+        let may_stand = !self.options.filter.changes_with_time();
+        let unchanged = info.status.filter(|_| may_stand);
+        if let Some(now) = unchanged.filter(|now| mailbox.is_unchanged(now, self.fingerprint)) {
+            mailbox.stand(now);
         }
         self.mailboxes.push(mailbox);
         Ok(())

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ledger::QuarantineReason;
 use ports::{Enumeration, HeaderItem, Known, SourceError, Uids};
+use rules::filter::Filter;
 use tokio::sync::Notify;
-use types::{BlobId, MailboxName};
+use types::{BlobId, MailboxName, Timestamp};
 
 use crate::intake::Arrived;
 use crate::report::RunFailure;
@@ -40,6 +41,8 @@ pub(crate) enum Work {
     Enumerate { mailbox: Named, known: Option<Known> },
     /// Fetch what these messages are recognised by.
     Headers { mailbox: Named, listed: Known, uids: Vec<u64> },
+    /// Look which of these messages the filter leaves out.
+    Filter { mailbox: Named, listed: Known, uids: Vec<u64>, filter: Arc<Filter>, now: Timestamp },
     /// Fetch these messages only to hash them.
     Hashes { mailbox: Named, listed: Known, uids: Vec<u64> },
     /// Fetch these messages.
@@ -62,7 +65,7 @@ impl Work {
     fn weight(&self) -> usize {
         match self {
             Work::Enumerate { .. } => 1,
-            Work::Headers { .. } | Work::Hashes { .. } => 4,
+            Work::Headers { .. } | Work::Filter { .. } | Work::Hashes { .. } => 4,
             Work::Fetch(unit) => 1 + unit.uids.len() / 16,
         }
     }
@@ -71,6 +74,7 @@ impl Work {
         match self {
             Work::Enumerate { mailbox, .. }
             | Work::Headers { mailbox, .. }
+            | Work::Filter { mailbox, .. }
             | Work::Hashes { mailbox, .. } => mailbox.slot,
             Work::Fetch(unit) => unit.mailbox.slot,
         }
@@ -87,6 +91,8 @@ pub(crate) enum Event {
     Enumerated { slot: usize, answer: Result<Enumeration, SourceError> },
     /// Of [`Work::Headers`].
     Headers { slot: usize, answer: Result<Vec<HeaderItem>, SourceError> },
+    /// Of [`Work::Filter`]: the messages that are left out, ascending.
+    Filtered { slot: usize, answer: Result<Vec<u64>, SourceError> },
     /// Of [`Work::Hashes`]; messages that did not come whole are left out.
     Hashes { slot: usize, answer: Result<Vec<(u64, BlobId)>, SourceError> },
     /// Messages that came.

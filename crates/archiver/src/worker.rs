@@ -74,6 +74,11 @@ async fn one<C: Connect, L: Log>(
             let slot = mailbox.slot;
             answered(desk, answer, |answer| Event::Headers { slot, answer }).await
         }
+        Work::Filter { mailbox, listed, uids, filter, now } => {
+            let answer = line.left_out(&mailbox, listed, &uids, &filter, now).await;
+            let slot = mailbox.slot;
+            answered(desk, answer, |answer| Event::Filtered { slot, answer }).await
+        }
         Work::Hashes { mailbox, listed, uids } => {
             let answer = hashes(line, desk, &mailbox, listed, &uids).await;
             let slot = mailbox.slot;

@@ -105,8 +105,8 @@ pub struct RunAnswer {
     pub archived: u64,
     /// In this root before this run.
     pub already: u64,
-    /// Left out by rules.
-    pub excluded: u64,
+    /// Left out by rules, by reason.
+    pub excluded: ExcludedCounts,
     /// Passed over knowingly, to be tried again.
     pub quarantined: u64,
     /// What deserves attention: sentences.
@@ -115,6 +115,28 @@ pub struct RunAnswer {
     pub mailboxes: Vec<MailboxCounts>,
     /// Whether what was archived can be found already.
     pub searchable: bool,
+}
+
+/// Messages that rules left out of a run, by reason.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ExcludedCounts {
+    /// In folders that are left out by default.
+    pub default_folders: u64,
+    /// In folders that the lists of the run leave out.
+    pub folder_list: u64,
+    /// By the filter.
+    pub filter: u64,
+    /// To and from addresses that nobody has.
+    pub unknown_address: u64,
+}
+
+impl ExcludedCounts {
+    /// All of them.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        let ExcludedCounts { default_folders, folder_list, filter, unknown_address } = *self;
+        default_folders + folder_list + filter + unknown_address
+    }
 }
 
 /// One mailbox of a run.

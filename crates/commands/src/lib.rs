@@ -19,9 +19,9 @@ pub use admin::{
     TestAnswer, TestResult, TestStep,
 };
 pub use answer::{
-    Answer, DamagedMessage, DefectFound, DemoAnswer, DemoImport, DemoSearch, ExportAnswer,
-    ImportCounts, IndexReach, MailboxCounts, PartShown, RebuildAnswer, RunAnswer, RunOutcome,
-    SearchAnswer, ShowAnswer, UserListed, VerifyAnswer,
+    Answer, DamagedMessage, DefectFound, DemoAnswer, DemoImport, DemoSearch, ExcludedCounts,
+    ExportAnswer, ImportCounts, IndexReach, MailboxCounts, PartShown, RebuildAnswer, RunAnswer,
+    RunOutcome, SearchAnswer, ShowAnswer, UserListed, VerifyAnswer,
 };
 pub use failure::{ExitCode, Failure, FailureKind};
 pub use profile::{

@@ -93,6 +93,8 @@ pub struct Archive {
     pub root: Option<String>,
     /// Which of its folders.
     pub folders: FolderChoice,
+    /// Which messages of them, in the words of `docs/reference/filter.md`; `None` is all.
+    pub filter: Option<String>,
     /// Connections at the same time, at most. POP3 has one at a time.
     pub connections: NonZeroU16,
     /// Whether the connection may stay unencrypted.

@@ -21,6 +21,7 @@ pub use log::{
     Change, Found, Log, LogError, LogErrorKind, NewBody, NewPlacement, ReadError, ReadErrorKind,
 };
 pub use source::{
-    Body, Connect, Enumeration, FetchAnswer, Fetched, HeaderItem, InFlight, Known, MailboxInfo,
-    MailboxStatus, Namespace, Piece, Source, SourceError, SourceErrorKind, SpecialUse, Uids,
+    Body, Connect, Enumeration, FactsItem, FetchAnswer, Fetched, HeaderItem, InFlight, Known,
+    MailboxInfo, MailboxStatus, Namespace, Piece, Source, SourceError, SourceErrorKind, SpecialUse,
+    Uids, WithHeaders,
 };

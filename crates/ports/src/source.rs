@@ -188,6 +188,30 @@ pub struct HeaderItem {
     pub header_hash: Hash,
 }
 
+/// What a filter decides about a message by, before it is fetched.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FactsItem {
+    /// Its UID.
+    pub uid: u64,
+    /// RFC822.SIZE.
+    pub size: u64,
+    /// INTERNALDATE.
+    pub received: Option<Timestamp>,
+    /// System flags.
+    pub flags: Flags,
+    /// Its header block, when that was asked for and is not too large.
+    pub header: Option<Vec<u8>>,
+}
+
+/// Whether facts come with the header blocks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WithHeaders {
+    /// They do.
+    Yes,
+    /// Only what the source says of itself.
+    No,
+}
+
 /// One connection to an account. Nothing here changes anything at the source.
 pub trait Source: Send + 'static {
     /// `imap`, `maildir`, ...: how messages come, for their placement details.
@@ -224,6 +248,20 @@ pub trait Source: Send + 'static {
         &mut self,
         uids: &[u64],
     ) -> impl Future<Output = Result<Vec<HeaderItem>, SourceError>> + Send;
+
+    /// Fetches what a filter decides about messages of the open mailbox by. Omits what the server
+    /// omits. Sources that cannot tell it refuse as `Configuration`.
+    fn facts(
+        &mut self,
+        uids: &[u64],
+        headers: WithHeaders,
+    ) -> impl Future<Output = Result<Vec<FactsItem>, SourceError>> + Send {
+        let _ = (uids, headers);
+        let text = format!("messages cannot be filtered over {}", self.transport());
+        let error = SourceError::new(SourceErrorKind::Configuration, text)
+            .with_hint("Archive without a filter, or over IMAP.");
+        std::future::ready(Err(error))
+    }
 
     /// Ends the connection politely.
     fn close(self) -> impl Future<Output = ()> + Send;

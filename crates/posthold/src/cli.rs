@@ -216,6 +216,10 @@ struct ArchiveArgs {
     #[arg(long, value_name = "FOLDER", help_heading = "Folders")]
     exclude: Vec<String>,
 
+    /// Only messages that fit: `younger:90d -larger:20M from:bob` (see docs/reference/filter.md)
+    #[arg(long, allow_hyphen_values = true, help_heading = "Folders")]
+    filter: Option<String>,
+
     /// Connections at the same time, at most; POP3 takes one
     #[arg(long, value_name = "N", default_value = "3", help_heading = "Connection")]
     connections: NonZeroU16,
@@ -458,6 +462,7 @@ fn archive(args: ArchiveArgs, surroundings: &dyn Surroundings) -> Result<Archive
         user,
         root: args.root.map(|it| name_of("--root", it)).transpose()?,
         folders: FolderChoice { scope, include: args.include, exclude: args.exclude },
+        filter: args.filter,
         connections: args.connections,
         plaintext: if args.plain { Plaintext::Always } else { Plaintext::LoopbackOnly },
         trust,

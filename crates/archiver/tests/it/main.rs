@@ -13,6 +13,7 @@
 
 mod cases;
 mod fakes;
+mod filters;
 mod imports;
 mod model;
 mod world;

@@ -11,6 +11,7 @@ use archiver::{
     ArchiveOptions, CancelToken, ImportOptions, ImportReport, Limits, RetryQuarantined, RunReport,
     Target,
 };
+use rules::filter::Filter;
 use rules::{DefaultFolders, Scope};
 use types::{ArchiveId, BlobId, FolderPath, UserName};
 
@@ -47,6 +48,7 @@ impl World {
             account: "alice".to_owned(),
             title: "archive".to_owned(),
             scope: scope(&[], &[]),
+            filter: Filter::default(),
             connections: NonZeroU16::new(2).unwrap(),
             quarantine: RetryQuarantined::WhenDue,
             cancel: CancelToken::new(),
@@ -181,7 +183,7 @@ impl World {
         assert_eq!(report.outcome, ledger::Outcome::Succeeded, "{report:#?}");
         for mailbox in &report.mailboxes {
             assert!(mailbox.complete);
-            assert_eq!(mailbox.already, mailbox.server_count);
+            assert_eq!(mailbox.already + mailbox.excluded, mailbox.server_count);
         }
     }
 }
@@ -215,6 +217,9 @@ pub(crate) fn show(report: &RunReport) -> String {
             it.mailbox, it.server_count, it.archived, it.already
         )
         .unwrap();
+        if it.excluded > 0 {
+            write!(text, " + {} excluded", it.excluded).unwrap();
+        }
         if it.quarantined > 0 {
             write!(text, " + {} quarantined", it.quarantined).unwrap();
         }

@@ -16,6 +16,8 @@ pub(crate) enum FetchWhat {
     Body,
     /// What a message is recognised by.
     Header,
+    /// Facts with the header block.
+    FactsAndHeader,
 }
 
 /// How a mailbox is opened.
@@ -175,6 +177,7 @@ fn fetch_items(what: FetchWhat) -> &'static str {
         FetchWhat::Facts => "UID FLAGS INTERNALDATE RFC822.SIZE",
         FetchWhat::Body => "UID BODY.PEEK[]",
         FetchWhat::Header => "UID INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER]",
+        FetchWhat::FactsAndHeader => "UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER]",
     }
 }
 

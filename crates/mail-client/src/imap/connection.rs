@@ -3,8 +3,8 @@
 use std::fmt;
 
 use ports::{
-    Enumeration, FetchAnswer, Fetched, HeaderItem, InFlight, Known, MailboxInfo, Source,
-    SourceError,
+    Enumeration, FactsItem, FetchAnswer, Fetched, HeaderItem, InFlight, Known, MailboxInfo, Source,
+    SourceError, WithHeaders,
 };
 use tokio::sync::mpsc;
 use types::MailboxName;
@@ -136,6 +136,14 @@ impl Source for ImapConnection {
 
     async fn headers(&mut self, uids: &[u64]) -> Result<Vec<HeaderItem>, SourceError> {
         headers::headers(&mut self.session, uids).await
+    }
+
+    async fn facts(
+        &mut self,
+        uids: &[u64],
+        with: WithHeaders,
+    ) -> Result<Vec<FactsItem>, SourceError> {
+        headers::facts(&mut self.session, uids, with).await
     }
 
     async fn close(self) {

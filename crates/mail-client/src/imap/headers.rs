@@ -1,6 +1,7 @@
-//! What messages are recognised by: size, time, and the hash of their header block.
+//! What is known of messages without their bodies: what they are recognised by (size, time, hash
+//! of the header block), and what a filter looks at.
 
-use ports::{HeaderItem, SourceError, SourceErrorKind};
+use ports::{FactsItem, HeaderItem, SourceError, SourceErrorKind, WithHeaders};
 
 use super::command::{Command, FetchWhat};
 use super::fetch::as_uids;
@@ -19,25 +20,72 @@ pub(crate) async fn headers(
     session: &mut Session,
     uids: &[u64],
 ) -> Result<Vec<HeaderItem>, SourceError> {
+    let mut found = collect(session, uids, FetchWhat::Header, header_item).await?;
+    found.sort_by_key(|it| it.uid);
+    found.dedup_by_key(|it| it.uid);
+    Ok(found)
+}
+
+/// Fetches what a filter looks at. What the server leaves out is left out; a header block that is
+/// larger than the limit is not in its item.
+pub(crate) async fn facts(
+    session: &mut Session,
+    uids: &[u64],
+    headers: WithHeaders,
+) -> Result<Vec<FactsItem>, SourceError> {
+    let what = match headers {
+        WithHeaders::Yes => FetchWhat::FactsAndHeader,
+        WithHeaders::No => FetchWhat::Facts,
+    };
+    let mut found = collect(session, uids, what, facts_item).await?;
+    found.sort_by_key(|it| it.uid);
+    found.dedup_by_key(|it| it.uid);
+    Ok(found)
+}
+
+/// An item of one message.
+trait OfMessage {
+    fn uid(&self) -> u64;
+}
+
+impl OfMessage for HeaderItem {
+    fn uid(&self) -> u64 {
+        self.uid
+    }
+}
+
+impl OfMessage for FactsItem {
+    fn uid(&self) -> u64 {
+        self.uid
+    }
+}
+
+/// Fetches `what` of `uids`, and reads an item from each answer.
+async fn collect<T: OfMessage>(
+    session: &mut Session,
+    uids: &[u64],
+    what: FetchWhat,
+    read: fn(&mut Session) -> Result<Option<T>, SourceError>,
+) -> Result<Vec<T>, SourceError> {
     session.begin()?;
     let asked = as_uids(uids);
     let sets = chunks(&asked);
     let mut unsent = sets.iter();
-    let mut found: Vec<HeaderItem> = Vec::with_capacity(asked.len());
+    let mut found: Vec<T> = Vec::with_capacity(asked.len());
     let mut refused = None;
     let mut n_idle = 0;
     loop {
         while session.n_in_flight() < FETCH_WINDOW
             && let Some(set) = unsent.next()
         {
-            session.send(&Command::UidFetch { set, what: FetchWhat::Header }).await?;
+            session.send(&Command::UidFetch { set, what }).await?;
         }
         if session.n_in_flight() == 0 {
             break;
         }
         session.response(HEADER_BYTES_MAX).await?;
         if fetch_items::is_fetch(session.framer().text()) {
-            let item = header_item(session)?.filter(|it| is_asked(&asked, it.uid));
+            let item = read(session)?.filter(|it| is_asked(&asked, it.uid()));
             n_idle = if item.is_some() { 0 } else { n_idle + 1 };
             found.extend(item);
         } else {
@@ -55,8 +103,6 @@ pub(crate) async fn headers(
     if let Some(status) = refused {
         check_refusal(session, &status)?;
     }
-    found.sort_by_key(|it| it.uid);
-    found.dedup_by_key(|it| it.uid);
     Ok(found)
 }
 
@@ -77,27 +123,43 @@ fn check_refusal(session: &Session, status: &Status) -> Result<(), SourceError> 
 }
 
 fn header_item(session: &mut Session) -> Result<Option<HeaderItem>, SourceError> {
+    let Some((uid, items)) = items_of_message(session)? else { return Ok(None) };
+    let block = block(session, items.header);
+    Ok(block.map(|block| HeaderItem {
+        uid,
+        size: items.size.unwrap_or(0),
+        received: items.received.flatten(),
+        // Without its empty line, where it has one (RFC 9051 §6.4.5.1): as a parser of the whole
+        // message makes it.
+        header_hash: message::header_hash(&block),
+    }))
+}
+
+/// Without flags it only tells that something of the message changed.
+fn facts_item(session: &mut Session) -> Result<Option<FactsItem>, SourceError> {
+    let Some((uid, items)) = items_of_message(session)? else { return Ok(None) };
+    let Some((flags, size)) = items.flags.map(|it| it.0).zip(items.size) else { return Ok(None) };
+    let received = items.received.flatten();
+    let header = block(session, items.header);
+    Ok(Some(FactsItem { uid, size, received, flags, header }))
+}
+
+fn items_of_message(session: &mut Session) -> Result<Option<(u64, FetchItems)>, SourceError> {
     let framer = session.framer();
     let (text, literals) = (framer.text(), framer.literals());
     let items = fetch_items::read(text, literals.len())
         .map_err(|_| trouble::undecodable("data of a message", text))?;
-    let FetchItems { uid: Some(uid), received, size, header, .. } = items else { return Ok(None) };
-    let quoted;
-    let block = match header {
+    Ok(items.uid.map(|uid| (u64::from(uid), items)))
+}
+
+/// The bytes of a section; none when it did not come.
+fn block(session: &mut Session, section: Section) -> Option<Vec<u8>> {
+    match section {
         // One that was passed over stands here as empty; no message announces its header so.
-        Section::Literal(n) => literals.get(n).filter(|it| !it.is_empty()),
-        Section::Quoted(bytes) => {
-            quoted = bytes;
-            Some(&quoted)
+        Section::Literal(n) => {
+            session.framer().literals().get(n).filter(|it| !it.is_empty()).cloned()
         }
+        Section::Quoted(bytes) => Some(bytes),
         Section::Nil | Section::Absent => None,
-    };
-    Ok(block.map(|block| HeaderItem {
-        uid: u64::from(uid),
-        size: size.unwrap_or(0),
-        received: received.flatten(),
-        // Without its empty line, where it has one (RFC 9051 §6.4.5.1): as a parser of the whole
-        // message makes it.
-        header_hash: message::header_hash(block),
-    }))
+    }
 }

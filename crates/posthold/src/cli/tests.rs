@@ -79,6 +79,7 @@ fn archive() {
                             include: [],
                             exclude: [],
                         },
+                        filter: None,
                         connections: 3,
                         plaintext: LoopbackOnly,
                         trust: System,

@@ -6,8 +6,8 @@ mod admin;
 use std::io::{self, Write};
 
 use commands::{
-    Answer, DemoAnswer, ExportAnswer, ExportFormat, Failure, Hit, ImportCounts, RebuildAnswer,
-    RunAnswer, SearchAnswer, ShowAnswer, UserListed, VerifyAnswer, View,
+    Answer, DemoAnswer, ExcludedCounts, ExportAnswer, ExportFormat, Failure, Hit, ImportCounts,
+    RebuildAnswer, RunAnswer, SearchAnswer, ShowAnswer, UserListed, VerifyAnswer, View,
 };
 use serde::Serialize;
 use types::Address;
@@ -112,6 +112,7 @@ struct RunObject<'a> {
     archived: u64,
     already: u64,
     excluded: u64,
+    excluded_by: ExcludedObject,
     quarantined: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     skipped: Option<u64>,
@@ -128,13 +129,29 @@ impl<'a> RunObject<'a> {
             read: read.map(|it| it.read),
             archived: run.archived,
             already: run.already,
-            excluded: run.excluded,
+            excluded: run.excluded.total(),
+            excluded_by: ExcludedObject::from(run.excluded),
             quarantined: run.quarantined,
             skipped: read.map(|it| it.skipped),
             index_complete: run.searchable,
             warnings: &run.warnings,
             mailboxes: run.mailboxes.iter().map(MailboxObject::from).collect(),
         }
+    }
+}
+
+#[derive(Serialize)]
+struct ExcludedObject {
+    default_folders: u64,
+    folder_list: u64,
+    filter: u64,
+    unknown_address: u64,
+}
+
+impl From<ExcludedCounts> for ExcludedObject {
+    fn from(it: ExcludedCounts) -> ExcludedObject {
+        let ExcludedCounts { default_folders, folder_list, filter, unknown_address } = it;
+        ExcludedObject { default_folders, folder_list, filter, unknown_address }
     }
 }
 

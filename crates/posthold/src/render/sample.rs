@@ -1,6 +1,6 @@
 //! Values that both forms of answers are tested with.
 
-use commands::{Hit, MailboxCounts, PartShown, RunAnswer, RunOutcome, ShowAnswer};
+use commands::{ExcludedCounts, Hit, MailboxCounts, PartShown, RunAnswer, RunOutcome, ShowAnswer};
 use types::{Address, BlobId, Timestamp};
 
 pub(crate) fn mailbox(name: &str) -> MailboxCounts {
@@ -39,7 +39,7 @@ pub(crate) fn partial_run() -> RunAnswer {
         cancelled: false,
         archived: 1002,
         already: 200,
-        excluded: 31,
+        excluded: ExcludedCounts { default_folders: 31, ..ExcludedCounts::default() },
         quarantined: 1,
         warnings: vec!["the certificate is not checked".into()],
         mailboxes: vec![mailbox("INBOX"), sent, trash],

@@ -89,8 +89,8 @@ fn run(run: &RunAnswer, read: Option<&ImportCounts>, out: &mut dyn Write) -> io:
     if let Some(read) = read {
         counts.insert(0, format!("{} read", count(read.read)));
     }
-    if run.excluded != 0 {
-        counts.push(format!("{} excluded", count(run.excluded)));
+    if run.excluded.total() != 0 {
+        counts.push(format!("{} excluded", count(run.excluded.total())));
     }
     if run.quarantined != 0 {
         counts.push(format!("{} quarantined", count(run.quarantined)));

@@ -16,7 +16,8 @@ use mail_client::{
     Timeouts,
 };
 use ports::{Clock, Connect};
-use rules::{DefaultFolders, Scope};
+use rules::filter::Filter;
+use rules::{DefaultFolders, Scope, WordingError};
 
 use super::stores::Writing;
 use super::{blocking, faults, ownership, report, users};
@@ -34,6 +35,7 @@ pub(super) async fn archive(
         check_pop3(&request)?;
     }
     let scope = scope(&request.folders)?;
+    let filter = filter(request.filter.as_deref())?;
     let account = account(&request)?;
     let _owned = ownership::take(context, title, progress).await?;
     let data = context.data.clone();
@@ -47,6 +49,7 @@ pub(super) async fn archive(
         account: opened_account(&request).to_owned(),
         title: title.to_owned(),
         scope,
+        filter,
         // One session has the mailbox; another would be refused (RFC 1939 §4).
         connections: if is_pop3(&request) { NonZeroU16::MIN } else { request.connections },
         // Somebody asked for this run.
@@ -106,6 +109,10 @@ fn check_pop3(request: &Archive) -> Result<(), Failure> {
     if !exclude.is_empty() {
         return folders("--exclude");
     }
+    if request.filter.is_some() {
+        let why = "it tells nothing of a message but its size";
+        return wrong("--filter", why, "Leave it out, or use imaps://.");
+    }
     if request.compression == Compression::WhereOffered {
         return wrong("--compress", "it has no compression", "Leave it out.");
     }
@@ -155,6 +162,14 @@ fn scope(folders: &FolderChoice) -> Result<Scope, Failure> {
     Scope::parse(defaults, &folders.include, &folders.exclude).map_err(|error| {
         Failure::chain(FailureKind::Request, &error)
             .with_hint("`posthold archive --help` shows how folders are named.")
+    })
+}
+
+fn filter(text: Option<&str>) -> Result<Filter, Failure> {
+    let Some(text) = text else { return Ok(Filter::default()) };
+    text.parse().map_err(|error: WordingError| {
+        let message = format!("the filter is wrong:\n  {}", error.render(text));
+        Failure::new(FailureKind::Request, message).with_hint(error.hint())
     })
 }
 

@@ -4,10 +4,10 @@ use archiver::{
     ExcludedFolder, ImportReport, MailboxReport, RunFailure, RunFailureKind, RunReport,
 };
 use commands::{
-    Failure, FailureKind, ImportCounts, MailboxCounts, Phase, Progress, ProgressSink, RunAnswer,
-    RunOutcome, Work,
+    ExcludedCounts, Failure, FailureKind, ImportCounts, MailboxCounts, Phase, Progress,
+    ProgressSink, RunAnswer, RunOutcome, Work,
 };
-use ledger::Outcome;
+use ledger::{Excluded, Outcome};
 
 use super::stores::Closed;
 
@@ -54,7 +54,7 @@ pub(super) fn of_run(report: RunReport) -> Result<RunAnswer, Failure> {
         cancelled: report.cancelled,
         archived: report.counts.archived,
         already: report.counts.already,
-        excluded: report.counts.excluded.total(),
+        excluded: excluded_counts(&report.counts.excluded),
         quarantined: report.counts.quarantined,
         warnings,
         mailboxes,
@@ -76,13 +76,18 @@ pub(super) fn of_import(report: ImportReport) -> Result<(RunAnswer, ImportCounts
         cancelled: report.cancelled,
         archived: report.archived,
         already: report.already,
-        excluded: 0,
+        excluded: ExcludedCounts::default(),
         quarantined: report.quarantined,
         warnings,
         mailboxes: report.folders.into_iter().map(mailbox).collect(),
         searchable: true,
     };
     Ok((answer, ImportCounts { read: report.read, skipped: report.skipped }))
+}
+
+fn excluded_counts(excluded: &Excluded) -> ExcludedCounts {
+    let Excluded { default_folders, folder_list, filter, unknown_address } = *excluded;
+    ExcludedCounts { default_folders, folder_list, filter, unknown_address }
 }
 
 fn outcome(outcome: Outcome) -> RunOutcome {
@@ -100,7 +105,7 @@ fn mailbox(it: MailboxReport) -> MailboxCounts {
         archived: it.archived,
         already: it.already,
         excluded: it.excluded,
-        excluded_reason: None,
+        excluded_reason: (it.excluded != 0).then(|| "left out by the filter".to_owned()),
         quarantined: it.quarantined,
         complete: it.complete,
         failure: it.error,

@@ -110,3 +110,38 @@ fn folder_lists() {
     assert_eq!(ran.status.code(), Some(2), "{}", String::from_utf8_lossy(&ran.stdout));
     assert!(String::from_utf8_lossy(&ran.stdout).contains("\"kind\":\"request\""));
 }
+
+#[test]
+fn filters() {
+    let Some(dovecot) = Dovecot::start_or_leave_out() else { return };
+    let mail = |bytes, flags| Mail { bytes, flags, received: 1_600_000_000 };
+    let report: &[u8] =
+        b"From: bob@example.org\r\nSubject: =?utf-8?q?Quarterly_report?=\r\n\r\nx\r\n";
+    let news: &[u8] = b"From: news@example.net\r\nSubject: news\r\n\r\ny\r\n";
+    dovecot.fill("alice", "INBOX", [mail(report, "S"), mail(news, ""), mail(b"no header", "F")]);
+    let before = dovecot.everything("alice");
+    for (filter, archived) in [
+        ("read", 1),
+        ("unread", 2),
+        ("from:bob subject:\"quarterly rep\"", 1),
+        ("-from:example.net", 2),
+        ("larger:1M", 0),
+        ("flagged smaller:20", 1),
+        ("before:2021-01-01", 3),
+    ] {
+        let place = Place::new();
+        let run = archive_ok(&place, dovecot.imap(), &["--filter", filter]);
+        assert_eq!(run["archived"], archived, "{filter}: {run}");
+        assert_eq!(run["excluded_by"]["filter"], 3 - archived, "{filter}: {run}");
+        let again = archive_ok(&place, dovecot.imap(), &["--filter", filter]);
+        assert_eq!((&again["archived"], &again["already"]), (&json!(0), &json!(archived)));
+        // Without it, the rest comes, and nothing twice.
+        let rest = archive_ok(&place, dovecot.imap(), &[]);
+        assert_eq!((&rest["archived"], &rest["already"]), (&json!(3 - archived), &json!(archived)));
+        assert_equal(&place, &source(&dovecot));
+    }
+    assert_eq!(dovecot.everything("alice"), before, "looking leaves no trace");
+    let line = archive_line(dovecot.imap(), &["--filter", "larger:huge"]);
+    let ran = Place::new().command(line).env("POSTHOLD_PASSWORD", PASSWORD).output().unwrap();
+    assert_eq!(ran.status.code(), Some(2));
+}

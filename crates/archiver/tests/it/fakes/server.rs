@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use ports::{
-    Body, Connect, Enumeration, FetchAnswer, Fetched, HeaderItem, InFlight, Known, MailboxInfo,
-    MailboxStatus, Namespace, Piece, Source, SourceError, SourceErrorKind, SpecialUse, Uids,
+    Body, Connect, Enumeration, FactsItem, FetchAnswer, Fetched, HeaderItem, InFlight, Known,
+    MailboxInfo, MailboxStatus, Namespace, Piece, Source, SourceError, SourceErrorKind, SpecialUse,
+    Uids, WithHeaders,
 };
 use tokio::sync::mpsc;
 use types::{Flags, Hash, MailboxName, Timestamp};
@@ -56,6 +57,7 @@ pub(crate) struct Stored {
     pub(crate) received: i64,
     /// RFC822.SIZE, when it is not the truth.
     pub(crate) announced: Option<u64>,
+    pub(crate) flags: Flags,
     modseq: u64,
 }
 
@@ -150,7 +152,8 @@ impl Server {
         let mut state = self.state();
         state.clock += 1;
         let received = state.clock;
-        let stored = Stored { bytes, received, announced: None, modseq: 0 };
+        let stored =
+            Stored { bytes, received, announced: None, flags: Flags::default(), modseq: 0 };
         state.mailboxes.get_mut(mailbox).unwrap().add(stored)
     }
 
@@ -178,6 +181,13 @@ impl Server {
     pub(crate) fn move_to(&self, from: &str, uid: u64, to: &str) -> u64 {
         let stored = self.expunge(from, uid);
         self.state().mailboxes.get_mut(to).unwrap().add(stored)
+    }
+
+    pub(crate) fn set_flags(&self, mailbox: &str, uid: u64, flags: Flags) {
+        let mut state = self.state();
+        let mailbox = state.mailboxes.get_mut(mailbox).unwrap();
+        mailbox.modseq += 1;
+        mailbox.messages.get_mut(&uid).unwrap().flags = flags;
     }
 
     pub(crate) fn touch(&self, mailbox: &str) {
@@ -458,6 +468,28 @@ impl Source for Line {
             .collect())
     }
 
+    async fn facts(
+        &mut self,
+        uids: &[u64],
+        headers: WithHeaders,
+    ) -> Result<Vec<FactsItem>, SourceError> {
+        self.check()?;
+        let name = self.open.clone().expect("a mailbox is open");
+        let mut state = self.server.state();
+        state.seen.push(format!("facts {name} {} {headers:?}", uids.len()));
+        let mailbox = &state.mailboxes[&name];
+        let found = uids.iter().filter_map(|uid| Some((uid, mailbox.messages.get(uid)?)));
+        Ok(found
+            .map(|(uid, stored)| FactsItem {
+                uid: *uid,
+                size: stored.announced.unwrap_or(stored.bytes.len() as u64),
+                received: Some(Timestamp(stored.received)),
+                flags: stored.flags,
+                header: (headers == WithHeaders::Yes).then(|| stored.bytes.clone()),
+            })
+            .collect())
+    }
+
     async fn close(self) {}
 }
 
@@ -493,7 +525,7 @@ async fn send(
         Body::Whole(bytes.clone())
     };
     let received = Some(Timestamp(stored.received));
-    let (flags, keywords) = (Flags::default(), Vec::new());
+    let (flags, keywords) = (stored.flags, Vec::new());
     let fetched = Fetched { uid, size_claimed, received, flags, keywords, body, permit };
     let _ = out.send(fetched).await;
     let Some(pieces) = pieces else { return };
