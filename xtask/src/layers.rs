@@ -56,6 +56,13 @@ const ENGINES: &[&str] = &["archiver"];
 /// What the numbers would allow an engine to use, and nothing else does.
 const NOT_FOR_ENGINES: &[&str] = &["net", "disk"];
 
+/// Crates that speak with people and programs. The binary gives them what they stand on.
+const SURFACES: &[&str] = &["smtpd"];
+
+/// What the numbers would allow a surface to use, and nothing else does.
+const NOT_FOR_SURFACES: &[&str] =
+    &["disk", "store", "search", "state", "mail-client", "mail-files"];
+
 /// Foreign crates that have one home: nothing else of ours uses them directly.
 const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["posthold"]),
@@ -139,7 +146,9 @@ fn forbidden_arrows(layers: &[(&str, u8)], arrows: &[Arrow]) -> Vec<String> {
     for Arrow { from, to, dev } in arrows {
         let (Some(above), Some(below)) = (layer(layers, from), layer(layers, to)) else { continue };
         let for_tests = *dev && to == "testkit";
-        let denied = ENGINES.contains(&from.as_str()) && NOT_FOR_ENGINES.contains(&to.as_str());
+        let is = |names: &[&str], name: &String| names.contains(&name.as_str());
+        let denied = is(ENGINES, from) && is(NOT_FOR_ENGINES, to)
+            || is(SURFACES, from) && is(NOT_FOR_SURFACES, to);
         if !for_tests && (above <= below || denied) {
             found.push(format!("{from} ({above}) must not use {to} ({below})"));
         }
@@ -188,6 +197,8 @@ mod tests {
             ("archiver -> store", "archiver (5) must not use store (5)"),
             ("archiver (test) -> store", "archiver (5) must not use store (5)"),
             ("archiver -> disk", "archiver (5) must not use disk (4)"),
+            ("smtpd -> net", ""),
+            ("smtpd -> store", "smtpd (6) must not use store (5)"),
             ("store -> testkit", "store (5) must not use testkit (8)"),
             ("types -> serde", ""),
         ];

@@ -17,6 +17,7 @@ const PEERS: &[(&str, &str)] = &[
     ("/usr/lib/dovecot/imap", "dovecot-imapd"),
     ("/usr/lib/dovecot/pop3", "dovecot-pop3d"),
     ("/usr/bin/strace", "strace"),
+    ("/usr/bin/python3", "python3"),
 ];
 
 /// Runs every test; `args` go to the test runner.

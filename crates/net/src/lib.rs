@@ -1,6 +1,6 @@
 //! The only sockets and the only TLS of Posthold.
 //!
-//! What it is not: a protocol. It moves bytes to and from one server, with a deadline on every
+//! What it is not: a protocol. It moves bytes to and from one peer, with a deadline on every
 //! wait, and says in words what went wrong.
 //!
 //! Rules:
@@ -9,6 +9,7 @@
 //! - Bytes that came before encryption are never read after it (STARTTLS injection).
 //! - The TLS provider (ring) is named here, never taken from a process default.
 
+mod accept;
 mod certificate;
 mod connect;
 mod deflate;
@@ -17,6 +18,7 @@ mod fingerprint;
 mod stream;
 mod tls;
 
+pub use accept::{Listener, TlsServer};
 pub use certificate::CertificatePolicy;
 pub use connect::resolve;
 pub use error::{NetError, NetErrorKind};

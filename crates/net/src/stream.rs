@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
+use crate::accept::TlsServer;
 use crate::connect::dial;
 use crate::deflate::Deflate;
 use crate::error::{NetError, NetErrorKind};
@@ -14,6 +15,8 @@ use crate::tls::{TlsClient, TlsSummary, Warning, summary};
 
 /// Bytes read at once.
 const BUFFER_BYTES: usize = 256 << 10;
+/// The same for connections that others made, of which there may be many.
+const ACCEPTED_BUFFER_BYTES: usize = 32 << 10;
 /// From this length on, bytes go straight to where the caller wants them.
 const DIRECT_BYTES: usize = 64 << 10;
 
@@ -123,6 +126,36 @@ impl Stream {
             warnings: Vec::new(),
             counters: Counters::default(),
         }
+    }
+
+    /// Takes a connection that somebody made to us; `peer` is where it comes from.
+    pub fn accepted(io: impl ByteStream, peer: Server, deadlines: Deadlines) -> Stream {
+        let mut stream = Stream::over(io, peer, deadlines);
+        stream.buffer = vec![0; ACCEPTED_BUFFER_BYTES];
+        stream
+    }
+
+    /// Encrypts a connection that was accepted, with our certificate: from its start, or after we
+    /// agreed to STARTTLS. The handshake has the deadline for connecting.
+    ///
+    /// Fails with [`NetErrorKind::Tls`] when bytes have already come: somebody else may have put
+    /// them there, to be taken for what the client says encrypted (RFC 3207 §6). None of them is
+    /// ever read.
+    pub async fn accept_tls(mut self, server: &TlsServer) -> Result<Stream, NetError> {
+        let injected = self.buffered().len();
+        if injected > 0 || self.deflate.is_some() {
+            let message = format!("{} sent {injected} bytes in clear before TLS", self.server);
+            return Err(NetError::new(NetErrorKind::Tls, message)
+                .hint_is("The client is broken, or somebody changes what it sends."));
+        }
+        let handshake = server.handshake(self.io, &self.server);
+        let Ok(encrypted) = timeout(self.deadlines.connect, handshake).await else {
+            return Err(NetError::timeout("TLS handshake", &self.server));
+        };
+        let (io, version) = encrypted?;
+        self.tls = Some(TlsSummary { version, fingerprint: None });
+        self.io = io;
+        Ok(self)
     }
 
     /// Encrypts the connection: from its start, or after the server agreed to STARTTLS.

@@ -131,15 +131,19 @@ pub(crate) type Encrypted = TlsStream<BufReader<BoxedIo>>;
 pub(crate) fn summary(stream: &Encrypted) -> TlsSummary {
     let (_, connection) = stream.get_ref();
     TlsSummary {
-        version: match connection.protocol_version() {
-            Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
-            Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
-            _ => "TLS",
-        },
+        version: version_of(connection.protocol_version()),
         fingerprint: connection
             .peer_certificates()
             .and_then(|chain| chain.first())
             .map(|certificate| Fingerprint::of(certificate)),
+    }
+}
+
+pub(crate) fn version_of(version: Option<ProtocolVersion>) -> &'static str {
+    match version {
+        Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
+        Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
+        _ => "TLS",
     }
 }
 

@@ -15,7 +15,7 @@
 //! - Every length, count and wait has a limit with a name in [`Limits`].
 //!
 //! The protocol ([`Session`]) has no socket and no clock: bytes in, [`Step`]s and answers out.
-//! Sockets, TLS and deadlines are around it.
+//! [`Server`] connects it to both.
 
 mod address;
 mod command;
@@ -26,6 +26,7 @@ mod limits;
 mod lines;
 mod parameters;
 mod policy;
+mod server;
 mod session;
 
 pub use delivery::LoginVerdict;
@@ -36,4 +37,5 @@ pub use policy::{
     Access, AddressPattern, BareLineEnds, ClearLogin, Network, ParsePolicyError, Policy,
     Recipients, TlsRule,
 };
+pub use server::{Encryption, Server};
 pub use session::{Config, Credentials, Session, StartTls, Step};

@@ -7,5 +7,6 @@
     reason = "a helper that fails, fails the test"
 )]
 
+mod accepting;
 mod streams;
 mod tls;
