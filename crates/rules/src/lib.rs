@@ -23,8 +23,10 @@ mod pattern;
 pub mod presets;
 mod punycode;
 pub mod removal;
+pub mod same_mailbox;
 pub mod schedule;
 mod scope;
+pub mod selection;
 pub mod sorting;
 mod wording;
 

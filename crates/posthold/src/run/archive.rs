@@ -168,7 +168,10 @@ fn scope(folders: &FolderChoice) -> Result<Scope, Failure> {
 fn filter(text: Option<&str>) -> Result<Filter, Failure> {
     let Some(text) = text else { return Ok(Filter::default()) };
     text.parse().map_err(|error: WordingError| {
-        let message = format!("the filter is wrong:\n  {}", error.render(text));
+        let rendered = error.render(text);
+        // Text, caret and what is wrong; the hint has a place of its own.
+        let shown: Vec<&str> = rendered.lines().take(2).collect();
+        let message = format!("the filter is wrong:\n  {}", shown.join("\n  "));
         Failure::new(FailureKind::Request, message).with_hint(error.hint())
     })
 }
