@@ -180,6 +180,12 @@ impl Mailbox {
         })
     }
 
+    /// Whether its UIDs are lasting and ascend, so that a cursor over them means something. A
+    /// mailbox without UIDNEXT (POP3: its UIDs are made of names) is listed whole every time.
+    pub(crate) fn is_ordered(&self) -> bool {
+        self.status.uid_validity != 0 && self.status.uid_next != 0
+    }
+
     /// Whether every message is accounted for, durably.
     pub(crate) fn is_resolved(&self) -> bool {
         self.stage == Stage::Compared
@@ -195,7 +201,7 @@ impl Mailbox {
         append: AppendNumber,
         fingerprint: Hash,
     ) -> Option<Fact> {
-        let source = self.source.filter(|_| self.status.uid_validity != 0)?;
+        let source = self.source.filter(|_| self.is_ordered())?;
         let uid_next = self.proof.first_open(append)?;
         let told = self.cursor.map_or(0, |it| it.uid_next);
         let step = self.proof.uids_between(told, uid_next);
@@ -216,7 +222,7 @@ impl Mailbox {
         let told = self.cursor.map_or(0, |it| it.uid_next);
         let proven = uid_next.max(beyond_last).max(told);
         let cursor = CursorRow { uid_next: proven, modseq, fingerprint };
-        if uid_validity != 0 && self.cursor != Some(cursor) {
+        if self.is_ordered() && self.cursor != Some(cursor) {
             let CursorRow { uid_next, modseq, fingerprint } = cursor;
             facts.push(Fact::CursorAdvanced { source, uid_next, modseq, fingerprint });
             self.cursor = Some(cursor);

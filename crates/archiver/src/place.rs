@@ -237,7 +237,7 @@ fn new_placement(message: Prepared, folder: FolderId, source: Option<SourceRef>)
     let placement_detail = PlacementDetail {
         keywords,
         transport: transport.to_owned(),
-        fidelity: ledger::Fidelity::Exact,
+        fidelity: ledger::Fidelity::of_transport(transport),
         origin,
     };
     changes.push(Change::Message(Box::new(NewPlacement {

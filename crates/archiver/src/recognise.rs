@@ -5,6 +5,9 @@
 //!
 //! - Another UIDVALIDITY (greater or smaller): messages are paired with those of the mailbox's
 //!   older epochs by size, date and header; the sample is fetched whole and compared by hash.
+//! - UIDs that are made of names (no UIDNEXT): when at least half of the names are gone and others
+//!   came, the server may only name its messages anew; they are paired with those that are gone,
+//!   in the same way.
 //! - No UIDVALIDITY: the same on every pass, against what was there last time.
 //! - A mailbox that is new, and one with the same UIDVALIDITY that is no longer there: UIDs name
 //!   the same messages when the headers of the sample do. Placements move to the new folder. A
@@ -15,10 +18,10 @@ use std::collections::{HashMap, HashSet};
 
 use ledger::SourceRef;
 use ports::{Catalog, HeaderItem, Log, MatchRow, SourceError, SourceRow};
-use types::{BlobId, PlacementId};
+use types::{BlobId, PlacementId, SourceId};
 
 use crate::compare::{hold_back, pair, renumbered, sample};
-use crate::mailbox::{Adopt, Stage};
+use crate::mailbox::{Adopt, Mailbox, Stage};
 use crate::report::{RunFailure, messages_are};
 use crate::run::{Run, Stop};
 use crate::work::{Event, Work};
@@ -44,6 +47,9 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
             let epochs = self.epochs(older)?;
             let recognised = match current {
                 Some(row) if mailbox_is_unnumbered(&row) => self.unnumbered(slot, row).await?,
+                Some(row) if mailbox_is_named(mailbox) && epochs.is_empty() => {
+                    self.named_anew(slot, row.source).await?
+                }
                 None if epochs.is_empty() => self.renamed(slot).await?,
                 _ if epochs.is_empty() => Vec::new(),
                 _ => self.renumbered(slot, &epochs).await?,
@@ -100,6 +106,41 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
             self.warnings.add(format!(
                 "{path}: the server renumbered the mailbox; {} recognised, {fetched} fetched",
                 messages_are(u64::try_from(pairs.len()).unwrap_or(0))
+            ));
+        }
+        Ok(self.adopt(slot, pairs))
+    }
+
+    /// A mailbox whose UIDs are made of names: perhaps they are other names for the same messages.
+    async fn named_anew(&mut self, slot: usize, source: SourceId) -> Result<Vec<u64>, Stop> {
+        let Some(mailbox) = self.mailboxes.get(slot) else { return Ok(Vec::new()) };
+        let (path, uids) = (mailbox.path.clone(), mailbox.uids.clone());
+        let gone: HashSet<u64> =
+            self.gone_first.iter().filter(|it| it.source == source).map(|it| it.uid).collect();
+        let refs = self.catalog.source_refs(source)?;
+        let standing: HashSet<PlacementId> =
+            refs.iter().filter(|it| !gone.contains(&it.0)).map(|it| it.1).collect();
+        let rows: Vec<MatchRow> = self.catalog.match_rows(source)?;
+        let rows: Vec<MatchRow> =
+            rows.into_iter().filter(|it| !standing.contains(&it.placement)).collect();
+        // A few that are gone and a few that came are what every day brings.
+        if uids.is_empty() || rows.is_empty() || 2 * gone.len() < refs.len() {
+            return Ok(Vec::new());
+        }
+        let items = match self.ask_headers(slot, uids.clone()).await? {
+            Ok(items) => items,
+            Err(error) => {
+                tracing::debug!(%path, %error, "fetching all messages");
+                return Ok(Vec::new());
+            }
+        };
+        let pairs = self.checked(slot, pair(&rows, &items)).await?;
+        if !pairs.is_empty() {
+            let recognised = messages_are(u64::try_from(pairs.len()).unwrap_or(0));
+            let fetched = uids.len() - pairs.len();
+            self.warnings.add(format!(
+                "{path}: the server names its messages anew; {recognised} recognised, {fetched} \
+                 fetched"
             ));
         }
         Ok(self.adopt(slot, pairs))
@@ -322,6 +363,11 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
 
 fn mailbox_is_unnumbered(row: &SourceRow) -> bool {
     row.uid_validity == 0
+}
+
+/// Whether its UIDs last but come in no order.
+fn mailbox_is_named(mailbox: &Mailbox) -> bool {
+    mailbox.status.uid_validity != 0 && !mailbox.is_ordered()
 }
 
 /// Whether a whole epoch ends here, rather than what an interrupted run left of one.

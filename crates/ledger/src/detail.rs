@@ -20,11 +20,25 @@ pub enum Detail {
 /// How faithfully a transport hands out the bytes that the server received.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Fidelity {
-    /// The bytes as the server keeps them (IMAP, POP3, files).
+    /// The bytes as the server keeps them (IMAP, files).
     #[default]
     Exact,
     /// The server made the MIME form when asked (some groupware).
     Rebuilt,
+    /// Lines as the server keeps them. What ends a line may be another, and an end may stand
+    /// behind a last line that had none, because the protocol carries lines (POP3).
+    Lines,
+}
+
+impl Fidelity {
+    /// That of a transport, by its name in a [`PlacementDetail`].
+    #[must_use]
+    pub fn of_transport(transport: &str) -> Fidelity {
+        match transport {
+            "pop3" => Fidelity::Lines,
+            _ => Fidelity::Exact,
+        }
+    }
 }
 
 /// How a message came to be in a folder.
@@ -32,7 +46,7 @@ pub enum Fidelity {
 pub struct PlacementDetail {
     /// IMAP keywords and other flags that are text.
     pub keywords: Vec<String>,
-    /// `imap`, `eml`, `maildir`, `mbox`, ...
+    /// `imap`, `pop3`, `eml`, `maildir`, `mbox`, ...
     pub transport: String,
     /// How faithful that transport is.
     pub fidelity: Fidelity,

@@ -140,6 +140,7 @@ fn write_placement(writer: &mut Writer, detail: &PlacementDetail) {
     writer.byte(match detail.fidelity {
         Fidelity::Exact => 0,
         Fidelity::Rebuilt => 1,
+        Fidelity::Lines => 2,
     });
     write_text(writer, &detail.origin);
 }
@@ -151,6 +152,7 @@ fn read_placement(reader: &mut Reader<'_>) -> Result<PlacementDetail, DecodeErro
         fidelity: reader.field(|it| match it.byte()? {
             0 => Ok(Fidelity::Exact),
             1 => Ok(Fidelity::Rebuilt),
+            2 => Ok(Fidelity::Lines),
             _ => it.malformed(),
         })?,
         origin: reader.field(Reader::text)?,

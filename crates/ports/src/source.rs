@@ -65,7 +65,7 @@ pub struct MailboxStatus {
     pub messages: u64,
     /// UIDVALIDITY, or 0 when the server gives none.
     pub uid_validity: u64,
-    /// UIDNEXT, or 0 when the server gives none.
+    /// UIDNEXT, or 0 when the server gives none: then UIDs come in no order.
     pub uid_next: u64,
     /// HIGHESTMODSEQ, or 0 when the mailbox keeps none.
     pub modseq: u64,
@@ -214,7 +214,7 @@ pub enum WithHeaders {
 
 /// One connection to an account. Nothing here changes anything at the source.
 pub trait Source: Send + 'static {
-    /// `imap`, `maildir`, ...: how messages come, for their placement details.
+    /// `imap`, `pop3`, ...: how messages come, for their placement details.
     fn transport(&self) -> &'static str;
 
     /// What its owner must be told of the connection and its server: no encryption, a certificate

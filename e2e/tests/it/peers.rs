@@ -6,6 +6,7 @@ mod faults;
 mod kill;
 mod large;
 mod logins;
+mod pop3;
 mod profiles;
 
 use std::collections::{BTreeMap, BTreeSet};

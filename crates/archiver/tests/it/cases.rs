@@ -732,6 +732,90 @@ mod epochs {
         world.assert_silent().await;
     }
 
+    /// UIDs made of names: every run lists all, fetches what is new, and tells no cursor.
+    #[tokio::test(start_paused = true)]
+    async fn names_have_no_order_and_no_cursor() {
+        let world = World::new(ServerKind::Named);
+        world.server.deliver_all("INBOX", "a b c d");
+        world.server.name_anew("INBOX", 1);
+        world.run().await;
+        world.assert_silent().await;
+        world.server.deliver_all("INBOX", "e");
+        let first = *world.server.state().mailboxes["INBOX"].messages.keys().last().unwrap();
+        world.server.expunge("INBOX", first);
+        world.server.bodies();
+        let report = world.run().await;
+        assert_eq!((world.server.bodies(), report.counts.archived), (1, 1));
+        assert_eq!(report.warnings, Vec::<String>::new());
+        world.assert_silent().await;
+        let is_cursor = |it: &String| it.contains("CursorAdvanced");
+        let entries: Vec<String> =
+            world.log.entries_from(0).iter().map(|it| format!("{it:?}")).collect();
+        assert_eq!(entries.iter().filter(|it| is_cursor(it)).count(), 0);
+    }
+
+    /// A list that lacks its end forgets nothing.
+    #[tokio::test(start_paused = true)]
+    async fn pop3_uidl_partial_no_forget() {
+        let world = World::new(ServerKind::Named);
+        world.server.deliver_all("INBOX", "a b c d");
+        world.run().await;
+        let before = world.archive();
+        world.server.state().short_lists = 2;
+        let report = world.run().await;
+        assert_ne!(report.outcome, ledger::Outcome::Succeeded);
+        assert_eq!(world.archive(), before);
+        world.assert_silent().await;
+    }
+
+    /// Every name is another one: with headers almost nothing is fetched, without them all; either
+    /// way nothing is archived twice.
+    #[tokio::test(start_paused = true)]
+    async fn pop3_uidl_scheme_change_adds_zero() {
+        let labels: Vec<String> = (0..400).map(|it| format!("m{it}")).collect();
+        for no_headers in [false, true] {
+            let world = World::new(ServerKind::Named);
+            world.server.deliver_all("INBOX", &labels.join(" "));
+            world.run().await;
+            let contents = world.contents();
+            world.server.name_anew("INBOX", 77);
+            world.server.deliver_all("INBOX", "new");
+            world.server.state().no_headers = no_headers;
+            world.server.bodies();
+            let report = world.run().await;
+            let counts = report.counts;
+            assert_eq!((counts.archived, counts.already, counts.server_count), (1, 400, 401));
+            let bodies = if no_headers { 401 } else { 5 };
+            assert_eq!(world.server.bodies(), bodies, "a sample of four, and the new one");
+            let said = "INBOX: the server names its messages anew; 400 messages are recognised, 1 \
+                        fetched";
+            let said: &[&str] = if no_headers { &[] } else { &[said] };
+            assert_eq!(report.warnings, said);
+            world.assert_silent().await;
+            let mut now = world.contents();
+            assert_eq!(now["INBOX"].len(), 401);
+            let inbox = now.get_mut("INBOX").unwrap();
+            inbox.retain(|it| contents["INBOX"].contains(it));
+            assert_eq!(now, contents);
+        }
+    }
+
+    /// Other messages under other names are other messages.
+    #[tokio::test(start_paused = true)]
+    async fn a_mailbox_that_was_emptied_and_filled_is_not_named_anew() {
+        let world = World::new(ServerKind::Named);
+        world.server.deliver_all("INBOX", "a b c d");
+        world.run().await;
+        let uids: Vec<u64> =
+            world.server.state().mailboxes["INBOX"].messages.keys().copied().collect();
+        uids.iter().for_each(|it| drop(world.server.expunge("INBOX", *it)));
+        world.server.deliver_all("INBOX", "e f");
+        let report = world.run().await;
+        assert_eq!((report.counts.archived, report.counts.already), (2, 0));
+        assert_eq!(world.contents()["INBOX"].len(), 6);
+        world.assert_silent().await;
+    }
+
     /// No UIDVALIDITY, and other UIDs on every pass.
     #[tokio::test(start_paused = true)]
     async fn w03_without_uidvalidity_every_pass_compares() {

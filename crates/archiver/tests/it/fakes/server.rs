@@ -18,6 +18,8 @@ pub(crate) enum ServerKind {
     Full,
     /// Neither.
     Plain,
+    /// UIDs that last and come in no order, as those that are made of the names of POP3.
+    Named,
     /// No UIDVALIDITY either, and other UIDs in every session.
     Unnumbered,
     /// The same whenever a mailbox is opened.
@@ -84,6 +86,8 @@ pub(crate) struct State {
     pub(crate) refused: VecDeque<SourceErrorKind>,
     /// Errors of the next openings of a mailbox.
     pub(crate) locked: HashMap<String, VecDeque<SourceErrorKind>>,
+    /// Whether it shows no headers (POP3 without TOP).
+    pub(crate) no_headers: bool,
     /// How many of the next lists lack their last message.
     pub(crate) short_lists: u32,
     /// Connections at the same time, at most.
@@ -117,6 +121,7 @@ impl Server {
             spoiled: HashMap::new(),
             refused: VecDeque::new(),
             locked: HashMap::new(),
+            no_headers: false,
             short_lists: 0,
             connections_max: 10,
             connections: 0,
@@ -207,6 +212,15 @@ impl Server {
         }
     }
 
+    /// Gives every message another UID in the same epoch: names after `salt`, in no order.
+    pub(crate) fn name_anew(&self, mailbox: &str, salt: u64) {
+        let mut state = self.state();
+        let messages = &mut state.mailboxes.get_mut(mailbox).unwrap().messages;
+        for (uid, stored) in std::mem::take(messages) {
+            messages.insert((uid ^ salt).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 2, stored);
+        }
+    }
+
     pub(crate) fn rename(&self, from: &str, to: &str) {
         let mut state = self.state();
         let mailbox = state.mailboxes.remove(from).unwrap();
@@ -273,9 +287,10 @@ impl Mailbox {
 
     fn status(&self, kind: ServerKind) -> MailboxStatus {
         let numbered = matches!(kind, ServerKind::Full | ServerKind::Plain);
+        let lasting = numbered || kind == ServerKind::Named;
         MailboxStatus {
             messages: self.messages.len() as u64,
-            uid_validity: if numbered { self.uid_validity } else { 0 },
+            uid_validity: if lasting { self.uid_validity } else { 0 },
             uid_next: if numbered { self.uid_next } else { 0 },
             modseq: if kind == ServerKind::Full { self.modseq } else { 0 },
         }
@@ -456,6 +471,8 @@ impl Source for Line {
         let name = self.open.clone().expect("a mailbox is open");
         let mut state = self.server.state();
         state.seen.push(format!("headers {name} {}", uids.len()));
+        let none: &[u64] = &[];
+        let uids = if state.no_headers { none } else { uids };
         let mailbox = &state.mailboxes[&name];
         let found = uids.iter().filter_map(|uid| Some((uid, mailbox.messages.get(uid)?)));
         Ok(found
