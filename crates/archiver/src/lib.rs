@@ -39,6 +39,7 @@ mod report;
 mod run;
 mod settle;
 mod survey;
+mod wanted;
 mod work;
 mod worker;
 

@@ -15,8 +15,8 @@ use rules::filter::Filter;
 use types::{MailboxName, Timestamp};
 
 use crate::cancel::CancelToken;
-use crate::filtering;
 use crate::options::Limits;
+use crate::wanted::leaves_out;
 use crate::work::Named;
 
 /// Messages whose headers are asked for in one command.
@@ -285,7 +285,7 @@ impl<C: Connect> Line<C> {
                     Err(LineError::Source(error)) => self.recover(error, &mut failures).await?,
                 }
             };
-            let out = items.iter().filter(|it| filtering::leaves_out(filter, it, now));
+            let out = items.iter().filter(|it| leaves_out(filter, it, now));
             left_out.extend(out.map(|it| it.uid));
         }
         left_out.sort_unstable();

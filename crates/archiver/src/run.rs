@@ -117,7 +117,7 @@ impl<'a, L: Log, K: Catalog> Run<'a, L, K> {
         let (events_in, events) = mpsc::channel(EVENTS_MAX);
         let placer = Placer::new(&log, &catalog, &options.target);
         Run {
-            fingerprint: crate::filtering::fingerprint(&options.scope, &options.filter),
+            fingerprint: crate::wanted::fingerprint(&options.scope, &options.filter),
             started: clock.now(),
             queue: Arc::new(WorkQueue::default()),
             events,
