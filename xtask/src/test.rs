@@ -7,7 +7,7 @@ use std::env;
 use std::fs;
 use std::process::Stdio;
 
-use testkit::Dovecot;
+use testkit::{Dovecot, Postfix};
 
 use crate::run::{self, cargo, command, has_cargo_command};
 
@@ -18,6 +18,7 @@ const PEERS: &[(&str, &str)] = &[
     ("/usr/lib/dovecot/pop3", "dovecot-pop3d"),
     ("/usr/bin/strace", "strace"),
     ("/usr/bin/python3", "python3"),
+    ("/usr/sbin/postfix", "postfix"),
 ];
 
 /// Runs every test; `args` go to the test runner.
@@ -28,7 +29,8 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     run::run(&mut cargo(&["build", "--quiet", "--locked", "--package", "posthold"]))?;
     let mut runner = runner();
     runner.args(args).env("POSTHOLD_TEST_LEFT_OUT", left_out.path());
-    if Dovecot::available().is_ok() {
+    let has_python = testkit::peers::program("python3").is_some();
+    if Dovecot::available().is_ok() && Postfix::available().is_ok() && has_python {
         runner.env("POSTHOLD_TEST_PEERS", "required");
     }
     let outcome = run::run(&mut runner);
@@ -53,6 +55,11 @@ pub(crate) fn install(peers: &[(&str, &str)]) {
         return;
     }
     println!("installing {}", packages.join(", "));
+    if packages.contains(&"postfix") {
+        // Without a configuration of the system's own, Debian does not start it.
+        let select = "echo postfix postfix/main_mailer_type select No configuration";
+        let _ = run::run(command("sh").args(["-c", &format!("{select} | debconf-set-selections")]));
+    }
     if apt_install(&packages).is_err() {
         let updated = run::run(apt(&["update"]).stdout(Stdio::null()));
         if let Err(why) = updated.and_then(|()| apt_install(&packages)) {

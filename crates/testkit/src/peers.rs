@@ -117,6 +117,13 @@ impl RunAs {
         Ok(RunAs { uid, gid, user: entry[0].to_owned(), group, drops_root })
     }
 
+    /// Root, for a peer that needs it and gives it up by itself.
+    #[must_use]
+    pub fn root() -> RunAs {
+        let name = || "root".to_owned();
+        RunAs { uid: 0, gid: 0, user: name(), group: name(), drops_root: false }
+    }
+
     /// Gives `path` to this user, when we are root; it is ours anyway when we are not.
     pub fn own(&self, path: &Path) {
         if self.drops_root {

@@ -1,12 +1,12 @@
-//! Clients of others: Python's smtplib, where Python is installed.
+//! Clients of others: Python's smtplib and Postfix, where they are installed.
 
 use std::process::Stdio;
 
-use smtpd::{Access, TlsRule};
-use testkit::{left_out, peers};
+use smtpd::{Access, Refusal, TlsRule};
+use testkit::{Postfix, left_out, peers};
 use tokio::process::Command;
 
-use crate::running::{Options, Running, options};
+use crate::running::{Client, Options, Running, options};
 
 /// Sends each file in a directory; over TLS, with a login.
 const SCRIPT: &str = r#"
@@ -84,5 +84,50 @@ async fn python(mut options: Options, mode: &str) {
     assert_eq!((envelope.sender.as_str(), envelope.recipients.len()), ("a@example.org", 2));
     assert_eq!(envelope.login.as_deref(), Some("mx"));
     assert!(envelope.tls.is_some_and(|it| it.starts_with("TLS 1.")));
+    server.stop().await;
+}
+
+/// Postfix hands in its mail over TLS; what could not be stored it keeps, and brings again.
+#[tokio::test]
+async fn postfix_keeps_what_we_could_not_store() {
+    let mut options = options();
+    options.config.policy.tls = TlsRule::Required;
+    options.outcome = Some(Refusal::NoRoom);
+    let server = Running::start(options).await;
+    let ca_file = server.dir.path().join("ca.pem");
+    let Some(postfix) = Postfix::start_or_leave_out(server.address, &ca_file) else { return };
+    let mut client = Client::to(postfix.address()).await;
+    assert_eq!(client.answer().await, "220");
+    let mut sent = Vec::new();
+    for mail in testkit::corpus::messages(9, 30) {
+        let text = String::from_utf8(mail.bytes).unwrap().replace('\n', "\r\n") + ".\r\n";
+        // Postfix puts an empty line before lines of a header that are no fields; the made-up
+        // signatures are such lines.
+        if text.contains("DKIM-Signature") {
+            continue;
+        }
+        client.begin().await;
+        assert_eq!(client.ask("DATA\r\n").await, "354");
+        let stuffed = text.replace("\r\n.", "\r\n..");
+        assert_eq!(client.ask(&format!("{stuffed}.\r\n")).await, "250");
+        sent.push(text);
+    }
+    while server.n_refused() == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert!(server.stored().is_empty());
+    server.recover();
+    while server.stored().len() < sent.len() {
+        postfix.flush();
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    // Postfix puts a field of its own before the message; the rest is as it was sent.
+    let stored = server.stored();
+    for text in &sent {
+        assert!(stored.iter().any(|it| it.ends_with(text.as_bytes())), "{text}");
+    }
+    let envelopes = server.envelopes();
+    assert_eq!((envelopes.len(), stored.len()), (sent.len(), sent.len()), "each came once");
+    assert!(envelopes.iter().all(|it| it.tls == Some("TLS 1.3")));
     server.stop().await;
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -58,8 +59,9 @@ pub(crate) struct Running {
 struct Kept {
     messages: Mutex<BTreeMap<[u8; 32], Vec<u8>>>,
     envelopes: Mutex<Vec<Envelope>>,
-    outcome: Option<Refusal>,
+    outcome: Mutex<Option<Refusal>>,
     takes_for_ever: bool,
+    n_refused: AtomicUsize,
 }
 
 impl Running {
@@ -78,7 +80,7 @@ impl Running {
             Encryption::StartTls(tls)
         };
         let kept = Arc::new(Kept {
-            outcome: options.outcome,
+            outcome: Mutex::new(options.outcome),
             takes_for_ever: options.takes_for_ever,
             ..Kept::default()
         });
@@ -108,6 +110,15 @@ impl Running {
     /// How often a message was made durable, the same one counted again.
     pub(crate) fn n_delivered(&self) -> usize {
         self.kept.envelopes.lock().unwrap().len()
+    }
+
+    /// From now on messages are stored.
+    pub(crate) fn recover(&self) {
+        *self.kept.outcome.lock().unwrap() = None;
+    }
+
+    pub(crate) fn n_refused(&self) -> usize {
+        self.kept.n_refused.load(Ordering::Relaxed)
     }
 
     pub(crate) async fn until_delivered(&self, n: usize) {
@@ -148,7 +159,8 @@ impl Incoming for InMemory {
         if self.kept.takes_for_ever {
             pending::<()>().await;
         }
-        if let Some(refusal) = self.kept.outcome {
+        if let Some(refusal) = *self.kept.outcome.lock().unwrap() {
+            self.kept.n_refused.fetch_add(1, Ordering::Relaxed);
             return Outcome::Refused(refusal);
         }
         let id: [u8; 32] = Sha256::digest(&self.bytes).into();
@@ -173,7 +185,11 @@ pub(crate) struct Client(BufReader<TcpStream>);
 
 impl Client {
     pub(crate) async fn open(server: &Running) -> Client {
-        Client(BufReader::new(TcpStream::connect(server.address).await.unwrap()))
+        Client::to(server.address).await
+    }
+
+    pub(crate) async fn to(address: SocketAddr) -> Client {
+        Client(BufReader::new(TcpStream::connect(address).await.unwrap()))
     }
 
     /// With the greeting read.
