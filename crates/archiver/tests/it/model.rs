@@ -365,3 +365,13 @@ async fn changes_at_a_server_without_numbers() {
 async fn changes_and_faults_at_a_server_without_numbers() {
     with_faults(ServerKind::Unnumbered).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn changes_at_a_server_with_names() {
+    without_faults(ServerKind::Named).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn changes_and_faults_at_a_server_with_names() {
+    with_faults(ServerKind::Named).await;
+}

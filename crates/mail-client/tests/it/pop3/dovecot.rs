@@ -184,3 +184,26 @@ async fn pop3_renumber() {
     assert_eq!((before.len(), after.len()), (5, 4));
     assert!(after.iter().all(|it| before.get(it.0) == Some(it.1)));
 }
+
+#[tokio::test]
+async fn a_message_that_vanishes_under_way_costs_no_other() {
+    let Some(dovecot) = start(DovecotOptions::default()) else { return };
+    let mail: Vec<Vec<u8>> = testkit::corpus::messages(7, 5).map(|it| it.bytes).collect();
+    let mails = mail.iter().map(|bytes| Mail { bytes, flags: "", received: 1_600_000_000 });
+    dovecot.fill("alice", "INBOX", mails);
+    let mut connection = connect(account(&dovecot, Security::Plain)).await.unwrap();
+    let (_, uids) = open(&mut connection).await.unwrap();
+    let mut imap = dovecot.login("alice");
+    imap.ok("SELECT INBOX");
+    imap.ok("STORE 2 +FLAGS (\\Deleted)");
+    imap.ok("EXPUNGE");
+    let (answer, got) = crate::wire::fetch(&mut connection, &uids).await;
+    assert!(got.len() < 5);
+    assert!(!matches!(answer, Ok(FetchAnswer::Done)), "{answer:?}");
+    // The archiver goes on with a new session.
+    let mut connection = connect(account(&dovecot, Security::Plain)).await.unwrap();
+    let left = everything(&mut connection).await;
+    assert_eq!(left.len(), 4);
+    assert!(left.keys().all(|it| uids.contains(it)));
+    connection.close().await;
+}
