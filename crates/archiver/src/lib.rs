@@ -52,6 +52,8 @@ pub use report::{
     RunReport,
 };
 
+pub use survey::as_listed;
+
 use ports::{Catalog, Clock, Connect, Log, MailReader};
 
 /// Archives an account: every mailbox in scope, as the contract of a source demands.

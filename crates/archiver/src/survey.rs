@@ -150,7 +150,9 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
     }
 }
 
-fn as_listed(info: &MailboxInfo) -> ListedMailbox<'_> {
+/// A mailbox as the rules ask for it.
+#[must_use]
+pub fn as_listed(info: &MailboxInfo) -> ListedMailbox<'_> {
     let role = info.special_use.map(|it| match it {
         SpecialUse::Trash => Role::Default(DefaultFolder::Trash),
         SpecialUse::Junk => Role::Default(DefaultFolder::Junk),

@@ -2,6 +2,7 @@
 
 use types::Secret;
 
+use crate::job::{EffectiveFolder, JobShown, RunShown};
 use crate::profile::ProfileShown;
 
 /// What can be asked about the keys that secrets are sealed with.
@@ -84,6 +85,18 @@ pub enum AdminAnswer {
     Profile(Box<ProfileShown>),
     /// Of `profile remove`: its name.
     ProfileRemoved(String),
+    /// Of `job list`.
+    Jobs(Vec<JobShown>),
+    /// Of `job show` and of what changes one.
+    Job(Box<JobShown>),
+    /// Of `job remove`: its name.
+    JobRemoved(String),
+    /// Of `job effective-folders`.
+    Folders(Vec<EffectiveFolder>),
+    /// Of `run list`.
+    Runs(Vec<RunShown>),
+    /// Of `run show`.
+    Run(Box<RunShown>),
     /// Of every `test`.
     Test(TestAnswer),
 }

@@ -10,6 +10,7 @@
 mod admin;
 mod answer;
 mod failure;
+mod job;
 mod profile;
 mod progress;
 mod request;
@@ -24,6 +25,10 @@ pub use answer::{
     RunOutcome, SearchAnswer, ShowAnswer, UserListed, VerifyAnswer,
 };
 pub use failure::{ExitCode, Failure, FailureKind};
+pub use job::{
+    EffectiveFolder, JOB_CONNECTIONS_DEFAULT, Job, JobChange, JobRequest, JobShown, RunShown,
+    StepShown,
+};
 pub use profile::{
     CONNECTIONS_DEFAULT, Counted, Half, HalfChange, HalfName, NAME_BYTES_MAX, OutgoingLogin,
     Profile, ProfileChange, ProfileLimits, ProfileRequest, ProfileShown, ProfileTest, Protocol,

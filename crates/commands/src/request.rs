@@ -8,6 +8,7 @@ use std::time::Duration;
 use types::{Secret, UserName};
 
 use crate::admin::{KeyRequest, SettingsRequest};
+use crate::job::JobRequest;
 use crate::profile::ProfileRequest;
 
 /// One command, complete: nothing is asked back.
@@ -37,6 +38,8 @@ pub enum Request {
     Settings(SettingsRequest),
     /// Look after server profiles.
     Profile(ProfileRequest),
+    /// Look after jobs, run them, and see what they did.
+    Job(JobRequest),
     /// Show what the program does, in a data directory that is thrown away.
     Demo(Demo),
 }
@@ -75,6 +78,7 @@ impl Request {
             Request::Key(it) => it.name(),
             Request::Settings(it) => it.name(),
             Request::Profile(it) => it.name(),
+            Request::Job(it) => it.name(),
             Request::Demo(_) => "demo",
         }
     }
@@ -201,6 +205,8 @@ pub enum Plaintext {
     LoopbackOnly,
     /// Anywhere, and STARTTLS is not used.
     Always,
+    /// Nowhere: STARTTLS is needed, to this machine too.
+    Never,
 }
 
 /// Which certificates are taken.

@@ -5,6 +5,7 @@
 
 mod admin;
 mod import;
+mod job;
 mod profile;
 mod writing;
 
@@ -130,6 +131,12 @@ enum Command {
     /// Looks after server profiles: how mail servers are reached
     #[command(subcommand)]
     Profile(Box<profile::ProfileCommand>),
+    /// Looks after jobs: what is archived from where, and runs them
+    #[command(subcommand)]
+    Job(Box<job::JobCommand>),
+    /// Shows what jobs and `archive` did
+    #[command(subcommand)]
+    Run(job::RunCommand),
     /// Looks after settings
     #[command(subcommand)]
     Settings(admin::SettingsCommand),
@@ -420,6 +427,8 @@ fn request(command: Command, surroundings: &dyn Surroundings) -> Result<Request,
         }
         Command::User { command: UserCommand::List } => Request::UserList,
         Command::Profile(it) => Request::Profile(it.request(surroundings)?),
+        Command::Job(it) => Request::Job(it.request(surroundings)?),
+        Command::Run(it) => Request::Job(it.request()),
         Command::Settings(it) => Request::Settings(it.request()),
         Command::Key(it) => Request::Key(it.request()),
         Command::Internal { .. } => {

@@ -13,11 +13,14 @@ mod export;
 mod export_settings;
 mod faults;
 mod import;
+mod job_work;
+mod jobs;
 mod keys;
 mod ownership;
 mod profile_test;
 mod profiles;
 mod rebuild;
+mod recorded;
 mod report;
 mod search;
 mod settings;
@@ -59,6 +62,7 @@ pub(crate) async fn run(
         Request::Key(it) => keys::run(context, it, &title, progress).await,
         Request::Settings(it) => settings::run(context, it, &title, progress).await,
         Request::Profile(it) => profiles::run(context, it, &title, progress).await,
+        Request::Job(it) => jobs::run(context, it, &title, progress).await,
         Request::UserList => users::list(context).await,
         Request::Demo(it) => demo::demo(context, it, progress).await,
     }

@@ -8,7 +8,9 @@
 //! database of a newer schema is refused by its number; no SQL and no sealed bytes leave it.
 
 mod error;
+mod jobs;
 mod profiles;
+mod runs;
 mod schema;
 mod seal;
 mod secrets;
@@ -25,7 +27,9 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use types::{Hash, Position, SourceId, Timestamp};
 
 pub use error::{StateError, StateErrorKind};
+pub use jobs::{JobId, SavedJob};
 pub use profiles::{ProfileId, SavedProfile};
+pub use runs::RUNS_LISTED_MAX;
 pub use seal::{KeyError, KeyId, KeyRing, SealingKey};
 pub use secrets::{SecretCounts, SecretPlace};
 pub use users::{Standing, User, UserChange};

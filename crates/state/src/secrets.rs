@@ -8,6 +8,7 @@ use ports::Random;
 use rusqlite::{Connection, OptionalExtension, params};
 use types::Secret;
 
+use crate::jobs::JobId;
 use crate::profiles::ProfileId;
 use crate::seal::KeyRing;
 use crate::{State, StateError, StateErrorKind, signed};
@@ -17,12 +18,15 @@ use crate::{State, StateError, StateErrorKind, signed};
 pub enum SecretPlace {
     /// To the login of one half of a server profile.
     Profile(ProfileId, HalfName),
+    /// To the account of a job.
+    Job(JobId),
 }
 
 impl SecretPlace {
     fn words(self) -> (&'static str, i64, &'static str) {
         match self {
             SecretPlace::Profile(id, half) => ("profile", signed(id.0), half.name()),
+            SecretPlace::Job(id) => ("job", signed(id.0), "account"),
         }
     }
 

@@ -3,6 +3,7 @@
 mod archive;
 mod cancel;
 mod faults;
+mod jobs;
 mod kill;
 mod large;
 mod logins;

@@ -33,6 +33,7 @@ fn write_args(command: &Command) -> Option<&WriteArgs> {
         Command::Store { command } => match command {
             StoreCommand::RebuildCatalog(args) | StoreCommand::RebuildIndex(args) => Some(args),
         },
+        Command::Job(it) => it.write_args(),
         Command::User { command: UserCommand::Add { write, .. } } => Some(write),
         _ => None,
     }

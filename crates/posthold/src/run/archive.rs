@@ -8,7 +8,7 @@ use std::time::Duration;
 use archiver::{ArchiveOptions, Limits, RetryQuarantined, RunReport, Target};
 use commands::{
     Account, Answer, Archive, Compression, Failure, FailureKind, FolderChoice, FolderScope,
-    Mechanism, Plaintext, ProgressSink, Scheme, Trust,
+    Mechanism, Plaintext, ProgressSink, RunAnswer, Scheme, Trust, WaitForViews,
 };
 use disk::SystemClock;
 use mail_client::{
@@ -18,58 +18,119 @@ use mail_client::{
 use ports::{Clock, Connect};
 use rules::filter::Filter;
 use rules::{DefaultFolders, Scope, WordingError};
+use state::JobId;
 
 use super::stores::Writing;
-use super::{blocking, faults, ownership, report, users};
+use super::{blocking, faults, ownership, recorded, report, users};
 use crate::context::{Context, STORE_NAME};
 
-/// Archives an account.
+/// One mailbox to archive: what `archive` makes of its arguments, and a job of what is saved.
+pub(super) struct Work {
+    /// The account, its password, and where it goes.
+    pub(super) request: Archive,
+    /// Under which name the cursors of its mailboxes are kept, with the account's.
+    pub(super) profile: String,
+    /// The job that it is done for.
+    pub(super) job: Option<JobId>,
+    /// What the report says besides: sentences.
+    pub(super) warnings: Vec<String>,
+    /// The pause after the first failure, and the longest.
+    pub(super) pauses: (Duration, Duration),
+}
+
+/// Archives an account: a job made on the fly.
 pub(super) async fn archive(
     context: &Context,
     request: Archive,
     title: &str,
     progress: &dyn ProgressSink,
 ) -> Result<Answer, Failure> {
-    // What is wrong with the request is said before anything is made.
-    if is_pop3(&request) {
-        check_pop3(&request)?;
-    }
-    let scope = scope(&request.folders)?;
-    let filter = filter(request.filter.as_deref())?;
-    let account = account(&request)?;
-    let _owned = ownership::take(context, title, progress).await?;
-    let data = context.data.clone();
-    let name = request.user.clone();
-    let user = blocking(move || users::find_or_make(&data, &name)).await?;
-    let writing = Writing::open(context).await?;
-    let root = request.root.clone().unwrap_or_else(|| opened_account(&request).to_owned());
-    let options = ArchiveOptions {
-        target: Target { archive: user.archive, user: user.name, root },
+    let limits = Limits::default();
+    let work = Work {
         profile: request.account.server(),
-        account: opened_account(&request).to_owned(),
+        job: None,
+        warnings: Vec::new(),
+        pauses: (limits.pause_first, limits.pause_max),
+        request,
+    };
+    carry_out(context, work, title, progress).await
+}
+
+/// Archives an account, and keeps what became of it among the runs.
+pub(super) async fn carry_out(
+    context: &Context,
+    work: Work,
+    title: &str,
+    progress: &dyn ProgressSink,
+) -> Result<Answer, Failure> {
+    // What is wrong with the request is said before anything is made.
+    if is_pop3(&work.request) {
+        check_pop3(&work.request)?;
+    }
+    let scope = scope(&work.request.folders)?;
+    let filter = filter(work.request.filter.as_deref())?;
+    let account = account(&work.request)?;
+    let _owned = ownership::take(context, title, progress).await?;
+    let (data, name) = (context.data.clone(), work.request.user.clone());
+    let user = blocking(move || users::find_or_make(&data, &name)).await?;
+    let run = recorded::begin(context, &work, title).await?;
+    let target = Target {
+        archive: user.archive,
+        user: user.name,
+        root: work.request.root.clone().unwrap_or_else(|| opened_account(&work.request).to_owned()),
+    };
+    let options = ArchiveOptions {
+        target,
+        profile: work.profile.clone(),
+        account: opened_account(&work.request).to_owned(),
         title: title.to_owned(),
         scope,
         filter,
         // One session has the mailbox; another would be refused (RFC 1939 §4).
-        connections: if is_pop3(&request) { NonZeroU16::MIN } else { request.connections },
+        connections: if is_pop3(&work.request) { NonZeroU16::MIN } else { work.request.connections },
         // Somebody asked for this run.
         quarantine: RetryQuarantined::All,
         cancel: context.stop.clone(),
-        limits: Limits::default(),
+        limits: Limits {
+            pause_first: work.pauses.0,
+            pause_max: work.pauses.1,
+            ..Limits::default()
+        },
     };
+    let mut ended = once(context, account, &options, work.request.wait, progress).await;
+    if let Ok(answer) = &mut ended {
+        answer.warnings.extend(work.warnings.clone());
+    }
+    let recorded = recorded::end(context, run, &work, &ended).await;
+    let mut answer = ended?;
+    answer.warnings.extend(recorded.err().map(|it| format!("{}.", it.message)));
+    Ok(Answer::Archive(answer))
+}
+
+/// One run, from opening the store to closing it.
+async fn once(
+    context: &Context,
+    account: Reached,
+    options: &ArchiveOptions,
+    wait: WaitForViews,
+    progress: &dyn ProgressSink,
+) -> Result<RunAnswer, Failure> {
+    let writing = Writing::open(context).await?;
     let report = match account {
-        Reached::Imap(account) => run(account, &writing, &options, progress).await,
-        Reached::Pop3(account) => run(account, &writing, &options, progress).await,
+        Reached::Imap(account) => run(account, &writing, options, progress).await,
+        Reached::Pop3(account) => run(account, &writing, options, progress).await,
     };
-    let confirmed = confirm(&writing, context, &options, &report).await;
-    let mut closed = writing.close(request.wait, progress).await;
+    let confirmed = confirm(&writing, context, options, &report).await;
+    let mut closed = writing.close(wait, progress).await;
     closed.warnings.extend(confirmed.err().map(|it| it.message));
-    report::of_run(report).map(|it| Answer::Archive(report::with_end(it, closed)))
+    report::of_run(report).map(|it| report::with_end(it, closed))
 }
 
 /// An account, by the protocol that it is reached with.
-enum Reached {
+pub(super) enum Reached {
+    /// By IMAP.
     Imap(ImapAccount),
+    /// By POP3.
     Pop3(Pop3Account),
 }
 
@@ -150,11 +211,12 @@ async fn confirm(
 }
 
 /// Whose mailboxes are opened: cursors are kept under this name.
-fn opened_account(request: &Archive) -> &str {
+pub(super) fn opened_account(request: &Archive) -> &str {
     request.authzid.as_deref().unwrap_or(&request.account.login)
 }
 
-fn scope(folders: &FolderChoice) -> Result<Scope, Failure> {
+/// Which mailboxes a choice of folders means.
+pub(super) fn scope(folders: &FolderChoice) -> Result<Scope, Failure> {
     let defaults = match folders.scope {
         FolderScope::WithoutDiscarded => DefaultFolders::LeftOut,
         FolderScope::All => DefaultFolders::Kept,
@@ -165,7 +227,8 @@ fn scope(folders: &FolderChoice) -> Result<Scope, Failure> {
     })
 }
 
-fn filter(text: Option<&str>) -> Result<Filter, Failure> {
+/// Which messages of it, by its words.
+pub(super) fn filter(text: Option<&str>) -> Result<Filter, Failure> {
     let Some(text) = text else { return Ok(Filter::default()) };
     text.parse().map_err(|error: WordingError| {
         let rendered = error.render(text);
@@ -176,11 +239,13 @@ fn filter(text: Option<&str>) -> Result<Filter, Failure> {
     })
 }
 
-fn account(request: &Archive) -> Result<Reached, Failure> {
+/// The connection that a request asks for.
+pub(super) fn account(request: &Archive) -> Result<Reached, Failure> {
     let Account { scheme, login, host, port } = request.account.clone();
     let security = match (scheme, request.plaintext) {
         (Scheme::Imaps | Scheme::Pop3s, _) => Security::ImplicitTls,
         (Scheme::Imap | Scheme::Pop3, Plaintext::LoopbackOnly) => Security::StartTlsIfOffered,
+        (Scheme::Imap | Scheme::Pop3, Plaintext::Never) => Security::StartTls,
         (Scheme::Imap | Scheme::Pop3, Plaintext::Always) => Security::Plain,
     };
     let server = Server { host, port };

@@ -51,24 +51,34 @@ pub(super) async fn test(context: &Context, request: ProfileTest) -> Result<Admi
     if saved.profile.switch == Switch::Disabled {
         warnings.push("The server profile is disabled.".into());
     }
-    let mut steps = tried(&saved.profile.incoming, account, &mut warnings).await?;
-    for name in STEPS.iter().skip(steps.len()) {
-        steps.push(TestStep::not_run(name, "a step before it failed"));
-    }
+    let login = account.as_ref().map(|(login, _)| login.clone()).unwrap_or_default();
+    let domain = login.rsplit_once('@').map(|(_, domain)| domain);
+    let tried = tried(&saved.profile.incoming, account, None, domain, &mut warnings).await?;
+    let steps = filled_up(tried);
     let subject = format!("server profile {}", saved.profile.name);
     Ok(AdminAnswer::Test(TestAnswer { subject, steps, warnings }))
 }
 
-/// The steps up to the first that failed, or all of them.
-async fn tried(
+/// Every step; those behind one that failed were not run.
+pub(super) fn filled_up(mut steps: Vec<TestStep>) -> Vec<TestStep> {
+    for name in STEPS.iter().skip(steps.len()) {
+        steps.push(TestStep::not_run(name, "a step before it failed"));
+    }
+    steps
+}
+
+/// The steps up to the first that failed, or all of them. `whose` is the account whose mailboxes
+/// are opened, when it is another; `domain` stands for `^0`.
+pub(super) async fn tried(
     half: &Half,
     account: Option<(String, Secret)>,
+    whose: Option<String>,
+    domain: Option<&str>,
     warnings: &mut Vec<String>,
 ) -> Result<Vec<TestStep>, Failure> {
     let mut steps = Vec::new();
     let (security, port) = half.resolved();
-    let domain = account.as_ref().and_then(|(login, _)| login.rsplit_once('@'));
-    let Some(host) = half.host.host_for(domain.map(|(_, domain)| domain)) else {
+    let Some(host) = half.host.host_for(domain) else {
         let hint = "Name an account with --login whose domain can stand for it.".to_owned();
         steps.push(TestStep::failure("resolve", "^0 stands for no domain here", Some(hint)));
         return Ok(steps);
@@ -90,7 +100,7 @@ async fn tried(
         return Ok(steps);
     }
     let has_account = account.is_some();
-    let settings = imap_settings(half, security, server.clone(), account)?;
+    let settings = imap_settings(half, security, server.clone(), account, whose)?;
     let imap = ImapAccount::new(settings).map_err(|it| faults::source(&it))?;
     let Deadlines { connect, idle } = imap.deadlines();
     let stream = match Stream::connect(&server, Deadlines { connect, idle }).await {
@@ -128,6 +138,7 @@ fn imap_settings(
     security: Security,
     server: Server,
     account: Option<(String, Secret)>,
+    whose: Option<String>,
 ) -> Result<ImapSettings, Failure> {
     let (login, secret) = account.unwrap_or_else(|| (String::new(), Secret::new(String::new())));
     Ok(ImapSettings {
@@ -139,7 +150,7 @@ fn imap_settings(
         },
         certificates: archive::certificates(&half.trust)?,
         login,
-        authzid: None,
+        authzid: whose,
         secret,
         mechanism: archive::mechanism(half.mechanism),
         compress: false,
@@ -164,7 +175,9 @@ async fn logged_in(
     let software = described.software.unwrap_or_else(|| "a server without a name".into());
     let told = format!("{} at {software}, by {}", account.settings().login, described.login);
     steps.push(TestStep::success("login", told));
-    let whose = format!("the mailboxes of {}", account.settings().login);
+    let settings = account.settings();
+    let whose = settings.authzid.as_ref().unwrap_or(&settings.login);
+    let whose = format!("the mailboxes of {whose}");
     steps.push(TestStep::success("identity", whose));
     read_one(&mut connection, steps).await;
     for it in connection.warnings() {

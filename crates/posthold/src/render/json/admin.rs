@@ -8,6 +8,7 @@ use commands::{
 };
 use serde::Serialize;
 
+use super::jobs::{FolderObject, JobObject, RunObject};
 use super::object;
 
 /// One object, or one a line for lists.
@@ -31,6 +32,14 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
         }
         AdminAnswer::Profile(it) => object(&ProfileObject::from(&**it), out),
         AdminAnswer::ProfileRemoved(name) => object(&RemovedObject { removed: name }, out),
+        AdminAnswer::Jobs(list) => list.iter().try_for_each(|it| object(&JobObject::from(it), out)),
+        AdminAnswer::Job(it) => object(&JobObject::from(&**it), out),
+        AdminAnswer::JobRemoved(name) => object(&RemovedObject { removed: name }, out),
+        AdminAnswer::Folders(list) => {
+            list.iter().try_for_each(|it| object(&FolderObject::from(it), out))
+        }
+        AdminAnswer::Runs(list) => list.iter().try_for_each(|it| object(&RunObject::from(it), out)),
+        AdminAnswer::Run(it) => object(&RunObject::from(&**it), out),
         AdminAnswer::Test(it) => object(&TestObject::from(it), out),
     }
 }

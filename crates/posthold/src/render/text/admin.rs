@@ -7,6 +7,7 @@ use commands::{
     SettingShown, Switch, TestAnswer, TestResult, trust_words,
 };
 
+use super::jobs;
 use super::{Align, counted, table, warnings, words};
 
 /// Writes an answer.
@@ -36,6 +37,14 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
         AdminAnswer::ProfileRemoved(name) => {
             writeln!(out, "Removed the server profile {}.", words::line(name))
         }
+        AdminAnswer::Jobs(list) => jobs::list(list, out),
+        AdminAnswer::Job(it) => jobs::one(it, out),
+        AdminAnswer::JobRemoved(name) => {
+            writeln!(out, "Removed the job {}; what it archived stays.", words::line(name))
+        }
+        AdminAnswer::Folders(list) => jobs::folders(list, out),
+        AdminAnswer::Runs(list) => jobs::runs(list, out),
+        AdminAnswer::Run(it) => jobs::run(it, out),
         AdminAnswer::Test(it) => test(it, out),
     }
 }

@@ -1,0 +1,247 @@
+//! `job ...` and `run ...`.
+
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use commands::{Failure, FolderChoice, FolderScope, JobChange, JobRequest, Switch};
+
+use super::writing::WriteArgs;
+use super::{Surroundings, name_of, user_name};
+
+/// What is done with jobs.
+#[derive(Subcommand, Debug)]
+pub(super) enum JobCommand {
+    /// Makes a job that archives a single mailbox
+    Add(ChangeArgs),
+    /// Changes a job, and says what its next run will do; cursors and history stay
+    Set(ChangeArgs),
+    /// Makes a job like another, with changes; the password is not copied
+    Copy {
+        /// The one that is there
+        from: String,
+        #[command(flatten)]
+        change: ChangeArgs,
+    },
+    /// Lists the jobs
+    List,
+    /// Shows a job, what limits its connections, and what its next run does
+    Show {
+        /// Its name
+        name: String,
+    },
+    /// Tries a job step by step, up to one message; archives nothing
+    Test {
+        /// Its name
+        name: String,
+    },
+    /// Asks the server which folders the job archives, and why others are left out
+    EffectiveFolders {
+        /// Its name
+        name: String,
+    },
+    /// Runs a job now
+    Run(NameArgs),
+    /// Lets a job run
+    Enable(NameArgs),
+    /// Keeps a job from running
+    Disable(NameArgs),
+    /// Gives a job another name; cursors and history stay
+    Rename {
+        /// The name that it has
+        from: String,
+        /// The name that it gets
+        to: String,
+        #[command(flatten)]
+        write: WriteArgs,
+    },
+    /// Removes a job with its password; what it archived and its runs stay
+    Remove(NameArgs),
+}
+
+/// What is done with runs.
+#[derive(Subcommand, Debug)]
+pub(super) enum RunCommand {
+    /// Lists the newest runs
+    List {
+        /// Only those of this job
+        #[arg(long, value_name = "NAME")]
+        job: Option<String>,
+    },
+    /// Shows a run
+    Show {
+        /// Its number
+        id: u64,
+    },
+}
+
+/// A name, for what needs nothing else.
+#[derive(Args, Debug)]
+pub(super) struct NameArgs {
+    /// Its name
+    name: String,
+    #[command(flatten)]
+    write: WriteArgs,
+}
+
+/// A change.
+#[derive(Args, Debug)]
+pub(super) struct ChangeArgs {
+    /// Its name
+    name: String,
+
+    /// What it is for
+    #[arg(long, value_name = "TEXT")]
+    description: Option<String>,
+
+    /// Whose archive the mail goes to
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+
+    /// Whose job it is [default: the user whose archive it is]
+    #[arg(long, value_name = "NAME")]
+    owner: Option<String>,
+
+    /// The first level of the folder tree; empty for the login name of the account
+    #[arg(long)]
+    root: Option<String>,
+
+    /// The server profile
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+
+    /// The login of the account; empty to use that of the server profile
+    #[arg(long)]
+    login: Option<String>,
+
+    /// Take its password from POSTHOLD_PASSWORD, or ask for it
+    #[arg(long, conflicts_with = "password_file")]
+    password: bool,
+
+    /// Take its password from the first line of this file
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+
+    /// Whose mailbox, when the login may open that of others; empty for its own
+    #[arg(long, value_name = "NAME")]
+    authzid: Option<String>,
+
+    /// Connections at the same time, at most [default: 3]
+    #[arg(long, value_name = "N")]
+    connections: Option<NonZeroU16>,
+
+    #[command(flatten)]
+    folders: FolderArgs,
+
+    #[command(flatten)]
+    write: WriteArgs,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Folders: naming one replaces the whole choice")]
+struct FolderArgs {
+    /// Leave Trash, Junk, Drafts and Outbox out, and take every other folder
+    #[arg(long, conflicts_with = "all_folders")]
+    default_folders: bool,
+
+    /// Archive Trash, Junk, Drafts and Outbox too
+    #[arg(long)]
+    all_folders: bool,
+
+    /// Archive only these folders and those below (repeatable; as in `posthold archive`)
+    #[arg(long, value_name = "FOLDER")]
+    include: Vec<String>,
+
+    /// Never archive these folders (repeatable, same syntax)
+    #[arg(long, value_name = "FOLDER")]
+    exclude: Vec<String>,
+}
+
+impl JobCommand {
+    /// What it is told of the data directory.
+    pub(super) fn write_args(&self) -> Option<&WriteArgs> {
+        match self {
+            JobCommand::Add(it) | JobCommand::Set(it) | JobCommand::Copy { change: it, .. } => {
+                Some(&it.write)
+            }
+            JobCommand::Run(it)
+            | JobCommand::Enable(it)
+            | JobCommand::Disable(it)
+            | JobCommand::Remove(it) => Some(&it.write),
+            JobCommand::Rename { write, .. } => Some(write),
+            _ => None,
+        }
+    }
+
+    /// The request.
+    pub(super) fn request(self, surroundings: &dyn Surroundings) -> Result<JobRequest, Failure> {
+        Ok(match self {
+            JobCommand::Add(it) => {
+                let (name, change) = change(it, surroundings)?;
+                JobRequest::Add(name, change)
+            }
+            JobCommand::Set(it) => {
+                let (name, change) = change(it, surroundings)?;
+                JobRequest::Set(name, change)
+            }
+            JobCommand::Copy { from, change: it } => {
+                let (to, change) = change(it, surroundings)?;
+                JobRequest::Copy { from, to, change }
+            }
+            JobCommand::List => JobRequest::List,
+            JobCommand::Show { name } => JobRequest::Show(name),
+            JobCommand::Test { name } => JobRequest::Test(name),
+            JobCommand::EffectiveFolders { name } => JobRequest::EffectiveFolders(name),
+            JobCommand::Run(it) => JobRequest::Run(it.name),
+            JobCommand::Enable(it) => JobRequest::Switch(it.name, Switch::Enabled),
+            JobCommand::Disable(it) => JobRequest::Switch(it.name, Switch::Disabled),
+            JobCommand::Rename { from, to, .. } => JobRequest::Rename { from, to },
+            JobCommand::Remove(it) => JobRequest::Remove(it.name),
+        })
+    }
+}
+
+impl RunCommand {
+    /// The request.
+    pub(super) fn request(self) -> JobRequest {
+        match self {
+            RunCommand::List { job } => JobRequest::Runs(job),
+            RunCommand::Show { id } => JobRequest::ShowRun(id),
+        }
+    }
+}
+
+fn change(
+    args: ChangeArgs,
+    surroundings: &dyn Surroundings,
+) -> Result<(String, Box<JobChange>), Failure> {
+    let unless_empty = |text: String| (!text.is_empty()).then_some(text);
+    let root = match args.root.map(unless_empty) {
+        Some(Some(root)) => Some(Some(name_of("--root", root)?)),
+        root => root,
+    };
+    let FolderArgs { default_folders, all_folders, include, exclude } = args.folders;
+    let names_folders =
+        default_folders || all_folders || !include.is_empty() || !exclude.is_empty();
+    let scope = if all_folders { FolderScope::All } else { FolderScope::WithoutDiscarded };
+    let change = JobChange {
+        description: args.description,
+        owner: args.owner.as_deref().map(user_name).transpose()?,
+        target: args.user.as_deref().map(user_name).transpose()?,
+        root,
+        profile: args.profile,
+        login: args.login.map(unless_empty),
+        authzid: args.authzid.map(unless_empty),
+        folders: names_folders.then_some(FolderChoice { scope, include, exclude }),
+        connections: args.connections.map(NonZeroU16::get),
+        // Last, because it may ask a person.
+        secret: match (args.password, &args.password_file) {
+            (false, None) => None,
+            (_, file) => {
+                let prompt = format!("Password of the account of the job {}: ", args.name);
+                Some(surroundings.password(file.as_deref(), &prompt)?)
+            }
+        },
+    };
+    Ok((args.name, Box::new(change)))
+}

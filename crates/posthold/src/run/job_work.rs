@@ -1,0 +1,152 @@
+//! From a saved job to what `archive` does: one way through the code for both.
+
+use std::num::NonZeroU16;
+
+use commands::{
+    Account, AdminAnswer, Archive, Compression, Failure, FailureKind, HalfName, Job, Plaintext,
+    Profile, Protocol, Scheme, Security, Switch, TestAnswer, TestResult, TestStep, WaitForViews,
+};
+use state::{JobId, ProfileId, SecretPlace, Standing, User};
+use types::Secret;
+
+use super::archive::{self, Work};
+use super::{faults, jobs, keys, profile_test, profiles, settings as values_of, users};
+use crate::context::{DataDir, KeySource};
+
+/// A job with everything that a run of it needs.
+pub(super) struct Ready {
+    id: JobId,
+    job: Job,
+    profile_id: ProfileId,
+    profile: Profile,
+    target: User,
+    secret: Option<Secret>,
+    connections: u64,
+}
+
+/// Reads a job and opens its password.
+pub(super) fn ready(data: &DataDir, source: &KeySource, name: &str) -> Result<Ready, Failure> {
+    let failed = |it| faults::state(&it);
+    let state = users::open_for_reading(data)?;
+    let saved = jobs::named(&state, name)?;
+    let profile = profiles::named(&state, &saved.job.profile)?;
+    let place = match saved.job.login {
+        Some(_) => SecretPlace::Job(saved.id),
+        None => SecretPlace::Profile(profile.id, HalfName::Incoming),
+    };
+    let secret = match state.has_secret(place).map_err(failed)? {
+        true => state.secret(place, &keys::needed(data, source)?).map_err(failed)?,
+        false => None,
+    };
+    let limits = jobs::limits(&state, &saved.job, &profile.profile)?;
+    Ok(Ready {
+        id: saved.id,
+        target: users::find(data, &saved.job.target)?,
+        connections: limits.first().map_or(1, |(_, limit)| *limit),
+        job: saved.job,
+        profile_id: profile.id,
+        profile: profile.profile,
+        secret,
+    })
+}
+
+impl Ready {
+    fn login(&self) -> Option<&String> {
+        self.job.login.as_ref().or(self.profile.incoming.login.as_ref())
+    }
+
+    /// The domain that `^0` stands for.
+    fn domain(&self) -> Option<&str> {
+        let address = self.target.addresses.first().map(String::as_str);
+        let address = address.or(self.login().map(String::as_str))?;
+        address.rsplit_once('@').map(|(_, domain)| domain)
+    }
+
+    /// What a run of it does.
+    pub(super) fn work(&self) -> Result<Work, Failure> {
+        let wrong = |message: String| Failure::new(FailureKind::Request, message);
+        let Ready { job, profile, .. } = self;
+        if job.switch == Switch::Disabled {
+            return Err(wrong(format!("the job {:?} is disabled", job.name))
+                .with_hint("`posthold job enable` lets it run."));
+        }
+        if profile.switch == Switch::Disabled {
+            return Err(wrong(format!("the server profile {:?} is disabled", profile.name))
+                .with_hint("`posthold profile enable` lets it be used."));
+        }
+        let half = &profile.incoming;
+        let (security, port) = half.resolved();
+        let (scheme, plaintext) = match (half.protocol, security) {
+            (Protocol::Imap, Security::Tls) => (Scheme::Imaps, Plaintext::LoopbackOnly),
+            (Protocol::Imap, Security::StartTls) => (Scheme::Imap, Plaintext::Never),
+            (Protocol::Imap, Security::Plain) => (Scheme::Imap, Plaintext::Always),
+            (protocol, _) => {
+                let message = format!("jobs do not fetch by {} yet", protocol.name());
+                return Err(Failure::new(FailureKind::Configuration, message));
+            }
+        };
+        let host = half.host.host_for(self.domain()).ok_or_else(|| {
+            wrong(format!("the user {} has no address for the ^0 of the server", self.target.name))
+                .with_hint("Name one with `posthold user set NAME --address ADDRESS`.")
+        })?;
+        let (Some(login), Some(password)) = (self.login(), self.secret.clone()) else {
+            return Err(wrong(format!("the job {:?} has no login with a password", job.name))
+                .with_hint("Give them with `posthold job set NAME --login LOGIN --password`."));
+        };
+        let connections = u16::try_from(self.connections).unwrap_or(u16::MAX);
+        let request = Archive {
+            account: Account { scheme, login: login.clone(), host, port },
+            password,
+            user: job.target.clone(),
+            root: job.root.clone(),
+            folders: job.folders.clone(),
+            connections: NonZeroU16::new(connections).unwrap_or(NonZeroU16::MIN),
+            plaintext,
+            trust: half.trust.clone(),
+            mechanism: half.mechanism,
+            authzid: job.authzid.clone(),
+            compression: Compression::Off,
+            timeout: half.timeout,
+            wait: WaitForViews::Yes,
+        };
+        let insecure = values_of::insecure(profile).into_iter().map(|it| it.warning).collect();
+        Ok(Work {
+            request,
+            // By id: cursors stay when the profile gets another name or the server another host.
+            profile: format!("profile:{:016x}", self.profile_id.0),
+            job: Some(self.id),
+            warnings: insecure,
+            pauses: (profile.limits.pause_first, profile.limits.pause_max),
+        })
+    }
+}
+
+/// Tries a job step by step: its server profile with its account, its folders, its target.
+pub(super) async fn test(ready: Ready) -> Result<AdminAnswer, Failure> {
+    let account = ready.login().cloned().zip(ready.secret.clone());
+    let mut warnings: Vec<String> =
+        values_of::insecure(&ready.profile).into_iter().map(|it| it.warning).collect();
+    let half = &ready.profile.incoming;
+    let whose = ready.job.authzid.clone();
+    let tried = profile_test::tried(half, account, whose, ready.domain(), &mut warnings).await?;
+    let mut steps = profile_test::filled_up(tried);
+    steps.push(match archive::scope(&ready.job.folders) {
+        Ok(_) => TestStep::success("scope", "the folder lists can be read"),
+        Err(failure) => TestStep::failure("scope", failure.message, failure.hint),
+    });
+    steps.push(TestStep::not_run("removal", "the job removes nothing at the server"));
+    let user = &ready.target.name;
+    steps.push(match ready.target.standing {
+        Standing::Active => TestStep::success("target", format!("the archive of {user}")),
+        Standing::Deactivated => {
+            let hint = "`posthold user set NAME --activate` takes it back.".to_owned();
+            TestStep::failure("target", format!("the user {user} is deactivated"), Some(hint))
+        }
+    });
+    if ready.job.switch == Switch::Disabled {
+        warnings.push("The job is disabled.".into());
+    }
+    debug_assert!(steps.iter().any(|it| it.result != TestResult::NotRun), "something was tried");
+    let subject = format!("job {}", ready.job.name);
+    Ok(AdminAnswer::Test(TestAnswer { subject, steps, warnings }))
+}

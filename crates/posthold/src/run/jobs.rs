@@ -1,0 +1,275 @@
+//! `job ...` and `run ...`: saved jobs, and what they did.
+
+use ::settings::SERVER_CONNECTIONS;
+use commands::{
+    AdminAnswer, Answer, EffectiveFolder, Failure, FailureKind, Job, JobChange, JobRequest,
+    JobShown, ProgressSink, Switch, check_name,
+};
+use disk::{OsRandom, SystemClock};
+use ports::{Clock, Connect, Source};
+use rules::Verdict;
+use state::{SavedJob, SecretPlace, State};
+
+use super::job_work::{self, Ready};
+use super::{archive, blocking, faults, keys, ownership, profiles, settings as values_of, users};
+use crate::context::{Context, DataDir, KeySource};
+
+/// Carries out a request about jobs.
+pub(super) async fn run(
+    context: &Context,
+    request: JobRequest,
+    title: &str,
+    progress: &dyn ProgressSink,
+) -> Result<Answer, Failure> {
+    let (data, source) = (context.data.clone(), context.keys.clone());
+    let admin = |it| Ok(Answer::Admin(Box::new(it)));
+    match request {
+        JobRequest::Run(name) => {
+            let title = format!("{title} {name}");
+            let ready = blocking(move || job_work::ready(&data, &source, &name)).await?;
+            archive::carry_out(context, ready.work()?, &title, progress).await
+        }
+        JobRequest::Test(name) => {
+            let ready = blocking(move || job_work::ready(&data, &source, &name)).await?;
+            admin(job_work::test(ready).await?)
+        }
+        JobRequest::EffectiveFolders(name) => {
+            let ready = blocking(move || job_work::ready(&data, &source, &name)).await?;
+            admin(AdminAnswer::Folders(folders(&ready).await?))
+        }
+        JobRequest::List | JobRequest::Show(_) | JobRequest::Runs(_) | JobRequest::ShowRun(_) => {
+            admin(blocking(move || read(&data, request)).await?)
+        }
+        change => {
+            let _owned = ownership::take(context, title, progress).await?;
+            let (answer, told) = blocking(move || carry_out(&data, &source, change)).await?;
+            if let Some(told) = told {
+                // Whoever asked and went may still want it done.
+                let _ = progress.send(told);
+            }
+            admin(answer)
+        }
+    }
+}
+
+fn read(data: &DataDir, request: JobRequest) -> Result<AdminAnswer, Failure> {
+    let failed = |it| faults::state(&it);
+    let state = users::open_for_reading(data)?;
+    Ok(match request {
+        JobRequest::Show(name) => {
+            let saved = named(&state, &name)?;
+            AdminAnswer::Job(Box::new(shown(&state, saved, None)?))
+        }
+        JobRequest::Runs(job) => {
+            let job = job.map(|it| named(&state, &it)).transpose()?;
+            AdminAnswer::Runs(state.runs(job.map(|it| it.id)).map_err(failed)?)
+        }
+        JobRequest::ShowRun(id) => {
+            AdminAnswer::Run(Box::new(state.run(id).map_err(|it| {
+                failed(it).with_hint("`posthold run list` shows the newest runs.")
+            })?))
+        }
+        _ => {
+            let jobs = state.jobs().map_err(failed)?;
+            let jobs = jobs.into_iter().map(|it| shown(&state, it, None));
+            AdminAnswer::Jobs(jobs.collect::<Result<_, _>>()?)
+        }
+    })
+}
+
+type Told = Option<commands::Progress>;
+
+fn carry_out(
+    data: &DataDir,
+    source: &KeySource,
+    request: JobRequest,
+) -> Result<(AdminAnswer, Told), Failure> {
+    let mut state = users::open(data)?;
+    let now = SystemClock.now();
+    let (saved, next_run) = match request {
+        JobRequest::Add(name, change) => {
+            check_name(&name)?;
+            return add(&mut state, data, source, &change.begin(&name)?, &change);
+        }
+        JobRequest::Copy { from, to, change } => {
+            check_name(&to)?;
+            let from = named(&state, &from)?.job;
+            return add(
+                &mut state,
+                data,
+                source,
+                &change.apply(Job { name: to, ..from })?,
+                &change,
+            );
+        }
+        JobRequest::Set(name, change) => {
+            let SavedJob { id, job: before } = named(&state, &name)?;
+            let job = change.apply(before.clone())?;
+            let next_run = next_run(&before, &job)?;
+            let saved = SavedJob { id, job };
+            let (keys, told) = keys_for(&change, data, source, &state)?;
+            let secret = change.secret.as_ref().zip(keys.as_ref());
+            let changed = state.change_job(&saved, secret, now, &OsRandom);
+            changed.map_err(|it| faults::state(&it))?;
+            let shown = shown(&state, saved, Some(next_run))?;
+            return Ok((AdminAnswer::Job(Box::new(shown)), told));
+        }
+        JobRequest::Switch(name, switch) => {
+            let SavedJob { id, job } = named(&state, &name)?;
+            (SavedJob { id, job: Job { switch, ..job } }, None)
+        }
+        JobRequest::Rename { from, to } => {
+            check_name(&to)?;
+            let SavedJob { id, job } = named(&state, &from)?;
+            (SavedJob { id, job: Job { name: to, ..job } }, None)
+        }
+        JobRequest::Remove(name) => {
+            named(&state, &name)?;
+            state.remove_job(&name).map_err(|it| faults::state(&it))?;
+            return Ok((AdminAnswer::JobRemoved(name), None));
+        }
+        _ => return Err(Failure::new(FailureKind::Internal, "reading is no change")),
+    };
+    state.change_job(&saved, None, now, &OsRandom).map_err(|it| faults::state(&it))?;
+    Ok((AdminAnswer::Job(Box::new(shown(&state, saved, next_run)?)), None))
+}
+
+fn add(
+    state: &mut State,
+    data: &DataDir,
+    source: &KeySource,
+    job: &Job,
+    change: &JobChange,
+) -> Result<(AdminAnswer, Told), Failure> {
+    archive::scope(&job.folders)?;
+    if state.jobs().map_err(|it| faults::state(&it))?.iter().any(|it| it.job.name == job.name) {
+        return Err(Failure::new(
+            FailureKind::Request,
+            format!("there is a job {:?} already", job.name),
+        )
+        .with_hint("`posthold job list` shows the jobs."));
+    }
+    let (keys, told) = keys_for(change, data, source, state)?;
+    let secret = change.secret.as_ref().zip(keys.as_ref());
+    let saved = state.add_job(job, secret, SystemClock.now(), &OsRandom);
+    let saved = saved.map_err(|it| faults::state(&it))?;
+    Ok((AdminAnswer::Job(Box::new(shown(state, saved, None)?)), told))
+}
+
+fn keys_for(
+    change: &JobChange,
+    data: &DataDir,
+    source: &KeySource,
+    state: &State,
+) -> Result<(Option<state::KeyRing>, Told), Failure> {
+    match change.secret {
+        None => Ok((None, None)),
+        Some(_) => keys::found_or_made(data, source, state).map(|(keys, told)| (Some(keys), told)),
+    }
+}
+
+/// The job of this name; a failure when there is none.
+pub(super) fn named(state: &State, name: &str) -> Result<SavedJob, Failure> {
+    state
+        .named_job(name)
+        .map_err(|it| faults::state(&it).with_hint("`posthold job list` shows the jobs."))
+}
+
+/// What limits the connections of a job, the smallest first.
+pub(super) fn limits(
+    state: &State,
+    job: &Job,
+    profile: &commands::Profile,
+) -> Result<Vec<(&'static str, u64)>, Failure> {
+    let server = values_of::values(state)?.number(&SERVER_CONNECTIONS);
+    let mut limits = vec![
+        ("job", u64::from(job.connections)),
+        ("profile", u64::from(profile.limits.connections)),
+        ("server", server),
+    ];
+    limits.sort_by_key(|(_, limit)| *limit);
+    Ok(limits)
+}
+
+fn shown(
+    state: &State,
+    SavedJob { id, job }: SavedJob,
+    next_run: Option<String>,
+) -> Result<JobShown, Failure> {
+    let failed = |it| faults::state(&it);
+    let profile = profiles::named(state, &job.profile)?;
+    let has_secret = state.has_secret(SecretPlace::Job(id)).map_err(failed)?;
+    let last_run = state.runs(Some(id)).map_err(failed)?.into_iter().next();
+    let limits = limits(state, &job, &profile.profile)?;
+    let mut warnings: Vec<String> =
+        values_of::insecure(&profile.profile).into_iter().map(|it| it.warning).collect();
+    let has_login = match &job.login {
+        Some(_) => has_secret,
+        None => profile.profile.incoming.login.is_some(),
+    };
+    if !has_login {
+        warnings.push("The account has no login with a password yet.".into());
+    }
+    if profile.profile.switch == Switch::Disabled {
+        warnings.push("Its server profile is disabled.".into());
+    }
+    let next_run = match (job.switch, next_run, &last_run) {
+        (Switch::Disabled, _, _) => "It is disabled and does not run.".to_owned(),
+        (Switch::Enabled, Some(next_run), Some(_)) => next_run,
+        (Switch::Enabled, _, None) => {
+            "The first run enumerates every mailbox, and fetches what the archive has not.".into()
+        }
+        (Switch::Enabled, None, Some(_)) => {
+            "The next run goes on where the last one ended, with the folders shown here.".into()
+        }
+    };
+    let connections = limits.first().map_or(0, |(_, limit)| *limit);
+    Ok(JobShown { job, has_secret, connections, limits, next_run, last_run, warnings })
+}
+
+/// What a change means for the next run: a sentence.
+fn next_run(before: &Job, after: &Job) -> Result<String, Failure> {
+    let place = |it: &Job| {
+        (
+            it.target.clone(),
+            it.profile.clone(),
+            it.login.clone(),
+            it.authzid.clone(),
+            it.root.clone(),
+        )
+    };
+    let scopes = (archive::scope(&before.folders)?, archive::scope(&after.folders)?);
+    Ok(if place(before) != place(after) {
+        "Account or target changed: the next run begins there anew. What was archived stays where \
+         it is."
+    } else if scopes.0.fingerprint() != scopes.1.fingerprint() {
+        "The choice of folders changed: the next run enumerates every mailbox again, and fetches \
+         only what is not archived yet."
+    } else {
+        "The next run goes on where the last one ended, with the same folders."
+    }
+    .to_owned())
+}
+
+async fn folders(ready: &Ready) -> Result<Vec<EffectiveFolder>, Failure> {
+    let work = ready.work()?;
+    let scope = archive::scope(&work.request.folders)?;
+    let account = archive::account(&work.request)?;
+    let failed = |it| faults::source(&it);
+    let mut connection = account.connect().await.map_err(failed)?;
+    let mailboxes = connection.mailboxes().await.map_err(failed)?;
+    connection.close().await;
+    let mailboxes: Vec<_> = mailboxes.into_iter().filter(|it| it.selectable).collect();
+    let listed: Vec<_> = mailboxes.iter().map(archiver::as_listed).collect();
+    let folder = |(it, verdict): (&ports::MailboxInfo, Verdict)| EffectiveFolder {
+        mailbox: it.name.path(),
+        messages: it.status.map(|it| it.messages),
+        excluded: match verdict {
+            Verdict::In => None,
+            Verdict::Out(reason) => Some(reason.to_string()),
+        },
+    };
+    let mut folders: Vec<_> = mailboxes.iter().zip(scope.apply(&listed)).map(folder).collect();
+    folders.sort_by(|a, b| a.mailbox.cmp(&b.mailbox));
+    Ok(folders)
+}
