@@ -4,6 +4,7 @@ use types::Secret;
 
 use crate::job::{EffectiveFolder, JobShown, RunShown};
 use crate::profile::ProfileShown;
+use crate::user::UserShown;
 
 /// What can be asked about the keys that secrets are sealed with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -85,6 +86,8 @@ pub enum AdminAnswer {
     Profile(Box<ProfileShown>),
     /// Of `profile remove`: its name.
     ProfileRemoved(String),
+    /// Of `user set` and `user show`.
+    User(Box<UserShown>),
     /// Of `job list`.
     Jobs(Vec<JobShown>),
     /// Of `job show` and of what changes one.

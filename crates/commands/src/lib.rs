@@ -14,6 +14,7 @@ mod job;
 mod profile;
 mod progress;
 mod request;
+mod user;
 
 pub use admin::{
     AdminAnswer, Insecure, KeyListed, KeyRequest, KeyStatus, SettingShown, SettingsRequest,
@@ -40,3 +41,4 @@ pub use request::{
     FolderScope, Import, KeepDir, MboxForm, Mechanism, Order, Plaintext, Request, Scheme, Search,
     SearchOutput, Show, ShowForm, Trust, View, WaitForViews,
 };
+pub use user::{UserSet, UserShown};

@@ -10,6 +10,7 @@ use types::{Secret, UserName};
 use crate::admin::{KeyRequest, SettingsRequest};
 use crate::job::JobRequest;
 use crate::profile::ProfileRequest;
+use crate::user::UserSet;
 
 /// One command, complete: nothing is asked back.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -30,6 +31,10 @@ pub enum Request {
     Rebuild(View),
     /// Make a user.
     UserAdd(UserName),
+    /// Change a user.
+    UserSet(Box<UserSet>),
+    /// Show a user.
+    UserShow(UserName),
     /// List the users.
     UserList,
     /// Look after keys.
@@ -74,6 +79,8 @@ impl Request {
             Request::Rebuild(View::Catalog) => "store rebuild-catalog",
             Request::Rebuild(View::Index) => "store rebuild-index",
             Request::UserAdd(_) => "user add",
+            Request::UserSet(_) => "user set",
+            Request::UserShow(_) => "user show",
             Request::UserList => "user list",
             Request::Key(it) => it.name(),
             Request::Settings(it) => it.name(),

@@ -7,6 +7,7 @@ mod admin;
 mod import;
 mod job;
 mod profile;
+mod user;
 mod writing;
 
 use std::ffi::OsString;
@@ -124,10 +125,8 @@ enum Command {
         command: StoreCommand,
     },
     /// Looks after users
-    User {
-        #[command(subcommand)]
-        command: UserCommand,
-    },
+    #[command(subcommand)]
+    User(user::UserCommand),
     /// Looks after server profiles: how mail servers are reached
     #[command(subcommand)]
     Profile(Box<profile::ProfileCommand>),
@@ -157,19 +156,6 @@ enum StoreCommand {
     RebuildCatalog(WriteArgs),
     /// Makes the full-text index anew from the log alone, and swaps it in
     RebuildIndex(WriteArgs),
-}
-
-#[derive(Subcommand, Debug)]
-enum UserCommand {
-    /// Makes a user
-    Add {
-        /// Its name
-        name: String,
-        #[command(flatten)]
-        write: WriteArgs,
-    },
-    /// Lists the users
-    List,
 }
 
 #[derive(Subcommand, Debug)]
@@ -422,10 +408,7 @@ fn request(command: Command, surroundings: &dyn Surroundings) -> Result<Request,
             Request::Rebuild(View::Catalog)
         }
         Command::Store { command: StoreCommand::RebuildIndex(_) } => Request::Rebuild(View::Index),
-        Command::User { command: UserCommand::Add { name, .. } } => {
-            Request::UserAdd(user_name(&name)?)
-        }
-        Command::User { command: UserCommand::List } => Request::UserList,
+        Command::User(it) => it.request()?,
         Command::Profile(it) => Request::Profile(it.request(surroundings)?),
         Command::Job(it) => Request::Job(it.request(surroundings)?),
         Command::Run(it) => Request::Job(it.request()),

@@ -63,6 +63,11 @@ pub(crate) async fn run(
         Request::Settings(it) => settings::run(context, it, &title, progress).await,
         Request::Profile(it) => profiles::run(context, it, &title, progress).await,
         Request::Job(it) => jobs::run(context, it, &title, progress).await,
+        Request::UserSet(it) => {
+            let _owned = own().await?;
+            users::set(context, *it).await
+        }
+        Request::UserShow(name) => users::show(context, name).await,
         Request::UserList => users::list(context).await,
         Request::Demo(it) => demo::demo(context, it, progress).await,
     }

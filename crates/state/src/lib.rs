@@ -1,8 +1,8 @@
 //! The state database of a server: what is neither in the log of a store nor a view of it.
 //!
-//! Here: users with their archives, server profiles, sealed secrets, settings, the last size and
-//! root of each store, and when each completeness certificate was last confirmed. What it is not:
-//! a view. It cannot be rebuilt.
+//! Here: users with their archives, server profiles, jobs, runs, sealed secrets, settings, the last
+//! size and root of each store, and when each completeness certificate was last confirmed. What it
+//! is not: a view. It cannot be rebuilt.
 //!
 //! Rules: writes are one transaction each; nothing here is needed to read a message back; a
 //! database of a newer schema is refused by its number; no SQL and no sealed bytes leave it.

@@ -36,7 +36,7 @@ fn shape(value: &Value) -> Value {
     }
 }
 
-fn check(name: &str, answer: &Value) {
+pub(crate) fn check(name: &str, answer: &Value) {
     let examples = examples();
     let example = examples.get(name).unwrap_or_else(|| panic!("no example of {name}"));
     assert_eq!(shape(answer), shape(example), "{name}: {answer}");
@@ -75,7 +75,7 @@ fn administration(place: &Place) {
     check("profile", &place.ok(safe).json());
     place.ok(add);
     let mut secret = place.command(["profile", "set", "q", "--login", "l", "--password"]);
-    assert!(secret.env("POSTHOLD_PASSWORD", "x").status().unwrap().success());
+    assert!(secret.env("POSTHOLD_PASSWORD", "x").output().unwrap().status.success());
     check("profile-test", &place.run(["profile", "test", "p", "--json"]).json());
     check("setting", &place.ok(["settings", "list", "--json"]).json_lines()[0]);
     check("settings-export", &place.ok(["settings", "export", "--json"]).json());
@@ -83,5 +83,13 @@ fn administration(place: &Place) {
     check("key-status", &place.ok(["key", "status", "--json"]).json());
     check("key-new", &place.ok(["key", "new", "--json"]).json());
     check("key-rotate", &place.ok(["key", "rotate", "--json"]).json());
+    check("user", &place.ok(["user", "set", "bob", "--address", "b@h", "--json"]).json());
+    let add = ["job", "add", "j", "--user", "bob", "--profile", "p", "--login", "b", "--json"];
+    check("job", &place.ok(add.iter().chain(&["--exclude", "x"])).json());
+    let mut run = place.command(["job", "set", "j", "--password"]);
+    assert!(run.env("POSTHOLD_PASSWORD", "x").output().unwrap().status.success());
+    assert_eq!(place.run(["job", "run", "j"]).code, 2);
+    check("run", &place.ok(["run", "show", "1", "--json"]).json());
+    check("job-remove", &place.ok(["job", "remove", "j", "--json"]).json());
     check("profile-remove", &place.ok(["profile", "remove", "p", "--json"]).json());
 }

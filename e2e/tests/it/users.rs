@@ -1,4 +1,4 @@
-//! `user add`, `user list`.
+//! `user ...`.
 
 use expect_test::{Expect, expect};
 
@@ -53,4 +53,19 @@ fn users_are_made_and_listed() {
         {"error":{"kind":"request","message":"a user name neither begins nor ends with a space: \" alice\"","hint":null}}
     "#]],
     );
+}
+
+#[test]
+fn users_are_changed_and_shown() {
+    let place = Place::new();
+    place.ok(["user", "add", "alice"]);
+    place.ok(["user", "add", "bob"]);
+    place.ok(["user", "set", "bob", "--address", "Info@example.org"]);
+    let line = ["user", "set", "alice", "--full-name", "Alice A.", "--address", "a@example.org"];
+    let more = ["--address", "alice@example.org", "--alias", "info@example.org", "--deactivate"];
+    check(&place, &[&line[..], &more].concat(), &expect![[""]]);
+    check(&place, &["user", "set", "alice", "--activate", "--no-aliases"], &expect![[""]]);
+    check(&place, &["user", "show", "alice", "--json"], &expect![[""]]);
+    check(&place, &["user", "set", "alice", "--address", "Alice <a@h>"], &expect![[""]]);
+    check(&place, &["user", "set", "carol", "--activate"], &expect![[""]]);
 }

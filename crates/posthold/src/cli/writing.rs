@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Command, StoreCommand, UserCommand};
+use super::{Command, StoreCommand};
 use crate::context::{NetworkFiles, Ownership};
 
 #[derive(Args, Debug)]
@@ -34,7 +34,7 @@ fn write_args(command: &Command) -> Option<&WriteArgs> {
             StoreCommand::RebuildCatalog(args) | StoreCommand::RebuildIndex(args) => Some(args),
         },
         Command::Job(it) => it.write_args(),
-        Command::User { command: UserCommand::Add { write, .. } } => Some(write),
+        Command::User(it) => it.write_args(),
         _ => None,
     }
 }

@@ -1,9 +1,9 @@
-//! `user add`, `user list`, and the user that archiving makes when it is missing.
+//! `user ...`, and the user that archiving makes when it is missing.
 
-use commands::{Answer, Failure, FailureKind, UserListed};
+use commands::{AdminAnswer, Answer, Failure, FailureKind, Switch, UserListed, UserSet, UserShown};
 use disk::{OsRandom, SystemClock};
 use ports::Clock;
-use state::{State, User};
+use state::{Standing, State, User, UserChange};
 use types::UserName;
 
 use super::{blocking, faults};
@@ -19,6 +19,80 @@ pub(super) async fn add(context: &Context, name: UserName) -> Result<Answer, Fai
         Ok(Answer::UserAdd(name))
     })
     .await
+}
+
+/// Changes a user.
+pub(super) async fn set(context: &Context, change: UserSet) -> Result<Answer, Failure> {
+    let named = change.addresses.iter().chain(&change.aliases).flatten();
+    named.into_iter().try_for_each(|it| check_address(it))?;
+    let data = context.data.clone();
+    blocking(move || {
+        let mut state = open(&data)?;
+        let standing = change.switch.map(|it| match it {
+            Switch::Enabled => Standing::Active,
+            Switch::Disabled => Standing::Deactivated,
+        });
+        let UserSet { name, full_name, addresses, aliases, .. } = change;
+        let change = UserChange { full_name, standing, addresses, aliases };
+        let user = state
+            .change_user(&name, &change)
+            .map_err(|it| faults::state(&it).with_hint("`posthold user list` shows the users."))?;
+        shown(&state, user)
+    })
+    .await
+}
+
+/// Shows a user.
+pub(super) async fn show(context: &Context, name: UserName) -> Result<Answer, Failure> {
+    let data = context.data.clone();
+    blocking(move || {
+        let user = find(&data, &name)?;
+        shown(&open_for_reading(&data)?, user)
+    })
+    .await
+}
+
+/// Addresses are compared and looked up, so they must be one each.
+fn check_address(text: &str) -> Result<(), Failure> {
+    let is_odd = |it: char| it.is_whitespace() || it.is_control() || "<>,;".contains(it);
+    let parts =
+        text.rsplit_once('@').filter(|(local, domain)| !local.is_empty() && !domain.is_empty());
+    if parts.is_none() || text.contains(is_odd) {
+        let message = format!("{text:?} is no mail address");
+        return Err(Failure::new(FailureKind::Request, message)
+            .with_hint("Write local@domain, without a name."));
+    }
+    Ok(())
+}
+
+fn shown(state: &State, user: User) -> Result<Answer, Failure> {
+    let failed = |it| faults::state(&it);
+    let jobs = state.jobs().map_err(failed)?;
+    let jobs = jobs.into_iter().map(|it| it.job).filter(|it| it.target == user.name);
+    let mut warnings = Vec::new();
+    for other in state.users().map_err(failed)?.iter().filter(|it| it.name != user.name) {
+        let theirs: Vec<String> =
+            other.addresses.iter().chain(&other.aliases).map(|it| it.to_lowercase()).collect();
+        for address in user.addresses.iter().chain(&user.aliases) {
+            if theirs.contains(&address.to_lowercase()) {
+                warnings.push(format!("{address} is an address of the user {} too.", other.name));
+            }
+        }
+    }
+    let shown = UserShown {
+        jobs: jobs.map(|it| it.name).collect(),
+        switch: match user.standing {
+            Standing::Active => Switch::Enabled,
+            Standing::Deactivated => Switch::Disabled,
+        },
+        name: user.name,
+        full_name: user.full_name,
+        addresses: user.addresses,
+        aliases: user.aliases,
+        created: user.created,
+        warnings,
+    };
+    Ok(Answer::Admin(Box::new(AdminAnswer::User(Box::new(shown)))))
 }
 
 /// Lists the users.

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use commands::{
     AdminAnswer, Half, Insecure, KeyStatus, OutgoingLogin, ProfileShown, SettingShown, Switch,
-    TestAnswer, trust_words,
+    TestAnswer, UserShown, trust_words,
 };
 use serde::Serialize;
 
@@ -32,6 +32,7 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
         }
         AdminAnswer::Profile(it) => object(&ProfileObject::from(&**it), out),
         AdminAnswer::ProfileRemoved(name) => object(&RemovedObject { removed: name }, out),
+        AdminAnswer::User(it) => object(&UserObject::from(&**it), out),
         AdminAnswer::Jobs(list) => list.iter().try_for_each(|it| object(&JobObject::from(it), out)),
         AdminAnswer::Job(it) => object(&JobObject::from(&**it), out),
         AdminAnswer::JobRemoved(name) => object(&RemovedObject { removed: name }, out),
@@ -199,6 +200,33 @@ impl<'a> From<&'a ProfileShown> for ProfileObject<'a> {
             pause_max_seconds: it.limits.pause_max.as_secs_f64(),
             jobs: &shown.jobs,
             warnings: &shown.warnings,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct UserObject<'a> {
+    user: &'a str,
+    full_name: &'a str,
+    active: bool,
+    addresses: &'a [String],
+    aliases: &'a [String],
+    created: String,
+    jobs: &'a [String],
+    warnings: &'a [String],
+}
+
+impl<'a> From<&'a UserShown> for UserObject<'a> {
+    fn from(it: &'a UserShown) -> UserObject<'a> {
+        UserObject {
+            user: it.name.as_str(),
+            full_name: &it.full_name,
+            active: it.switch == Switch::Enabled,
+            addresses: &it.addresses,
+            aliases: &it.aliases,
+            created: it.created.to_string(),
+            jobs: &it.jobs,
+            warnings: &it.warnings,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use commands::{
     AdminAnswer, Counted, Half, Insecure, KeyStatus, OutgoingLogin, Profile, ProfileShown,
-    SettingShown, Switch, TestAnswer, TestResult, trust_words,
+    SettingShown, Switch, TestAnswer, TestResult, UserShown, trust_words,
 };
 
 use super::jobs;
@@ -37,6 +37,7 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
         AdminAnswer::ProfileRemoved(name) => {
             writeln!(out, "Removed the server profile {}.", words::line(name))
         }
+        AdminAnswer::User(it) => user(it, out),
         AdminAnswer::Jobs(list) => jobs::list(list, out),
         AdminAnswer::Job(it) => jobs::one(it, out),
         AdminAnswer::JobRemoved(name) => {
@@ -164,6 +165,22 @@ fn half_lines(head: &'static str, half: &Half, has: bool, lines: &mut Vec<(&str,
     if let Some(timeout) = half.timeout {
         lines.push(("", format!("may keep silent for {timeout:?}")));
     }
+}
+
+fn user(it: &UserShown, out: &mut dyn Write) -> io::Result<()> {
+    let active = if it.switch == Switch::Enabled { "active" } else { "deactivated" };
+    writeln!(out, "User {}, {active}.", it.name)?;
+    let lines = [
+        ("Full name", it.full_name.clone()),
+        ("Addresses", it.addresses.join(", ")),
+        ("Aliases", it.aliases.join(", ")),
+        ("Since", words::minute(it.created)),
+        ("Jobs", it.jobs.join(", ")),
+    ];
+    for (head, value) in lines.iter().filter(|(_, value)| !value.is_empty()) {
+        writeln!(out, "  {:<14}{}", format!("{head}:"), words::line(value))?;
+    }
+    warnings(&it.warnings, out)
 }
 
 fn test(test: &TestAnswer, out: &mut dyn Write) -> io::Result<()> {
