@@ -329,3 +329,76 @@ fn keys_as_text() {
         assert_eq!(KeyRing::parse(text).unwrap_err().to_string(), want);
     }
 }
+
+fn with_users(state: &mut State) {
+    for (name, at) in [("alice", 7), ("bob", 8)] {
+        let name = UserName::new(name).unwrap();
+        let random = Different::default();
+        for _ in 0..at {
+            random.fill(&mut [0]);
+        }
+        state.add_user(&name, &[], Timestamp(at), &random).unwrap();
+    }
+}
+
+fn job(name: &str) -> commands::Job {
+    let change = commands::JobChange {
+        target: UserName::new("alice").ok(),
+        owner: UserName::new("bob").ok(),
+        profile: Some("office".into()),
+        login: Some(Some("alice".into())),
+        folders: Some(commands::FolderChoice {
+            scope: commands::FolderScope::All,
+            include: vec!["b".into(), "a".into()],
+            exclude: vec!["c".into()],
+        }),
+        ..commands::JobChange::default()
+    };
+    change.begin(name).unwrap()
+}
+
+#[test]
+fn jobs_come_back_as_they_went_in() {
+    let (_dir, path) = fresh();
+    let random = Different::default();
+    let keys = KeyRing::of(SealingKey::random(&random));
+    let mut state = State::open(&path).unwrap();
+    with_users(&mut state);
+    let early = state.add_job(&job("j"), None, Timestamp(1), &random).unwrap_err();
+    assert_eq!(early.kind(), StateErrorKind::Missing, "{early}");
+    state.add_profile(&profile("office"), &[], None, Timestamp(1), &random).unwrap();
+    let secret = Secret::new(PASSWORD.into());
+    let saved = state.add_job(&job("j"), Some((&secret, &keys)), Timestamp(1), &random).unwrap();
+    assert_eq!(state.named_job("j").unwrap().job, job("j"));
+    let place = SecretPlace::Job(saved.id);
+    assert_eq!(state.secret(place, &keys).unwrap().unwrap(), secret);
+    let again = state.add_job(&job("j"), None, Timestamp(1), &random).unwrap_err();
+    assert_eq!(again.kind(), StateErrorKind::NameTaken);
+    assert_eq!(state.remove_profile("office").unwrap_err().kind(), StateErrorKind::InUse);
+    // Profiles that get another name take their jobs along.
+    let mut office = state.named_profile("office").unwrap();
+    office.profile.name = "head".into();
+    state.change_profile(&office, &[], None, Timestamp(2), &random).unwrap();
+    assert_eq!(state.named_job("j").unwrap().job.profile, "head");
+    let run = state.begin_run(Some(saved.id), "job run j", "alice", "alice", Timestamp(3)).unwrap();
+    assert_eq!(state.run(run).unwrap().outcome, None);
+    let step = commands::StepShown {
+        account: "alice".into(),
+        target: "alice".into(),
+        outcome: Some(commands::RunOutcome::Partial),
+        archived: 1,
+        already: 2,
+        excluded: 3,
+        quarantined: 4,
+        told: vec!["One.".into(), "Two.".into()],
+    };
+    state.end_run(run, &step, Timestamp(4)).unwrap();
+    let kept = state.runs(Some(saved.id)).unwrap();
+    assert_eq!((kept.len(), &kept[0].steps), (1, &vec![step]));
+    assert_eq!((kept[0].job.as_deref(), kept[0].ended), (Some("j"), Some(Timestamp(4))));
+    state.remove_job("j").unwrap();
+    assert!(!state.has_secret(place).unwrap());
+    assert_eq!(state.runs(None).unwrap()[0].job, None, "what it did stays");
+    state.remove_profile("head").unwrap();
+    assert_eq!(state.run(99).unwrap_err().kind(), StateErrorKind::Missing);
+}

@@ -83,9 +83,9 @@ fn administration(place: &Place) {
     check("key-status", &place.ok(["key", "status", "--json"]).json());
     check("key-new", &place.ok(["key", "new", "--json"]).json());
     check("key-rotate", &place.ok(["key", "rotate", "--json"]).json());
-    check("user", &place.ok(["user", "set", "bob", "--address", "b@h", "--json"]).json());
     let add = ["job", "add", "j", "--user", "bob", "--profile", "p", "--login", "b", "--json"];
     check("job", &place.ok(add.iter().chain(&["--exclude", "x"])).json());
+    check("user", &place.ok(["user", "set", "bob", "--address", "b@h", "--json"]).json());
     let mut run = place.command(["job", "set", "j", "--password"]);
     assert!(run.env("POSTHOLD_PASSWORD", "x").output().unwrap().status.success());
     assert_eq!(place.run(["job", "run", "j"]).code, 2);

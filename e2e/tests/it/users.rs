@@ -63,9 +63,54 @@ fn users_are_changed_and_shown() {
     place.ok(["user", "set", "bob", "--address", "Info@example.org"]);
     let line = ["user", "set", "alice", "--full-name", "Alice A.", "--address", "a@example.org"];
     let more = ["--address", "alice@example.org", "--alias", "info@example.org", "--deactivate"];
-    check(&place, &[&line[..], &more].concat(), &expect![[""]]);
-    check(&place, &["user", "set", "alice", "--activate", "--no-aliases"], &expect![[""]]);
-    check(&place, &["user", "show", "alice", "--json"], &expect![[""]]);
-    check(&place, &["user", "set", "alice", "--address", "Alice <a@h>"], &expect![[""]]);
-    check(&place, &["user", "set", "carol", "--activate"], &expect![[""]]);
+    check(
+        &place,
+        &[&line[..], &more].concat(),
+        &expect![[r#"
+        exit code 0
+        User alice, deactivated.
+          Full name:    Alice A.
+          Addresses:    a@example.org, alice@example.org
+          Aliases:      info@example.org
+          Since:        TIME 
+        warning: info@example.org is an address of the user bob too.
+    "#]],
+    );
+    check(
+        &place,
+        &["user", "set", "alice", "--activate", "--no-aliases"],
+        &expect![[r#"
+        exit code 0
+        User alice, active.
+          Full name:    Alice A.
+          Addresses:    a@example.org, alice@example.org
+          Since:        TIME 
+    "#]],
+    );
+    check(
+        &place,
+        &["user", "show", "alice", "--json"],
+        &expect![[r#"
+        exit code 0
+        {"user":"alice","full_name":"Alice A.","active":true,"addresses":["a@example.org","alice@example.org"],"aliases":[],"created":"TIME","jobs":[],"warnings":[]}
+    "#]],
+    );
+    check(
+        &place,
+        &["user", "set", "alice", "--address", "Alice <a@h>"],
+        &expect![[r#"
+        exit code 2
+        stderr: error: "Alice <a@h>" is no mail address
+        stderr:   Write local@domain, without a name.
+    "#]],
+    );
+    check(
+        &place,
+        &["user", "set", "carol", "--activate"],
+        &expect![[r#"
+        exit code 2
+        stderr: error: there is no user "carol"
+        stderr:   `posthold user list` shows the users.
+    "#]],
+    );
 }

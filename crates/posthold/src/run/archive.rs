@@ -97,6 +97,9 @@ pub(super) async fn carry_out(
             ..Limits::default()
         },
     };
+    for warning in &work.warnings {
+        tracing::warn!(title, "{warning}");
+    }
     let mut ended = once(context, account, &options, work.request.wait, progress).await;
     if let Ok(answer) = &mut ended {
         answer.warnings.extend(work.warnings.clone());
