@@ -33,6 +33,8 @@ pub struct Job {
     pub authzid: Option<String>,
     /// Which of its folders.
     pub folders: FolderChoice,
+    /// Which messages, in the words of `archive --filter`; `None` is all of them.
+    pub filter: Option<String>,
     /// Connections at the same time, at most.
     pub connections: u16,
 }
@@ -58,6 +60,8 @@ pub struct JobChange {
     pub authzid: Option<Option<String>>,
     /// Which folders: all three lists as they are then.
     pub folders: Option<FolderChoice>,
+    /// Which messages; `Some(None)` is all of them.
+    pub filter: Option<Option<String>>,
     /// Connections at the same time.
     pub connections: Option<u16>,
 }
@@ -83,6 +87,7 @@ impl JobChange {
             login: None,
             authzid: None,
             folders: FolderChoice::default(),
+            filter: None,
             connections: JOB_CONNECTIONS_DEFAULT,
         })
     }
@@ -103,6 +108,7 @@ impl JobChange {
         set(&mut job.login, self.login.as_ref());
         set(&mut job.authzid, self.authzid.as_ref());
         set(&mut job.folders, self.folders.as_ref());
+        set(&mut job.filter, self.filter.as_ref());
         set(&mut job.connections, self.connections.as_ref());
         if job.login.is_none() && self.secret.is_some() {
             let message = "there is a password and no login that it belongs to";

@@ -130,10 +130,11 @@ fn write(
         })?;
     }
     db.execute(
-        "INSERT INTO job VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 1, '', ?14)
+        "INSERT INTO job VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 1, ?15, ?14)
          ON CONFLICT (id) DO UPDATE SET name = ?2, kind = ?3, description = ?4, enabled = ?5,
          owner = ?6, target = ?7, root = ?8, profile = ?9, login = ?10, authzid = ?11,
-         all_folders = ?12, connections = ?13, changed = ?14",
+         all_folders = ?12, connections = ?13, changed = ?14,
+         rules = ?15",
         params![
             signed(id.0),
             job.name,
@@ -149,6 +150,7 @@ fn write(
             job.folders.scope == FolderScope::All,
             job.connections,
             now.0,
+            job.filter.as_deref().unwrap_or_default(),
         ],
     )
     .map_err(keeping)?;
@@ -164,7 +166,7 @@ fn write(
 
 fn read(db: &Connection, name: &str) -> Result<Option<SavedJob>, StateError> {
     let sql = "SELECT job.id, job.description, job.enabled, owner, target, root, profile.name,
-               login, authzid, all_folders, job.connections
+               login, authzid, all_folders, job.connections, rules
                FROM job JOIN profile ON profile.id = job.profile WHERE job.name = ?";
     let row = db
         .prepare_cached(sql)
@@ -192,6 +194,7 @@ fn read(db: &Connection, name: &str) -> Result<Option<SavedJob>, StateError> {
                     },
                     ..FolderChoice::default()
                 },
+                filter: Some(row.get::<_, String>(11)?).filter(|it| !it.is_empty()),
                 connections: row.get(10)?,
             };
             Ok(SavedJob { id: JobId(unsigned(row.get(0)?)), job })

@@ -345,6 +345,7 @@ fn job(name: &str) -> commands::Job {
     let change = commands::JobChange {
         target: UserName::new("alice").ok(),
         owner: UserName::new("bob").ok(),
+        filter: Some(Some("size > 1".into())),
         profile: Some("office".into()),
         login: Some(Some("alice".into())),
         folders: Some(commands::FolderChoice {

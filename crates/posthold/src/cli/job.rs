@@ -130,6 +130,10 @@ pub(super) struct ChangeArgs {
     #[arg(long, value_name = "N")]
     connections: Option<NonZeroU16>,
 
+    /// Archive only the messages that this holds for, as in `posthold archive`; empty for all
+    #[arg(long)]
+    filter: Option<String>,
+
     #[command(flatten)]
     folders: FolderArgs,
 
@@ -233,6 +237,7 @@ fn change(
         login: args.login.map(unless_empty),
         authzid: args.authzid.map(unless_empty),
         folders: names_folders.then_some(FolderChoice { scope, include, exclude }),
+        filter: args.filter.map(unless_empty),
         connections: args.connections.map(NonZeroU16::get),
         // Last, because it may ask a person.
         secret: match (args.password, &args.password_file) {

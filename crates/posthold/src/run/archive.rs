@@ -87,7 +87,11 @@ pub(super) async fn carry_out(
         scope,
         filter,
         // One session has the mailbox; another would be refused (RFC 1939 §4).
-        connections: if is_pop3(&work.request) { NonZeroU16::MIN } else { work.request.connections },
+        connections: if is_pop3(&work.request) {
+            NonZeroU16::MIN
+        } else {
+            work.request.connections
+        },
         // Somebody asked for this run.
         quarantine: RetryQuarantined::All,
         cancel: context.stop.clone(),

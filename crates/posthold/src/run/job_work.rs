@@ -80,8 +80,11 @@ impl Ready {
             (Protocol::Imap, Security::Tls) => (Scheme::Imaps, Plaintext::LoopbackOnly),
             (Protocol::Imap, Security::StartTls) => (Scheme::Imap, Plaintext::Never),
             (Protocol::Imap, Security::Plain) => (Scheme::Imap, Plaintext::Always),
-            (protocol, _) => {
-                let message = format!("jobs do not fetch by {} yet", protocol.name());
+            (Protocol::Pop3, Security::Tls) => (Scheme::Pop3s, Plaintext::LoopbackOnly),
+            (Protocol::Pop3, Security::StartTls) => (Scheme::Pop3, Plaintext::Never),
+            (Protocol::Pop3, Security::Plain) => (Scheme::Pop3, Plaintext::Always),
+            (protocol @ Protocol::Smtp, _) => {
+                let message = format!("jobs do not fetch by {}", protocol.name());
                 return Err(Failure::new(FailureKind::Configuration, message));
             }
         };
@@ -100,6 +103,7 @@ impl Ready {
             user: job.target.clone(),
             root: job.root.clone(),
             folders: job.folders.clone(),
+            filter: job.filter.clone(),
             connections: NonZeroU16::new(connections).unwrap_or(NonZeroU16::MIN),
             plaintext,
             trust: half.trust.clone(),

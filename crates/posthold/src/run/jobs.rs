@@ -105,6 +105,7 @@ fn carry_out(
         JobRequest::Set(name, change) => {
             let SavedJob { id, job: before } = named(&state, &name)?;
             let job = change.apply(before.clone())?;
+            archive::filter(job.filter.as_deref())?;
             let next_run = next_run(&before, &job)?;
             let saved = SavedJob { id, job };
             let (keys, told) = keys_for(&change, data, source, &state)?;
@@ -142,6 +143,7 @@ fn add(
     change: &JobChange,
 ) -> Result<(AdminAnswer, Told), Failure> {
     archive::scope(&job.folders)?;
+    archive::filter(job.filter.as_deref())?;
     if state.jobs().map_err(|it| faults::state(&it))?.iter().any(|it| it.job.name == job.name) {
         return Err(Failure::new(
             FailureKind::Request,
@@ -242,9 +244,9 @@ fn next_run(before: &Job, after: &Job) -> Result<String, Failure> {
     Ok(if place(before) != place(after) {
         "Account or target changed: the next run begins there anew. What was archived stays where \
          it is."
-    } else if scopes.0.fingerprint() != scopes.1.fingerprint() {
-        "The choice of folders changed: the next run enumerates every mailbox again, and fetches \
-         only what is not archived yet."
+    } else if scopes.0.fingerprint() != scopes.1.fingerprint() || before.filter != after.filter {
+        "The choice of folders or messages changed: the next run enumerates every mailbox again, \
+         and fetches only what is not archived yet."
     } else {
         "The next run goes on where the last one ended, with the same folders."
     }
@@ -256,6 +258,10 @@ async fn folders(ready: &Ready) -> Result<Vec<EffectiveFolder>, Failure> {
     let scope = archive::scope(&work.request.folders)?;
     let account = archive::account(&work.request)?;
     let failed = |it| faults::source(&it);
+    let archive::Reached::Imap(account) = account else {
+        let message = "POP3 knows no folders: the job archives the inbox";
+        return Err(Failure::new(FailureKind::Request, message));
+    };
     let mut connection = account.connect().await.map_err(failed)?;
     let mailboxes = connection.mailboxes().await.map_err(failed)?;
     connection.close().await;

@@ -65,7 +65,7 @@ fn step(work: &Work, ended: &Result<RunAnswer, Failure>) -> StepShown {
                 outcome: Some(run.outcome),
                 archived: run.archived,
                 already: run.already,
-                excluded: run.excluded,
+                excluded: run.excluded.total(),
                 quarantined: run.quarantined,
                 told: told.take(TOLD_MAX).map(|it| it.replace('\n', " ")).collect(),
                 ..step

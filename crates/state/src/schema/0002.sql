@@ -49,7 +49,7 @@ CREATE TABLE job (
     all_folders INTEGER NOT NULL,
     connections INTEGER NOT NULL,
     accounts    INTEGER NOT NULL,
-    rules       TEXT NOT NULL,
+    rules       TEXT NOT NULL, -- the filter, empty for none
     changed     INTEGER NOT NULL
 );
 CREATE TABLE job_folder (

@@ -144,3 +144,33 @@ fn a_profile_may_hold_the_login_of_a_master() {
     run(&place, "a");
     assert_equal(&place, &source(&dovecot));
 }
+
+#[test]
+fn a_job_may_fetch_by_pop3() {
+    let Some(dovecot) = Dovecot::start_or_leave_out() else { return };
+    fill(&dovecot, 15, 30);
+    let place = place(&dovecot);
+    add(&place);
+    let host = dovecot.pop3().to_string();
+    place.ok(["profile", "set", "office", "--protocol", "pop3", "--host", &host]);
+    let run = run(&place, "a");
+    assert_eq!(run["outcome"], "succeeded", "{run}");
+    let inbox = source(&dovecot).remove("alice/INBOX").unwrap();
+    assert_eq!(archived(&place).into_values().next(), Some(inbox));
+}
+
+#[test]
+fn a_job_may_leave_messages_out() {
+    let Some(dovecot) = Dovecot::start_or_leave_out() else { return };
+    fill(&dovecot, 16, 30);
+    let place = place(&dovecot);
+    add(&place);
+    assert_eq!(place.run(["job", "set", "a", "--filter", "such a thing"]).code, 2);
+    place.ok(["job", "set", "a", "--filter", "unread"]);
+    let none = run(&place, "a");
+    assert_eq!((&none["outcome"], &none["archived"]), (&"succeeded".into(), &0.into()), "{none}");
+    let set = place.ok(["job", "set", "a", "--filter", "", "--json"]).json();
+    assert!(set["next_run"].as_str().unwrap().contains("enumerates"), "{set}");
+    run(&place, "a");
+    assert_equal(&place, &source(&dovecot));
+}

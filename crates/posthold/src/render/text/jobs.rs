@@ -57,6 +57,7 @@ pub(super) fn one(shown: &JobShown, out: &mut dyn Write) -> io::Result<()> {
         ("Folders", scope.to_owned()),
         ("Only", it.folders.include.join(", ")),
         ("Never", it.folders.exclude.join(", ")),
+        ("Messages", it.filter.clone().unwrap_or_default()),
         ("Connections", connections),
         ("Last run", last.unwrap_or_default()),
     ];
