@@ -130,7 +130,8 @@ fn write(
         })?;
     }
     db.execute(
-        "INSERT INTO job VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 1, ?15, ?14)
+        "INSERT INTO job VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 1,
+                                 ?15, ?14)
          ON CONFLICT (id) DO UPDATE SET name = ?2, kind = ?3, description = ?4, enabled = ?5,
          owner = ?6, target = ?7, root = ?8, profile = ?9, login = ?10, authzid = ?11,
          all_folders = ?12, connections = ?13, changed = ?14,

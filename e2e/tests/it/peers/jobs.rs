@@ -1,8 +1,9 @@
 //! Saved jobs against a real server.
 
 use serde_json::Value;
-use testkit::Dovecot;
+
 use testkit::dovecot::{MASTER, MASTER_PASSWORD, PASSWORD};
+use testkit::{Dovecot, DovecotOptions};
 
 use super::{archived, assert_equal, fill, source};
 use crate::posthold::{Place, Ran};
@@ -147,7 +148,8 @@ fn a_profile_may_hold_the_login_of_a_master() {
 
 #[test]
 fn a_job_may_fetch_by_pop3() {
-    let Some(dovecot) = Dovecot::start_or_leave_out() else { return };
+    let options = DovecotOptions { pop3: true, ..DovecotOptions::default() };
+    let Some(dovecot) = Dovecot::start_with_or_leave_out(options) else { return };
     fill(&dovecot, 15, 30);
     let place = place(&dovecot);
     add(&place);
