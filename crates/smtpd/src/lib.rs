@@ -29,8 +29,9 @@ mod policy;
 mod server;
 mod session;
 
-pub use delivery::LoginVerdict;
-pub use delivery::{Delivery, Incoming, Logins, NoLogins, Outcome, RecipientVerdict, Refusal};
+pub use delivery::{
+    Delivery, Incoming, LoginVerdict, Logins, NoLogins, Outcome, RecipientVerdict, Refusal,
+};
 pub use envelope::{Body, Envelope, Recipient};
 pub use limits::{LINE_BYTES_MAX, Limits};
 pub use policy::{

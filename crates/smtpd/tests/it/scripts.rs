@@ -1,8 +1,11 @@
 //! Conversations: what is sent, what is answered, what the caller is asked to do.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use expect_test::expect;
 use smtpd::{
-    Access, BareLineEnds, Body, ClearLogin, Policy, Recipients, Refusal, StartTls, TlsRule,
+    Access, BareLineEnds, Body, ClearLogin, Policy, Recipients, Refusal, Session, StartTls, TlsRule,
 };
 
 use crate::script::{check, check_bytes, setting};
@@ -806,4 +809,24 @@ fn limits_of_a_conversation() {
         * close
     "#]],
     );
+}
+
+#[test]
+fn errors_make_answers_slow() {
+    let mut slow = setting();
+    slow.config.limits.error_pause = Duration::from_secs(1);
+    slow.config.limits.error_pause_max = Duration::from_secs(6);
+    let client = "127.0.0.1".parse().unwrap();
+    let mut session = Session::new(Arc::new(slow.config), client, None);
+    let mut pause_after = |line: &[u8]| {
+        session.step(line);
+        session.take_pause().as_secs()
+    };
+    assert_eq!(pause_after(b"NOOP\r\n"), 0);
+    assert_eq!([pause_after(b"X\r\n"), pause_after(b"X\r\n")], [1, 2]);
+    assert_eq!(pause_after(b"NOOP\r\n"), 0);
+    // Those of commands that came together add up, to a limit.
+    session.step(b"X\r\n");
+    session.step(b"X\r\n");
+    assert_eq!(session.take_pause().as_secs(), 6);
 }
