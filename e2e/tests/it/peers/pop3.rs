@@ -115,7 +115,10 @@ fn what_pop3_has_not_is_refused() {
             format!("{} does not go with POP3: it knows no folders, only the inbox", option[0]);
         assert_eq!(error["message"], want);
     }
-    assert_eq!(archive(&place, nowhere, &["--compress"]).code, 2);
+    for option in [&["--compress"][..], &["--filter", "from:bob"]] {
+        let error = &archive(&place, nowhere, option).json()["error"];
+        assert!(error["message"].to_string().contains("does not go with POP3"), "{error}");
+    }
     assert!(!place.data().exists(), "nothing is made for a wrong request");
 }
 
