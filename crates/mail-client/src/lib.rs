@@ -21,7 +21,7 @@ pub use imap::{
     Description, ImapAccount, ImapConnection, ImapGreeted, ImapSettings, decode_mutf7, encode_mutf7,
 };
 pub use net::{CertificatePolicy, Fingerprint, Server};
-pub use pop3::{Pop3Account, Pop3Connection, Pop3Settings};
+pub use pop3::{Pop3Account, Pop3Connection, Pop3Greeted, Pop3Settings};
 pub use sasl::Mechanism;
 pub use security::{Security, Timeouts};
 pub use server_url::{Scheme, ServerUrl, UrlError};

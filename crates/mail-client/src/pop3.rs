@@ -30,5 +30,5 @@ mod reply;
 mod session;
 mod unstuff;
 
-pub use account::{Pop3Account, Pop3Settings};
+pub use account::{Pop3Account, Pop3Greeted, Pop3Settings};
 pub use connection::Pop3Connection;

@@ -108,9 +108,9 @@ fn users_are_changed_and_shown() {
         &place,
         &["user", "set", "carol", "--activate"],
         &expect![[r#"
-        exit code 2
-        stderr: error: there is no user "carol"
-        stderr:   `posthold user list` shows the users.
-    "#]],
+            exit code 2
+            stderr: error: there is no user "carol"
+            stderr:   `posthold user list` shows the users, `posthold user add` makes one.
+        "#]],
     );
 }

@@ -104,25 +104,66 @@ impl Pop3Account {
         Ok(Pop3Connection::new(session, method, Again::SameSession))
     }
 
-    async fn session_over(&self, stream: Stream) -> Result<(Session, &'static str), SourceError> {
+    /// The first half of [`connect_over`](Self::connect_over): TLS and the greeting. Nothing
+    /// secret has been sent then.
+    pub async fn greet_over(&self, stream: Stream) -> Result<Pop3Greeted<'_>, SourceError> {
         let Timeouts { connect, login, .. } = self.settings.timeouts;
         // The greeting has a login's time of its own.
-        let opened = timeout(connect + 2 * login, async {
+        let greeted = timeout(connect + login, async {
             let stream = match (self.settings.security, &self.tls) {
                 (Security::ImplicitTls, Some(tls)) => {
                     stream.start_tls(tls).await.map_err(trouble::net)?
                 }
                 _ => stream,
             };
-            login::open(Session::new(stream, self.settings.timeouts), self).await
+            login::prepare(Session::new(stream, self.settings.timeouts), self).await
         });
-        opened.await.unwrap_or_else(|_| Err(trouble::too_slow("login", &self.settings.server)))
+        let greeted = greeted.await;
+        let greeted =
+            greeted.unwrap_or_else(|_| Err(trouble::too_slow("greet", &self.settings.server)));
+        Ok(Pop3Greeted { account: self, greeted: greeted? })
+    }
+
+    async fn session_over(&self, stream: Stream) -> Result<(Session, &'static str), SourceError> {
+        self.greet_over(stream).await?.session().await
     }
 
     /// Connects and logs in.
     pub(crate) async fn session(&self) -> Result<(Session, &'static str), SourceError> {
         let stream = Stream::connect(&self.settings.server, self.deadlines()).await;
         self.session_over(stream.map_err(trouble::net)?).await
+    }
+}
+
+/// A server that has greeted, over the encryption that was agreed. Nobody is logged in.
+#[derive(Debug)]
+pub struct Pop3Greeted<'a> {
+    account: &'a Pop3Account,
+    greeted: login::Greeted,
+}
+
+impl Pop3Greeted<'_> {
+    /// `TLS 1.3, SHA256:...`, or `None` without encryption.
+    #[must_use]
+    pub fn encryption(&self) -> Option<String> {
+        let tls = self.greeted.session.stream().tls()?;
+        Some(match &tls.fingerprint {
+            Some(fingerprint) => format!("{}, {fingerprint}", tls.version),
+            None => tls.version.to_owned(),
+        })
+    }
+
+    /// Logs in.
+    pub async fn log_in(self) -> Result<Pop3Connection, SourceError> {
+        let (session, method) = self.session().await?;
+        Ok(Pop3Connection::new(session, method, Again::SameSession))
+    }
+
+    async fn session(self) -> Result<(Session, &'static str), SourceError> {
+        let Pop3Greeted { account, greeted } = self;
+        let Timeouts { login, .. } = account.settings.timeouts;
+        let opened = timeout(login, login::finish(greeted, account)).await;
+        opened.unwrap_or_else(|_| Err(trouble::too_slow("login", &account.settings.server)))
     }
 }
 

@@ -15,16 +15,33 @@ use super::session::Session;
 use crate::security::Security;
 use crate::trouble;
 
-/// Opens a session on a stream that has just been connected. Tells how the login was proven.
-pub(crate) async fn open(
+/// A session that is encrypted as agreed. Nobody is logged in.
+#[derive(Debug)]
+pub(crate) struct Greeted {
+    pub(crate) session: Session,
+    /// What the server greeted with: APOP proves the password by it (RFC 1939 §7).
+    greeting: String,
+}
+
+/// From a stream that has just been connected to where the password may be sent.
+pub(crate) async fn prepare(
     mut session: Session,
     account: &Pop3Account,
-) -> Result<(Session, &'static str), SourceError> {
+) -> Result<Greeted, SourceError> {
     let greeting = greet(&mut session).await?;
     refresh_capabilities(&mut session).await?;
     if session.stream().tls().is_none() {
         session = encrypt(session, account).await?;
     }
+    Ok(Greeted { session, greeting })
+}
+
+/// Logs in. Tells how the login was proven.
+pub(crate) async fn finish(
+    greeted: Greeted,
+    account: &Pop3Account,
+) -> Result<(Session, &'static str), SourceError> {
+    let Greeted { mut session, greeting } = greeted;
     if session.capabilities().has("UTF8") {
         // Refused or not, we go on.
         session.run(Command::Utf8).await?;

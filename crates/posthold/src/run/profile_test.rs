@@ -7,7 +7,10 @@ use commands::{
     AdminAnswer, Failure, FailureKind, Half, HalfName, ProfileTest, Protocol, Security, Switch,
     TestAnswer, TestStep,
 };
-use mail_client::{ImapAccount, ImapConnection, ImapGreeted, ImapSettings, Server, Timeouts};
+use mail_client::{
+    ImapAccount, ImapGreeted, ImapSettings, Pop3Account, Pop3Greeted, Pop3Settings, Server,
+    Timeouts,
+};
 use net::{Deadlines, NetError, Stream};
 use ports::{InFlight, Source, SourceError, Uids};
 use state::SecretPlace;
@@ -94,23 +97,21 @@ pub(super) async fn tried(
             return Ok(steps);
         }
     }
-    if half.protocol != Protocol::Imap {
-        let told = format!("{} is not tested further yet", half.protocol.name());
-        steps.extend(STEPS.iter().skip(1).map(|it| TestStep::not_run(it, told.as_str())));
+    if half.protocol == Protocol::Smtp {
+        let told = "sending is not tested further yet";
+        steps.extend(STEPS.iter().skip(1).map(|it| TestStep::not_run(it, told)));
         return Ok(steps);
     }
     let has_account = account.is_some();
-    let settings = imap_settings(half, security, server.clone(), account, whose)?;
-    let imap = ImapAccount::new(settings).map_err(|it| faults::source(&it))?;
-    let Deadlines { connect, idle } = imap.deadlines();
-    let stream = match Stream::connect(&server, Deadlines { connect, idle }).await {
+    let account = reached(half, security, server.clone(), account, whose)?;
+    let stream = match Stream::connect(&server, account.deadlines()).await {
         Ok(stream) => stream,
         Err(error) => {
             steps.push(of_net("connect", &error));
             return Ok(steps);
         }
     };
-    match imap.greet_over(stream).await {
+    match account.greet_over(stream).await {
         Ok(greeted) => {
             steps.push(TestStep::success("connect", server.to_string()));
             steps.push(match greeted.encryption() {
@@ -118,7 +119,7 @@ pub(super) async fn tried(
                 None => TestStep::not_run("tls", "the connection is not encrypted"),
             });
             if has_account {
-                logged_in(greeted, &imap, &mut steps, warnings).await;
+                logged_in(greeted, &account, &mut steps, warnings).await;
             } else {
                 let told = "no login is kept or given (--login)";
                 steps.extend(STEPS.iter().skip(3).map(|it| TestStep::not_run(it, told)));
@@ -133,52 +134,133 @@ pub(super) async fn tried(
     Ok(steps)
 }
 
-fn imap_settings(
+/// An account of one of the protocols that mail is fetched by.
+enum Reached {
+    Imap(ImapAccount),
+    Pop3(Pop3Account),
+}
+
+enum Greeted<'a> {
+    Imap(ImapGreeted<'a>),
+    Pop3(Pop3Greeted<'a>),
+}
+
+impl Reached {
+    fn deadlines(&self) -> Deadlines {
+        match self {
+            Reached::Imap(it) => it.deadlines(),
+            Reached::Pop3(it) => it.deadlines(),
+        }
+    }
+
+    async fn greet_over(&self, stream: Stream) -> Result<Greeted<'_>, SourceError> {
+        match self {
+            Reached::Imap(it) => it.greet_over(stream).await.map(Greeted::Imap),
+            Reached::Pop3(it) => it.greet_over(stream).await.map(Greeted::Pop3),
+        }
+    }
+
+    /// The login that is sent, and the account whose mailboxes are opened.
+    fn names(&self) -> (&str, &str) {
+        let (login, authzid) = match self {
+            Reached::Imap(it) => (&it.settings().login, &it.settings().authzid),
+            Reached::Pop3(it) => (&it.settings().login, &it.settings().authzid),
+        };
+        (login, authzid.as_deref().unwrap_or(login))
+    }
+}
+
+impl Greeted<'_> {
+    fn encryption(&self) -> Option<String> {
+        match self {
+            Greeted::Imap(it) => it.encryption(),
+            Greeted::Pop3(it) => it.encryption(),
+        }
+    }
+}
+
+fn reached(
     half: &Half,
     security: Security,
     server: Server,
     account: Option<(String, Secret)>,
-    whose: Option<String>,
-) -> Result<ImapSettings, Failure> {
+    authzid: Option<String>,
+) -> Result<Reached, Failure> {
     let (login, secret) = account.unwrap_or_else(|| (String::new(), Secret::new(String::new())));
-    Ok(ImapSettings {
-        server,
-        security: match security {
-            Security::Tls => mail_client::Security::ImplicitTls,
-            Security::StartTls => mail_client::Security::StartTls,
-            Security::Plain => mail_client::Security::Plain,
-        },
-        certificates: archive::certificates(&half.trust)?,
-        login,
-        authzid: whose,
-        secret,
-        mechanism: archive::mechanism(half.mechanism),
-        compress: false,
-        timeouts: half.timeout.map_or_else(Timeouts::default, archive::timeouts),
-    })
+    let security = match security {
+        Security::Tls => mail_client::Security::ImplicitTls,
+        Security::StartTls => mail_client::Security::StartTls,
+        Security::Plain => mail_client::Security::Plain,
+    };
+    let certificates = archive::certificates(&half.trust)?;
+    let mechanism = archive::mechanism(half.mechanism);
+    let timeouts = half.timeout.map_or_else(Timeouts::default, archive::timeouts);
+    let made = if half.protocol == Protocol::Pop3 {
+        Pop3Account::new(Pop3Settings {
+            server,
+            security,
+            certificates,
+            login,
+            authzid,
+            secret,
+            mechanism,
+            timeouts,
+        })
+        .map(Reached::Pop3)
+    } else {
+        ImapAccount::new(ImapSettings {
+            server,
+            security,
+            certificates,
+            login,
+            authzid,
+            secret,
+            mechanism,
+            compress: false,
+            timeouts,
+        })
+        .map(Reached::Imap)
+    };
+    made.map_err(|it| faults::source(&it))
 }
 
 async fn logged_in(
-    greeted: ImapGreeted<'_>,
-    account: &ImapAccount,
+    greeted: Greeted<'_>,
+    account: &Reached,
     steps: &mut Vec<TestStep>,
     warnings: &mut Vec<String>,
 ) {
-    let mut connection = match greeted.log_in().await {
-        Ok(connection) => connection,
-        Err(error) => {
-            steps.push(of_source("login", &error));
-            return;
-        }
-    };
-    let described = connection.describe();
-    let software = described.software.unwrap_or_else(|| "a server without a name".into());
-    let told = format!("{} at {software}, by {}", account.settings().login, described.login);
-    steps.push(TestStep::success("login", told));
-    let settings = account.settings();
-    let whose = settings.authzid.as_ref().unwrap_or(&settings.login);
-    let whose = format!("the mailboxes of {whose}");
-    steps.push(TestStep::success("identity", whose));
+    let (login, whose) = account.names();
+    match greeted {
+        Greeted::Imap(greeted) => match greeted.log_in().await {
+            Ok(connection) => {
+                let described = connection.describe();
+                let software =
+                    described.software.unwrap_or_else(|| "a server without a name".into());
+                let told = format!("{login} at {software}, by {}", described.login);
+                steps.push(TestStep::success("login", told));
+                read(connection, whose, steps, warnings).await;
+            }
+            Err(error) => steps.push(of_source("login", &error)),
+        },
+        Greeted::Pop3(greeted) => match greeted.log_in().await {
+            Ok(connection) => {
+                steps.push(TestStep::success("login", login));
+                read(connection, whose, steps, warnings).await;
+            }
+            Err(error) => steps.push(of_source("login", &error)),
+        },
+    }
+}
+
+/// The steps behind the login.
+async fn read<S: Source>(
+    mut connection: S,
+    whose: &str,
+    steps: &mut Vec<TestStep>,
+    warnings: &mut Vec<String>,
+) {
+    steps.push(TestStep::success("identity", format!("the mailboxes of {whose}")));
     read_one(&mut connection, steps).await;
     for it in connection.warnings() {
         warnings.push(if it.ends_with('.') { it } else { it + "." });
@@ -187,7 +269,7 @@ async fn logged_in(
 }
 
 /// Lists the folders, and reads one message of the first that has any.
-async fn read_one(connection: &mut ImapConnection, steps: &mut Vec<TestStep>) {
+async fn read_one(connection: &mut impl Source, steps: &mut Vec<TestStep>) {
     let mailboxes = match connection.mailboxes().await {
         Ok(mailboxes) => mailboxes,
         Err(error) => {
@@ -218,7 +300,7 @@ async fn read_one(connection: &mut ImapConnection, steps: &mut Vec<TestStep>) {
 }
 
 async fn fetched(
-    connection: &mut ImapConnection,
+    connection: &mut impl Source,
     mailbox: &ports::MailboxInfo,
 ) -> Result<Option<u64>, SourceError> {
     let opened = connection.open(&mailbox.name, None).await?;

@@ -34,9 +34,10 @@ pub(super) async fn set(context: &Context, change: UserSet) -> Result<Answer, Fa
         });
         let UserSet { name, full_name, addresses, aliases, .. } = change;
         let change = UserChange { full_name, standing, addresses, aliases };
-        let user = state
-            .change_user(&name, &change)
-            .map_err(|it| faults::state(&it).with_hint("`posthold user list` shows the users."))?;
+        let user = state.change_user(&name, &change).map_err(|it| {
+            faults::state(&it)
+                .with_hint("`posthold user list` shows the users, `posthold user add` makes one.")
+        })?;
         shown(&state, user)
     })
     .await

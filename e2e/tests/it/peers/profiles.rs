@@ -1,8 +1,8 @@
 //! `profile test` against a real server.
 
 use serde_json::Value;
-use testkit::Dovecot;
 use testkit::dovecot::PASSWORD;
+use testkit::{Dovecot, DovecotOptions};
 
 use super::fill;
 use crate::posthold::{Place, Ran};
@@ -76,4 +76,32 @@ fn a_profile_is_tried_step_by_step() {
     assert_eq!((code, results(&answer)), (1, expected(&ends)), "{answer}");
     let without = place.ok(["profile", "test", "tls", "--json"]).json();
     assert_eq!(results(&without), expected(&["not_run"; 4]), "{without}");
+}
+
+#[test]
+fn a_profile_for_pop3_too() {
+    let options = DovecotOptions { pop3: true, ..DovecotOptions::default() };
+    let Some(dovecot) = Dovecot::start_with_or_leave_out(options) else { return };
+    fill(&dovecot, 8, 20);
+    let place = Place::new();
+    let (tls, plain) = (format!("tls:{}", dovecot.pop3s()), dovecot.pop3().to_string());
+    let ca = dovecot.ca_file();
+    let ca = ca.to_str().unwrap();
+    let add = |name, host: &str, options: &[&str]| {
+        let line = ["profile", "add", name, "--protocol", "pop3", "--host", host];
+        place.ok(line.iter().chain(options));
+    };
+    add("tls", &tls, &["--ca-file", ca]);
+    add("starttls", &plain, &["--security", "starttls", "--ca-file", ca]);
+    add("untrusted", &tls, &[]);
+    for name in ["tls", "starttls"] {
+        let (code, answer) = test(&place, name, PASSWORD);
+        assert_eq!((code, results(&answer)), (0, expected(&[])), "{answer}");
+    }
+    let (code, answer) = test(&place, "tls", "wrong");
+    let failed = expected(&["failure", "not_run", "not_run", "not_run"]);
+    assert_eq!((code, results(&answer)), (1, failed), "{answer}");
+    let (code, answer) = test(&place, "untrusted", PASSWORD);
+    let failed = expected(&["failure", "not_run", "not_run", "not_run", "not_run"]);
+    assert_eq!((code, results(&answer)), (1, failed), "{answer}");
 }
