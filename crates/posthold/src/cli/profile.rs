@@ -112,7 +112,7 @@ pub(super) struct ChangeArgs {
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
 
-    /// The server: [tls:]HOST[:PORT]; ^0 in it is the domain of a user's primary address
+    /// The server: `[tls:]HOST[:PORT]`; ^0 in it is the domain of a user's primary address
     #[arg(long)]
     host: Option<String>,
 
@@ -184,7 +184,7 @@ struct TrustArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Outgoing mail")]
 struct OutgoingArgs {
-    /// The server that takes mail (SMTP): [tls:]HOST[:PORT]
+    /// The server that takes mail (SMTP): `[tls:]HOST[:PORT]`
     #[arg(long, value_name = "HOST")]
     outgoing_host: Option<String>,
 
