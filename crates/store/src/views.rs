@@ -32,7 +32,7 @@ use types::Position;
 use crate::catalog::{CatalogWriter, Reach, SqlCatalog};
 use crate::log::{Committed, SegmentLog};
 use budget::{Work, WorkQueue};
-pub(crate) use index_thread::{new_message, read_message};
+pub(crate) use index_thread::{is_lost, new_message, read_message};
 
 /// Batches that may wait for the catalog. The log does not wait for more: they are read again.
 const BATCHES_WAITING_MAX: usize = 16;

@@ -13,7 +13,7 @@ use crate::catalog::{CatalogWriter, NewMessage};
 use crate::catalog_files::{catalog_path, remove_files, side_path, start_anew, swap_in};
 use crate::error::{StoreError, StoreErrorKind, chain};
 use crate::log::SegmentLog;
-use crate::views::{new_message, read_message};
+use crate::views::{is_lost, new_message, read_message};
 
 /// How far a rebuild is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -160,21 +160,26 @@ impl Store {
             let Some(last) = rows.last() else { return Ok(()) };
             first = last.key.0 + 1;
             for row in &rows {
-                if !send(row.key.0, self.doc(new_message(row))) {
+                if !send(row.key.0, self.doc(new_message(row))?) {
                     return Ok(());
                 }
             }
         }
     }
 
-    /// `None` for a message whose bytes cannot be read: `verify` says why.
-    fn doc(&self, new: NewMessage) -> Option<IndexDoc> {
+    /// `None` for a message that is damaged or missing: `verify` says why.
+    fn doc(&self, new: NewMessage) -> Result<Option<IndexDoc>, StoreError> {
         let NewMessage { n, blob, size, date, archived, .. } = new;
         match read_message(&self.log, &blob, size) {
-            Ok(message) => Some(IndexDoc { n, blob, size, date, archived, message }),
+            Ok(message) => Ok(Some(IndexDoc { n, blob, size, date, archived, message })),
+            // The bytes may be there: an index without them is not the one of this log.
+            Err(error) if !is_lost(&error) => {
+                let message = format!("failed to read {blob} for the index");
+                Err(StoreError::new(StoreErrorKind::Io, message).caused_by(error))
+            }
             Err(error) => {
                 tracing::warn!(message = %blob, why = chain(&error), "left out of the index");
-                None
+                Ok(None)
             }
         }
     }

@@ -37,6 +37,8 @@ pub(crate) enum Stuck {
     Index(#[from] IndexError),
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    #[error("failed to read a message for the index")]
+    Read(#[source] ReadError),
 }
 
 pub(super) struct IndexThread {
@@ -156,8 +158,10 @@ impl IndexThread {
             Some(message) => message,
             None => match read_message(&self.log, &new.blob, new.size) {
                 Ok(message) => message,
+                // The bytes may be there: it is read again when the store is opened next.
+                Err(error) if !is_lost(&error) => return Err(Stuck::Read(error)),
                 Err(error) => {
-                    // Its bytes cannot be read: `verify` says so; the others are to be found.
+                    // It is damaged or missing: `verify` says so; the others are to be found.
                     let why = chain(&error);
                     tracing::warn!(message = %new.blob, why, "left out of the index");
                     return Ok(());
@@ -187,6 +191,11 @@ impl IndexThread {
 pub(crate) fn new_message(row: &MessageRow) -> NewMessage {
     let MessageRow { n, key, blob, size, date, archived, .. } = *row;
     NewMessage { key, n, blob, size, date, archived }
+}
+
+/// Whether no later attempt will read the message either.
+pub(crate) fn is_lost(error: &ReadError) -> bool {
+    matches!(error.kind(), ReadErrorKind::NotFound | ReadErrorKind::Damaged)
 }
 
 /// Reads and parses a message as archiving does: of a large one only the start.

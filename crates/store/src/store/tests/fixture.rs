@@ -49,6 +49,8 @@ pub(super) struct IndexControl {
     pub(super) fails: AtomicBool,
     pub(super) n_commits: AtomicUsize,
     pub(super) n_adds: AtomicUsize,
+    /// Crashes with the next document.
+    pub(super) crashes: Mutex<Option<FaultyDisk>>,
 }
 
 /// Documents by number, in a text file that a commit replaces.
@@ -90,6 +92,9 @@ impl Index for TextIndex {
             return Err(IndexError { what: "adding".into(), cause: "told to fail".into() });
         }
         self.control.n_adds.fetch_add(1, Ordering::Relaxed);
+        if let Some(disk) = self.control.crashes.lock().unwrap().take() {
+            disk.crash();
+        }
         let IndexDoc { n, blob, size, date, archived, message } = doc;
         let (subject, text) = (&message.subject, message.text.len());
         let line = format!("{blob} {size} {} {} {subject:?} {text}", date.0, archived.0);

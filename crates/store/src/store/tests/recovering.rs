@@ -109,6 +109,31 @@ async fn a_failing_index_stops_nothing_and_goes_on_later() {
     assert_eq!(bench.told().await.docs.lines().count(), 1 + 205);
 }
 
+/// W25: what cannot be read now is not what is lost.
+#[tokio::test]
+async fn a_disk_that_fails_while_the_index_catches_up_leaves_nothing_out() {
+    let bench = Bench::new();
+    let store = bench.open();
+    let place = begin(&store).await.unwrap();
+    bench.index.fails.store(true, Ordering::Relaxed);
+    archive(&store, place, 1, 20, 2).await.unwrap();
+    store.flush().await;
+    store.close().unwrap();
+    bench.index.fails.store(false, Ordering::Relaxed);
+
+    let healthy = bench.disk.fork();
+    *bench.index.crashes.lock().unwrap() = Some(bench.disk.clone());
+    let store = bench.open();
+    let reach = store.flush().await;
+    assert!(bench.disk.has_crashed());
+    let why = reach.index.unwrap().failure.unwrap();
+    assert!(why.contains("failed to read a message for the index"), "{why}");
+    let _ = store.close();
+
+    let bench = bench.with_disk(healthy);
+    assert_eq!(bench.told().await.docs.lines().count(), 1 + 20);
+}
+
 #[tokio::test]
 async fn a_catalog_that_somebody_spoils_stops_nothing_and_is_made_anew() {
     let bench = Bench::new();
