@@ -29,13 +29,17 @@ use crate::layout::{Fields, Payload, prepare};
 
 /// Memory for the segment being built, in bytes. With less, segments are smaller and merging
 /// costs more than indexing does.
-pub const MEMORY_BUDGET_BYTES: usize = 96 << 20;
+pub const MEMORY_BUDGET_BYTES: usize = 48 << 20;
 
 /// Segments of about equal size are merged when there are so many of them.
 const MERGED_SEGMENTS_MIN: usize = 8;
 
 /// A segment of more messages is not merged again.
 const MERGED_MESSAGES_MAX: usize = 2_000_000;
+
+/// Fewer segments are not merged while somebody waits for the end: two or three are searched as
+/// well as one, and written by the way where one would be written at the end.
+const CLOSING_MERGE_MIN: usize = MERGED_SEGMENTS_MIN / 2;
 
 /// More messages are not merged while somebody waits for the end; the next writer does it beside
 /// its work.
@@ -116,10 +120,10 @@ fn segments_to_merge(index: &tantivy::Index) -> Result<Vec<SegmentId>, SearchErr
         Some((largest, rest)) => *largest <= 8 * rest.iter().sum::<u64>(),
         None => false,
     };
-    let (skipped, least) = if all { (0, 2) } else { (1, MERGED_SEGMENTS_MIN / 2) };
+    let skipped = usize::from(!all);
     let ids: Vec<SegmentId> = metas.iter().skip(skipped).map(SegmentMeta::id).collect();
     let n_messages: u64 = counts.iter().skip(skipped).sum();
-    let pays = least <= ids.len() && n_messages <= CLOSING_MERGE_MESSAGES_MAX;
+    let pays = CLOSING_MERGE_MIN <= ids.len() && n_messages <= CLOSING_MERGE_MESSAGES_MAX;
     Ok(if pays { ids } else { Vec::new() })
 }
 
