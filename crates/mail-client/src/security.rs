@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+use net::Stream;
+use ports::SourceError;
+
+use crate::trouble;
+
 /// How a connection is protected.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Security {
@@ -39,4 +44,20 @@ impl Default for Timeouts {
             command: Duration::from_mins(30),
         }
     }
+}
+
+/// Lets a password go out over this stream, or says which kind of URL (`encrypted`) to use
+/// instead: without encryption only to this machine, or when somebody asked for it.
+pub(crate) fn check_cleartext(
+    stream: &Stream,
+    security: Security,
+    encrypted: &str,
+) -> Result<(), SourceError> {
+    if stream.tls().is_some() || stream.server().is_loopback() || security == Security::Plain {
+        return Ok(());
+    }
+    Err(trouble::configuration(
+        format!("no password is sent to {} without encryption", stream.server()),
+        &format!("Use {encrypted}. --plain sends the password where others can read it."),
+    ))
 }

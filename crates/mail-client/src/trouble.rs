@@ -8,7 +8,7 @@ use std::time::Duration;
 use net::{NetError, NetErrorKind, Server};
 use ports::{SourceError, SourceErrorKind};
 
-use crate::sasl::SaslError;
+use crate::sasl::{Mechanism, SaslError};
 
 /// Bytes of a response that an error shows.
 const SHOWN_BYTES_MAX: usize = 160;
@@ -36,6 +36,24 @@ pub(crate) fn protocol(message: String) -> SourceError {
 /// Host, port, certificate or security is wrong.
 pub(crate) fn configuration(message: String, hint: &str) -> SourceError {
     SourceError::new(SourceErrorKind::Configuration, message).with_hint(hint)
+}
+
+/// None of the mechanisms that the server offers will do.
+pub(crate) fn not_offered(
+    server: &Server,
+    asked: Mechanism,
+    authzid: Option<&str>,
+    offered: &str,
+) -> SourceError {
+    let wanted = match (asked, authzid) {
+        (Mechanism::Auto, Some(_)) => "a mechanism that can act for another account".to_owned(),
+        (Mechanism::Auto, None) => "a mechanism that we know".to_owned(),
+        (asked, _) => asked.to_string(),
+    };
+    configuration(
+        format!("{server} does not offer {wanted} (it offers: {offered})"),
+        "Name another mechanism, or none to let us choose.",
+    )
 }
 
 /// Something that may be better next time.

@@ -17,7 +17,7 @@ use super::reply::{Code, Reply, Status, StatusKind};
 use super::session::Session;
 use super::trouble;
 use crate::sasl::{Credentials, Exchange, Mechanism, SaslError, nonce};
-use crate::security::Security;
+use crate::security;
 
 /// What proves a login.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,7 +51,7 @@ pub(crate) async fn log_in(
 ) -> Result<Method, SourceError> {
     let method = choose(session.capabilities(), settings, session.server())?;
     if method.is_cleartext() {
-        check_cleartext(session, settings)?;
+        security::check_cleartext(session.stream(), settings.security, "imaps://")?;
     }
     let refused = match prove(session, settings, method).await {
         Ok(()) => return Ok(method),
@@ -129,29 +129,7 @@ fn no_method(capabilities: &Capabilities, settings: &ImapSettings, server: &Serv
             "It wants encryption: use imaps://, or imap:// without --plain.",
         );
     }
-    let wanted = match (settings.mechanism, &settings.authzid) {
-        (Mechanism::Auto, Some(_)) => "a mechanism that can act for another account".to_owned(),
-        (Mechanism::Auto, None) => "a mechanism that we know".to_owned(),
-        (asked, _) => asked.to_string(),
-    };
-    trouble::configuration(
-        format!("{server} does not offer {wanted} (it offers: {offered})"),
-        "Name another mechanism, or none to let us choose.",
-    )
-}
-
-fn check_cleartext(session: &Session, settings: &ImapSettings) -> Result<(), SourceError> {
-    let stream = session.stream();
-    if stream.tls().is_some()
-        || stream.server().is_loopback()
-        || settings.security == Security::Plain
-    {
-        return Ok(());
-    }
-    Err(trouble::configuration(
-        format!("no password is sent to {} without encryption", stream.server()),
-        "Use imaps://. --plain sends the password where others can read it.",
-    ))
+    trouble::not_offered(server, settings.mechanism, settings.authzid.as_deref(), &offered)
 }
 
 async fn prove(

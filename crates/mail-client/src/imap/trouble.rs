@@ -6,7 +6,8 @@ use ports::{SourceError, SourceErrorKind};
 use super::reply::{Code, Status};
 
 pub(crate) use crate::trouble::{
-    configuration, distrust, net, protocol, shown, too_slow, transient, undecodable, unfit,
+    configuration, distrust, net, not_offered, protocol, shown, too_slow, transient, undecodable,
+    unfit,
 };
 
 /// The server ended the session (untagged BYE).

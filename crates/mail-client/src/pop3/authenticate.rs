@@ -16,7 +16,7 @@ use super::limits::PROMPTS_MAX;
 use super::reply::{Reply, no_status};
 use super::session::Session;
 use crate::sasl::{Credentials, Exchange, Mechanism, SaslError, apop_digest, nonce};
-use crate::security::Security;
+use crate::security;
 use crate::trouble;
 
 /// What proves a login.
@@ -56,7 +56,7 @@ pub(crate) async fn log_in(
 ) -> Result<&'static str, SourceError> {
     let method = choose(session, settings)?;
     if method.is_cleartext() {
-        check_cleartext(session, settings)?;
+        security::check_cleartext(session.stream(), settings.security, "pop3s://")?;
     }
     let refused = match prove(session, settings, method, greeting).await {
         Ok(()) => return Ok(method.name()),
@@ -138,29 +138,7 @@ fn no_method(session: &Session, settings: &Pop3Settings) -> SourceError {
         );
     }
     let offered = if offered.is_empty() { "none".to_owned() } else { offered };
-    let wanted = match (settings.mechanism, &settings.authzid) {
-        (Mechanism::Auto, Some(_)) => "a mechanism that can act for another account".to_owned(),
-        (Mechanism::Auto, None) => "a mechanism that we know".to_owned(),
-        (asked, _) => asked.to_string(),
-    };
-    trouble::configuration(
-        format!("{server} does not offer {wanted} (it offers: {offered})"),
-        "Name another mechanism, or none to let us choose.",
-    )
-}
-
-fn check_cleartext(session: &Session, settings: &Pop3Settings) -> Result<(), SourceError> {
-    let stream = session.stream();
-    if stream.tls().is_some()
-        || stream.server().is_loopback()
-        || settings.security == Security::Plain
-    {
-        return Ok(());
-    }
-    Err(trouble::configuration(
-        format!("no password is sent to {} without encryption", stream.server()),
-        "Use pop3s://. --plain sends the password where others can read it.",
-    ))
+    trouble::not_offered(server, settings.mechanism, settings.authzid.as_deref(), &offered)
 }
 
 async fn prove(
