@@ -248,10 +248,12 @@ pub enum Mechanism {
     XOAuth2,
     /// APOP (RFC 1939 §7): POP3 only.
     Apop,
+    /// The master password of Kerio Connect: IMAP only.
+    KerioMaster,
 }
 
 impl Mechanism {
-    const ALL: [Mechanism; 7] = [
+    const ALL: [Mechanism; 8] = [
         Mechanism::Auto,
         Mechanism::Plain,
         Mechanism::Login,
@@ -259,6 +261,7 @@ impl Mechanism {
         Mechanism::ScramSha256,
         Mechanism::XOAuth2,
         Mechanism::Apop,
+        Mechanism::KerioMaster,
     ];
 
     /// The name in options and answers.
@@ -272,6 +275,7 @@ impl Mechanism {
             Mechanism::ScramSha256 => "scram-sha-256",
             Mechanism::XOAuth2 => "xoauth2",
             Mechanism::Apop => "apop",
+            Mechanism::KerioMaster => "x-masterauth",
         }
     }
 

@@ -23,6 +23,7 @@ mod fetch;
 mod fetch_items;
 mod frame;
 mod headers;
+mod kerio;
 mod lenient;
 mod limits;
 mod listing;

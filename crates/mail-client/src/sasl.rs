@@ -15,6 +15,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, KeyInit, Mac};
 use md5::{Digest, Md5};
+use net::{CertificatePolicy, Stream};
 use ports::SourceError;
 use thiserror::Error;
 use types::Secret;
@@ -25,7 +26,8 @@ use scram::Scram;
 /// How a login is proven.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Mechanism {
-    /// The best that is offered: SCRAM-SHA-256, PLAIN, LOGIN, in this order.
+    /// The best that is offered: SCRAM-SHA-256, PLAIN, LOGIN, in this order; for another account
+    /// PLAIN first, where it is safe.
     #[default]
     Auto,
     /// RFC 7677: the password never leaves this machine, and the server proves itself.
@@ -41,6 +43,9 @@ pub enum Mechanism {
     /// The MD5 of the greeting and the password. No mechanism of SASL but a command of POP3 alone
     /// (RFC 1939 §7). Only when asked for.
     Apop,
+    /// The master password of Kerio Connect, and then a user (`X-MASTERAUTH`, `X-SETUSER`). No
+    /// mechanism of SASL but commands of IMAP. Only when asked for.
+    KerioMaster,
 }
 
 impl Mechanism {
@@ -55,13 +60,14 @@ impl Mechanism {
             Mechanism::CramMd5 => "CRAM-MD5",
             Mechanism::XOAuth2 => "XOAUTH2",
             Mechanism::Apop => "APOP",
+            Mechanism::KerioMaster => "X-MASTERAUTH",
         }
     }
 
     /// The mechanism of this name, in any case.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Mechanism> {
-        const ALL: [Mechanism; 7] = [
+        const ALL: [Mechanism; 8] = [
             Mechanism::Auto,
             Mechanism::ScramSha256,
             Mechanism::Plain,
@@ -69,6 +75,7 @@ impl Mechanism {
             Mechanism::CramMd5,
             Mechanism::XOAuth2,
             Mechanism::Apop,
+            Mechanism::KerioMaster,
         ];
         ALL.into_iter().find(|it| it.name().eq_ignore_ascii_case(name))
     }
@@ -82,7 +89,26 @@ impl Mechanism {
     /// Whether it can act for another identity.
     #[must_use]
     pub fn takes_authzid(self) -> bool {
-        matches!(self, Mechanism::Plain | Mechanism::ScramSha256)
+        matches!(self, Mechanism::Plain | Mechanism::ScramSha256 | Mechanism::KerioMaster)
+    }
+
+    /// What [`Mechanism::Auto`] tries over this connection, the best first.
+    ///
+    /// For another account PLAIN comes first where it may be sent: Dovecot and others offer SCRAM
+    /// and refuse it to who acts for somebody else.
+    pub(crate) fn order(
+        stream: &Stream,
+        certificates: &CertificatePolicy,
+        authzid: Option<&str>,
+    ) -> &'static [Mechanism] {
+        let is_proven = stream.tls().is_some() && *certificates != CertificatePolicy::AcceptAll;
+        match authzid {
+            None => &[Mechanism::ScramSha256, Mechanism::Plain, Mechanism::Login],
+            Some(_) if is_proven || stream.server().is_loopback() => {
+                &[Mechanism::Plain, Mechanism::ScramSha256]
+            }
+            Some(_) => &[Mechanism::ScramSha256, Mechanism::Plain],
+        }
     }
 
     /// Whether the client speaks first.
@@ -146,12 +172,12 @@ impl Exchange {
         if authzid.is_some() && !mechanism.takes_authzid() {
             return Err(SaslError::Unfit("this mechanism cannot act for another account"));
         }
-        if mechanism == Mechanism::Apop {
-            return Err(SaslError::Unfit("APOP is a command of POP3"));
+        if matches!(mechanism, Mechanism::Apop | Mechanism::KerioMaster) {
+            return Err(SaslError::Unfit("APOP and X-MASTERAUTH are no mechanisms of SASL"));
         }
         let once = |text: String| Exchange::Once { response: Some(text.into()), refusal: None };
         Ok(match mechanism {
-            Mechanism::Auto | Mechanism::Plain | Mechanism::Apop => {
+            Mechanism::Auto | Mechanism::Plain | Mechanism::Apop | Mechanism::KerioMaster => {
                 once(format!("{}\0{login}\0{password}", authzid.unwrap_or_default()))
             }
             Mechanism::XOAuth2 => once(format!("user={login}\x01auth=Bearer {password}\x01\x01")),
@@ -214,9 +240,10 @@ pub(crate) fn nonce() -> Result<String, SourceError> {
     }
 }
 
-/// What APOP proves a password with: `timestamp` is the greeting's, angle brackets included.
-pub(crate) fn apop_digest(timestamp: &str, secret: &Secret) -> String {
-    let hasher = Md5::new().chain_update(timestamp).chain_update(secret.declassify());
+/// What APOP and `X-MASTERAUTH` prove a password with: the MD5 of a challenge (APOP: the
+/// greeting's, angle brackets included) and the password, as text.
+pub(crate) fn md5_digest(challenge: &[u8], secret: &Secret) -> String {
+    let hasher = Md5::new().chain_update(challenge).chain_update(secret.declassify());
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -265,7 +292,7 @@ mod tests {
     fn apop_of_the_standard() {
         // RFC 1939 §7.
         let secret = Secret::new("tanstaaf".into());
-        let digest = apop_digest("<1896.697170952@dbc.mtview.ca.us>", &secret);
+        let digest = md5_digest(b"<1896.697170952@dbc.mtview.ca.us>", &secret);
         assert_eq!(digest, "c4c9334bac560ecc979e58001b3e22fb");
     }
 

@@ -129,7 +129,8 @@ fn split_mechanism(user: &str) -> Result<(&str, Mechanism), UrlError> {
             Some(mechanism) => Ok((user, mechanism)),
             None => wrong(
                 "the URL asks for an unknown mechanism",
-                "AUTH is one of SCRAM-SHA-256, PLAIN, LOGIN, CRAM-MD5, XOAUTH2, +APOP and *.",
+                "AUTH is one of SCRAM-SHA-256, PLAIN, LOGIN, CRAM-MD5, XOAUTH2, X-MASTERAUTH, \
+                 +APOP and *.",
             ),
         },
         None => wrong("the URL holds an unknown parameter", FORM),

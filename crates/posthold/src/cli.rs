@@ -261,7 +261,8 @@ struct ArchiveArgs {
 
 #[derive(Clone, Copy, ValueEnum, Debug)]
 enum AuthArg {
-    /// SCRAM-SHA-256, PLAIN or LOGIN, what the server offers first in this order
+    /// SCRAM-SHA-256, PLAIN or LOGIN, what the server offers first in this order; with --authzid
+    /// PLAIN first
     Auto,
     Plain,
     Login,
@@ -273,6 +274,9 @@ enum AuthArg {
     XOAuth2,
     /// POP3 only: the password is not sent, but proven with MD5
     Apop,
+    /// Kerio Connect only: the master password; --authzid is the user
+    #[value(name = "x-masterauth")]
+    KerioMaster,
 }
 
 #[derive(Args, Debug)]
@@ -476,6 +480,7 @@ impl From<AuthArg> for Mechanism {
             AuthArg::ScramSha256 => Mechanism::ScramSha256,
             AuthArg::XOAuth2 => Mechanism::XOAuth2,
             AuthArg::Apop => Mechanism::Apop,
+            AuthArg::KerioMaster => Mechanism::KerioMaster,
         }
     }
 }
@@ -489,6 +494,7 @@ fn of_url(mechanism: mail_client::Mechanism) -> Mechanism {
         mail_client::Mechanism::ScramSha256 => Mechanism::ScramSha256,
         mail_client::Mechanism::XOAuth2 => Mechanism::XOAuth2,
         mail_client::Mechanism::Apop => Mechanism::Apop,
+        mail_client::Mechanism::KerioMaster => Mechanism::KerioMaster,
     }
 }
 

@@ -12,6 +12,7 @@ use ports::{SourceError, SourceErrorKind};
 use super::account::ImapSettings;
 use super::capability::Capabilities;
 use super::command::Command;
+use super::kerio;
 use super::limits::{IDLE_REPLIES_MAX, INITIAL_RESPONSE_BYTES_MAX};
 use super::reply::{Code, Reply, Status, StatusKind};
 use super::session::Session;
@@ -25,6 +26,8 @@ pub(crate) enum Method {
     Sasl(Mechanism),
     /// The LOGIN command (RFC 9051 §6.2.3).
     LoginCommand,
+    /// The master password of Kerio Connect.
+    KerioMaster,
 }
 
 impl Method {
@@ -32,6 +35,7 @@ impl Method {
         match self {
             Method::Sasl(mechanism) => mechanism.is_cleartext(),
             Method::LoginCommand => true,
+            Method::KerioMaster => false,
         }
     }
 
@@ -40,6 +44,7 @@ impl Method {
         match self {
             Method::Sasl(mechanism) => mechanism.name(),
             Method::LoginCommand => "LOGIN command",
+            Method::KerioMaster => "X-MASTERAUTH",
         }
     }
 }
@@ -49,7 +54,7 @@ pub(crate) async fn log_in(
     session: &mut Session,
     settings: &ImapSettings,
 ) -> Result<Method, SourceError> {
-    let method = choose(session.capabilities(), settings, session.server())?;
+    let method = choose(session, settings)?;
     if method.is_cleartext() {
         security::check_cleartext(session.stream(), settings.security, "imaps://")?;
     }
@@ -90,11 +95,8 @@ fn fallback(
     applies.then_some(Method::Sasl(Mechanism::Plain))
 }
 
-fn choose(
-    capabilities: &Capabilities,
-    settings: &ImapSettings,
-    server: &Server,
-) -> Result<Method, SourceError> {
+fn choose(session: &Session, settings: &ImapSettings) -> Result<Method, SourceError> {
+    let capabilities = session.capabilities();
     let offers = |it: Mechanism| capabilities.has(&format!("AUTH={}", it.name()));
     let acts_for_another = settings.authzid.is_some();
     let asked = settings.mechanism;
@@ -108,15 +110,17 @@ fn choose(
     let may_log_in = !capabilities.has("LOGINDISABLED") && !acts_for_another;
     let method = match asked {
         Mechanism::Auto => {
-            let order = [Mechanism::ScramSha256, Mechanism::Plain, Mechanism::Login];
-            let fits = |it: &Mechanism| !acts_for_another || it.takes_authzid();
-            let found = order.into_iter().filter(fits).find(|it| offers(*it)).map(Method::Sasl);
+            let authzid = settings.authzid.as_deref();
+            let order = Mechanism::order(session.stream(), &settings.certificates, authzid);
+            let found = order.iter().copied().find(|it| offers(*it)).map(Method::Sasl);
             found.or(may_log_in.then_some(Method::LoginCommand))
         }
+        // It is not among the capabilities.
+        Mechanism::KerioMaster => Some(Method::KerioMaster),
         Mechanism::Login if !offers(Mechanism::Login) && may_log_in => Some(Method::LoginCommand),
         asked => offers(asked).then_some(Method::Sasl(asked)),
     };
-    method.ok_or_else(|| no_method(capabilities, settings, server))
+    method.ok_or_else(|| no_method(capabilities, settings, session.server()))
 }
 
 fn no_method(capabilities: &Capabilities, settings: &ImapSettings, server: &Server) -> SourceError {
@@ -151,6 +155,7 @@ async fn prove(
             let status = status.await?;
             (status, fresh)
         }
+        Method::KerioMaster => (kerio::log_in(session, settings).await?, false),
         Method::Sasl(mechanism) => authenticate(session, settings, mechanism, &before).await?,
     };
     let (status, fresh) = status;
@@ -241,7 +246,8 @@ fn finish(
     Ok((status, fresh))
 }
 
-fn login_refused(session: &Session, status: &Status) -> SourceError {
+/// What a refused login means.
+pub(crate) fn login_refused(session: &Session, status: &Status) -> SourceError {
     let server = session.server();
     let reason = session.reason(status);
     if let Some(kind) = trouble::throttled(status) {

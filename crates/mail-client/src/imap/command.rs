@@ -53,6 +53,12 @@ pub(crate) enum Command<'a> {
         user: &'a str,
         password: &'a Secret,
     },
+    /// The master password of Kerio Connect follows its answer.
+    MasterAuth,
+    /// Whose mailboxes are opened after it.
+    SetUser {
+        user: &'a str,
+    },
     Enable {
         capabilities: &'a [&'a str],
     },
@@ -129,6 +135,11 @@ impl Command<'_> {
                 writer.string(user.as_bytes());
                 writer.text(" ");
                 writer.string(password.declassify().as_bytes());
+            }
+            Command::MasterAuth => writer.text("X-MASTERAUTH"),
+            Command::SetUser { user } => {
+                writer.text("X-SETUSER ");
+                writer.word(user);
             }
             Command::Enable { capabilities } => {
                 writer.text("ENABLE ");
@@ -218,6 +229,16 @@ impl Writer {
 
     fn end_piece(&mut self) {
         self.pieces.push(std::mem::take(&mut self.piece));
+    }
+
+    /// The text as it is where nobody can misread it, else a string.
+    fn word(&mut self, text: &str) {
+        let plain = |it: char| it.is_ascii_alphanumeric() || matches!(it, '.' | '-' | '_' | '@');
+        if !text.is_empty() && text.chars().all(plain) {
+            self.text(text);
+        } else {
+            self.string(text.as_bytes());
+        }
     }
 
     /// A quoted string where that can hold the bytes, else a literal.

@@ -15,7 +15,7 @@ use super::command::Command;
 use super::limits::PROMPTS_MAX;
 use super::reply::{Reply, no_status};
 use super::session::Session;
-use crate::sasl::{Credentials, Exchange, Mechanism, SaslError, apop_digest, nonce};
+use crate::sasl::{Credentials, Exchange, Mechanism, SaslError, md5_digest, nonce};
 use crate::security;
 use crate::trouble;
 
@@ -112,13 +112,18 @@ fn choose(session: &Session, settings: &Pop3Settings) -> Result<Method, SourceEr
     let may_user = session.capabilities().may_have("USER") && !acts_for_another;
     let method = match asked {
         Mechanism::Auto => {
-            let order = [Mechanism::ScramSha256, Mechanism::Plain, Mechanism::Login];
-            let fits = |it: &Mechanism| !acts_for_another || it.takes_authzid();
-            let mut fitting = order.into_iter().filter(fits);
-            let found = fitting.find(|it| offers(session, *it)).map(Method::Sasl);
-            found.or(may_user.then_some(Method::UserPass))
+            let authzid = settings.authzid.as_deref();
+            let order = Mechanism::order(session.stream(), &settings.certificates, authzid);
+            let found = order.iter().copied().find(|it| offers(session, *it));
+            found.map(Method::Sasl).or(may_user.then_some(Method::UserPass))
         }
         Mechanism::Apop => Some(Method::Apop),
+        Mechanism::KerioMaster => {
+            return Err(trouble::configuration(
+                "the master password of Kerio Connect works over IMAP only".into(),
+                "Use imaps://.",
+            ));
+        }
         Mechanism::Login if !offers(session, Mechanism::Login) && may_user => {
             Some(Method::UserPass)
         }
@@ -163,7 +168,7 @@ async fn prove(
                     "Name another mechanism, or none to let us choose.",
                 ));
             };
-            let digest = apop_digest(timestamp, &settings.secret);
+            let digest = md5_digest(timestamp.as_bytes(), &settings.secret);
             session.run(Command::Apop { user: &settings.login, digest: &digest }).await?
         }
     };

@@ -208,9 +208,19 @@ async fn a_master_user_opens_anothers_mailboxes() {
         mechanism: Mechanism::Plain,
         ..master.clone()
     };
-    let authzid =
-        ImapSettings { authzid: Some("bob".into()), mechanism: Mechanism::Plain, ..master };
-    for settings in [separator, authzid] {
+    // Dovecot offers SCRAM, and refuses it to who acts for another.
+    let options = [Mechanism::Plain, Mechanism::Auto].map(|mechanism| ImapSettings {
+        authzid: Some("bob".into()),
+        mechanism,
+        ..master.clone()
+    });
+    let [authzid, chosen] = options;
+    let here = ImapSettings {
+        server: server(&dovecot, Security::Plain),
+        security: Security::Plain,
+        ..chosen.clone()
+    };
+    for settings in [separator, authzid, chosen, here] {
         let mut connection = connect(settings).await.unwrap();
         let all = everything(&mut connection).await;
         assert_eq!(all[&b"INBOX"[..]][&1], b"Subject: for bob\r\n\r\n");

@@ -98,6 +98,71 @@ async fn plain_for_another_account() {
     .await;
 }
 
+/// Kerio Connect's master password: MD5 of `challenge1` and `secret`.
+#[tokio::test]
+async fn kerio_master_password() {
+    let master = ImapSettings {
+        login: String::new(),
+        authzid: Some("alice@example.org".into()),
+        ..by(Mechanism::KerioMaster)
+    };
+    check(
+        master.clone(),
+        "
+        S: * OK [CAPABILITY IMAP4rev1 AUTH=CRAM-MD5] Kerio Connect 9.4 IMAP4rev1 server ready
+        C: a X-MASTERAUTH
+        S: + challenge1
+        C: 8b78994f1d13d5aad349036d497a3759
+        S: a OK in
+        C: b X-SETUSER alice@example.org
+        S: b OK user set
+        C: c CAPABILITY
+        S: * CAPABILITY IMAP4rev1
+        S: c OK done
+        ",
+        expect![[r#"
+            127.0.0.1:143 (unknown software), not encrypted, login by X-MASTERAUTH
+        "#]],
+    )
+    .await;
+    let greeting = "S: * OK [CAPABILITY IMAP4rev1 AUTH=CRAM-MD5] hi\nC: a X-MASTERAUTH\n";
+    let refused = [
+        "S: a BAD Unknown authentication method",
+        "S: + c\nC: *\nS: a NO wrong password",
+        "S: + c\nC: *\nS: a NO too many logins, wait 5 minutes",
+        "S: + c\nC: *\nS: a OK in\nC: b X-SETUSER alice@example.org\nS: b NO no such user",
+        "S: a OK in",
+        "S: + c\nC: *\nS: + d",
+    ];
+    let want = [
+        expect![[r#"
+            Configuration: 127.0.0.1:143 takes no master password: Unknown authentication method
+            hint: In Kerio Connect, switch master authentication on in the advanced options, and put this machine into the group of addresses that may use it. Other servers have no X-MASTERAUTH.
+        "#]],
+        expect![[r#"
+            Credentials: 127.0.0.1:143 refused login or password: wrong password
+            hint: Check both. The password comes from --password-file or POSTHOLD_PASSWORD; some providers want an app password or an access token there.
+        "#]],
+        expect![[r#"
+            Throttled { retry_after: Some(300s) }: 127.0.0.1:143 wants a pause before it takes a login: too many logins, wait 5 minutes
+            hint: This is no wrong password. Wait, then run again.
+        "#]],
+        expect![[r#"
+            Credentials: 127.0.0.1:143 took the master password, and does not open alice@example.org: no such user
+            hint: Kerio Connect wants the whole address, of a user that it has.
+        "#]],
+        expect![[r#"
+            Protocol: 127.0.0.1:143 takes X-MASTERAUTH without a password
+        "#]],
+        expect![[r#"
+            Protocol: 127.0.0.1:143 asks more than X-MASTERAUTH has
+        "#]],
+    ];
+    for (script, want) in refused.into_iter().zip(want) {
+        check(master.clone(), &format!("{greeting}{script}"), want).await;
+    }
+}
+
 #[tokio::test]
 async fn login_mechanism_and_command() {
     check(

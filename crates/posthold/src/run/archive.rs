@@ -321,5 +321,6 @@ pub(super) fn mechanism(mechanism: Mechanism) -> mail_client::Mechanism {
         Mechanism::ScramSha256 => mail_client::Mechanism::ScramSha256,
         Mechanism::XOAuth2 => mail_client::Mechanism::XOAuth2,
         Mechanism::Apop => mail_client::Mechanism::Apop,
+        Mechanism::KerioMaster => mail_client::Mechanism::KerioMaster,
     }
 }

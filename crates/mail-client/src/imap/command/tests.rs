@@ -18,6 +18,9 @@ fn every_command(secret: &Secret) -> Vec<Command<'_>> {
         Command::Authenticate { mechanism: "PLAIN", initial: Some("") },
         Command::Authenticate { mechanism: "SCRAM-SHA-256", initial: Some("biwsbj0=") },
         Command::Login { user: "al\"ice", password: secret },
+        Command::MasterAuth,
+        Command::SetUser { user: "alice@example.org" },
+        Command::SetUser { user: "al ice" },
         Command::Enable { capabilities: NOBODY },
         Command::Id,
         Command::Namespace,
@@ -65,6 +68,9 @@ fn commands_as_bytes() {
             A AUTHENTICATE PLAIN =\r\n
             A AUTHENTICATE SCRAM-SHA-256 biwsbj0=\r\n
             A LOGIN \"al\\\"ice\" \"p\\\\w\"\r\n
+            A X-MASTERAUTH\r\n
+            A X-SETUSER alice@example.org\r\n
+            A X-SETUSER \"al ice\"\r\n
             A ENABLE CONDSTORE\r\n
             A ID (\"name\" \"Posthold\")\r\n
             A NAMESPACE\r\n
@@ -100,6 +106,8 @@ fn only_reading_commands_exist() {
                 | Command::StartTls
                 | Command::Authenticate { .. }
                 | Command::Login { .. }
+                | Command::MasterAuth
+                | Command::SetUser { .. }
                 | Command::Enable { .. }
                 | Command::Id
                 | Command::Namespace
@@ -137,6 +145,8 @@ fn only_reading_commands_exist() {
             "STATUS",
             "UID FETCH",
             "UID SEARCH",
+            "X-MASTERAUTH",
+            "X-SETUSER",
         ]
     );
 }
@@ -169,9 +179,11 @@ fn strings_that_cannot_be_quoted_are_literals() {
     );
 }
 
-/// What `imap-codec` does not know: RETURN in LIST and SEARCH, and STARTTLS as we build it.
+/// What `imap-codec` does not know: RETURN in LIST and SEARCH, STARTTLS as we build it, and what
+/// only Kerio has.
 fn is_beyond_the_codec(line: &[u8]) -> bool {
-    line.windows(7).any(|it| it == b"RETURN " || it == b"STARTTL")
+    let is_beyond = |it: &[u8]| [&b"RETURN "[..], b"STARTTL", b"X-MASTE", b"X-SETUS"].contains(&it);
+    line.windows(7).any(is_beyond)
 }
 
 #[test]
