@@ -1,9 +1,12 @@
 //! Where a command runs: its data directory, how it is stopped, and what it waits for.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use archiver::CancelToken;
 use types::Secret;
+
+use crate::serving::Serving;
 
 /// The store that mail goes to until stores can be made and named.
 pub(crate) const STORE_NAME: &str = "default";
@@ -40,6 +43,9 @@ pub(crate) struct Context {
     pub(crate) stop: CancelToken,
     /// Where the keys of secrets are.
     pub(crate) keys: KeySource,
+    /// The server, in the process that serves the data directory: it owns the directory and has
+    /// the store open.
+    pub(crate) serving: Option<Arc<Serving>>,
 }
 
 /// Where the keys of secrets are.

@@ -10,6 +10,7 @@ mod progress;
 mod reference;
 mod render;
 mod run;
+mod serving;
 mod stop;
 
 use std::ffi::OsString;
@@ -50,7 +51,7 @@ fn command() -> ExitCode {
             let surface = Arc::new(Surface::of_process(format));
             let (data, stop) = (DataDir::new(data), CancelToken::new());
             let keys = KeySource::of_process();
-            let context = Context { data, ownership, network_files, stop, keys };
+            let context = Context { data, ownership, network_files, stop, keys, serving: None };
             execute(request, &context, &surface)
         }
         Err(Refused::Request(failure)) => {

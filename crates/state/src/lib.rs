@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use disk::RealDisk;
 use ports::{Access, Disk};
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 use types::{Hash, Position, SourceId, Timestamp};
 
 pub use error::{StateError, StateErrorKind};
@@ -57,6 +57,9 @@ impl State {
         db.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
             .map_err(|it| failed("open", it))?;
         schema::upgrade(&mut db, path)?;
+        // Several commands of one server write: who reads first and writes then must not find
+        // that another wrote in between. Taking the right to write at once makes it wait instead.
+        db.set_transaction_behavior(TransactionBehavior::Immediate);
         Ok(State { db })
     }
 

@@ -94,14 +94,15 @@ impl State {
         now: Timestamp,
         random: &dyn Random,
     ) -> Result<User, StateError> {
-        if self.user(name)?.is_some() {
-            return Err(StateError::user_exists(name.as_str()));
-        }
         let mut id = [0; 8];
         random.fill(&mut id);
         let archive = ArchiveId(u64::from_le_bytes(id));
         self.durably("make the user", |tx| {
             let failed = |it| StateError::query("make the user", it);
+            let sql = "SELECT EXISTS (SELECT 1 FROM user WHERE name = ?)";
+            if tx.query_row(sql, [name.as_str()], |it| it.get(0)).map_err(failed)? {
+                return Err(StateError::user_exists(name.as_str()));
+            }
             let sql = "INSERT INTO user (name, archive, created) VALUES (?, ?, ?)";
             tx.execute(sql, params![name.as_str(), signed(archive.0), now.0]).map_err(failed)?;
             replace(tx, name, List::Addresses, addresses).map_err(failed)

@@ -47,6 +47,7 @@ fn within(context: &Context, dir: &Path) -> Context {
         network_files: context.network_files,
         stop: context.stop.clone(),
         keys: KeySource::DataDir,
+        serving: None,
     }
 }
 

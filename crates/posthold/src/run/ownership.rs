@@ -13,9 +13,27 @@ use crate::context::{Context, DataDir, Ownership};
 /// How often a waiting command looks again. flock(2) could wait by itself, but not for a signal.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
+/// The right to write to the data directory, until it is dropped.
+pub(super) struct Owned {
+    /// Nothing in the process that serves the directory: it owns it as long as it runs.
+    _lock: Option<DataLock>,
+}
+
 /// Makes the data directory when it is missing, and owns it until the value is dropped. `title`
 /// is what others are told.
 pub(super) async fn take(
+    context: &Context,
+    title: &str,
+    progress: &dyn ProgressSink,
+) -> Result<Owned, Failure> {
+    if context.serving.is_some() {
+        return Ok(Owned { _lock: None });
+    }
+    take_lock(context, title, progress).await.map(|it| Owned { _lock: Some(it) })
+}
+
+/// The same, with the lock itself: for the process that is going to serve.
+pub(super) async fn take_lock(
     context: &Context,
     title: &str,
     progress: &dyn ProgressSink,

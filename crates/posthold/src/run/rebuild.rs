@@ -16,7 +16,7 @@ pub(super) async fn rebuild(
     progress: &dyn ProgressSink,
 ) -> Result<RebuildAnswer, Failure> {
     check_has_log(&context.data)?;
-    let writing = Writing::open(context).await?;
+    let writing = Writing::open_alone(context).await?;
     let rebuilds = telling(progress, move |teller| {
         let mut tell = |RebuildProgress { messages, .. }| {
             teller.tell(Work { phase: Phase::Rebuilding, messages, ..Work::default() });

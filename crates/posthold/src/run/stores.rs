@@ -16,15 +16,24 @@ use types::Position;
 
 use super::{blocking, faults, users};
 use crate::context::{Context, DataDir, NetworkFiles, STORE_NAME};
+use crate::serving::{Lent, Use};
 
 /// How often somebody who waits for the views is told that they still read.
 const TELL_EVERY: Duration = Duration::from_millis(200);
 
-/// A store that is open for writing, in a data directory that the caller owns.
+/// A store that is open for writing, in a data directory that the caller owns: its own, or that of
+/// the server that it runs in.
 pub(super) struct Writing {
-    store: Store,
+    store: Opened,
     data: DataDir,
     warnings: Vec<String>,
+}
+
+enum Opened {
+    /// This command opened it, and closes it.
+    Own(Store),
+    /// It stays open when this command ends.
+    Lent(Lent),
 }
 
 /// How a store ended that was written to.
@@ -37,58 +46,95 @@ pub(super) struct Closed {
 }
 
 impl Writing {
-    /// Opens the store, or makes one. Recovers it first when it did not end cleanly.
+    /// Opens the store, or makes one. Recovers it first when it did not end cleanly. A server
+    /// lends its own.
     pub(super) async fn open(context: &Context) -> Result<Writing, Failure> {
+        Writing::open_with(context, Use::Together).await
+    }
+
+    /// The same, for what makes a view anew: no other command of the server has the store then.
+    pub(super) async fn open_alone(context: &Context) -> Result<Writing, Failure> {
+        Writing::open_with(context, Use::Alone).await
+    }
+
+    async fn open_with(context: &Context, how: Use) -> Result<Writing, Failure> {
         let (data, network_files) = (context.data.clone(), context.network_files);
+        if let Some(serving) = &context.serving {
+            let place = data.clone();
+            let open = || blocking(move || open_store(&place, network_files));
+            let (lent, warnings) = serving.store.lend(how, open).await?;
+            return Ok(Writing { store: Opened::Lent(lent), data, warnings });
+        }
         blocking(move || {
-            let risk = risk_of(disk::check_file_system(data.path()), network_files)?;
-            let state = users::open(&data)?;
-            let recorded = recorded_by_state(&state).map_err(|it| faults::state(&it))?;
-            let (store, report) =
-                Store::open(&data.store(), options(recorded)).map_err(|it| faults::store(&it))?;
-            let warnings = risk.into_iter().chain(warnings_of(&report)).collect();
-            Ok(Writing { store, data, warnings })
+            let (store, warnings) = open_store(&data, network_files)?;
+            Ok(Writing { store: Opened::Own(store), data, warnings })
         })
         .await
     }
 
     /// Its log.
     pub(super) fn log(&self) -> Arc<SegmentLog> {
-        Arc::clone(self.store.log())
+        Arc::clone(self.store().log())
     }
 
     /// Its catalog.
     pub(super) fn catalog(&self) -> Arc<SqlCatalog> {
-        Arc::clone(self.store.catalog())
+        Arc::clone(self.store().catalog())
     }
 
     /// The store itself.
     pub(super) fn store(&self) -> &Store {
-        &self.store
+        match &self.store {
+            Opened::Own(store) => store,
+            Opened::Lent(lent) => lent.store(),
+        }
     }
 
     /// Ends it, when its views show everything or, without waiting, as soon as the log has ended.
-    /// What was acknowledged stays so, whatever goes wrong here: that is a warning.
+    /// What was acknowledged stays so, whatever goes wrong here: that is a warning. The store of
+    /// a server is given back and stays open.
     pub(super) async fn close(self, wait: WaitForViews, progress: &dyn ProgressSink) -> Closed {
-        let mut closed = Closed { searchable: false, warnings: self.warnings };
-        let entries = self.store.log().position().entries;
+        let entries = self.store().log().position().entries;
+        let mut told = Vec::new();
         if wait == WaitForViews::Yes {
-            let reach = flushed(&self.store, progress).await;
-            closed.warnings.extend(view_warnings(&reach));
+            let reach = flushed(self.store(), progress).await;
+            told.extend(view_warnings(&reach));
         }
-        closed.searchable = self.store.reach().is_at(entries);
-        let (store, data) = (self.store, self.data);
-        let ended = blocking(move || {
-            let position = end(store, wait)?;
-            users::open(&data)?
-                .set_store_head(STORE_NAME, position)
-                .map_err(|it| faults::state(&it))
+        let searchable = self.store().reach().is_at(entries);
+        let Writing { store, data, mut warnings } = self;
+        warnings.extend(told);
+        let ended = blocking(move || match store {
+            Opened::Own(store) => record(&data, end(store, wait)?),
+            Opened::Lent(lent) => lent.recorded(|position| record(&data, position)),
         });
         if let Err(failure) = ended.await {
-            closed.warnings.push(format!("the store did not end cleanly: {}", failure.message));
+            warnings.push(format!("the store did not end cleanly: {}", failure.message));
         }
-        closed
+        Closed { searchable, warnings }
     }
+}
+
+/// Opens the store of a data directory, and says what there is to warn of. Blocks.
+pub(crate) fn open_store(
+    data: &DataDir,
+    network_files: NetworkFiles,
+) -> Result<(Store, Vec<String>), Failure> {
+    let risk = risk_of(disk::check_file_system(data.path()), network_files)?;
+    let state = users::open(data)?;
+    let recorded = recorded_by_state(&state).map_err(|it| faults::state(&it))?;
+    let (store, report) =
+        Store::open(&data.store(), options(recorded)).map_err(|it| faults::store(&it))?;
+    Ok((store, risk.into_iter().chain(warnings_of(&report)).collect()))
+}
+
+/// Closes a store that its views may lag behind, and keeps in the state how far it is. Blocks.
+pub(crate) fn close_store(data: &DataDir, store: Store) -> Result<(), Failure> {
+    record(data, end(store, WaitForViews::Yes)?)
+}
+
+/// Keeps in the state how far the log is.
+pub(crate) fn record(data: &DataDir, position: Position) -> Result<(), Failure> {
+    users::open(data)?.set_store_head(STORE_NAME, position).map_err(|it| faults::state(&it))
 }
 
 /// How far the state remembers the log.
@@ -242,7 +288,54 @@ pub(super) fn is_empty(dir: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use archiver::CancelToken;
+    use commands::{Gone, Progress};
+
     use super::*;
+    use crate::context::{KeySource, Ownership};
+    use crate::serving::Serving;
+
+    struct Silent;
+
+    impl ProgressSink for Silent {
+        fn send(&self, _: Progress) -> Result<(), Gone> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn commands_of_a_server_have_one_store() {
+        let dir = tempfile::tempdir().unwrap();
+        let serving = Arc::new(Serving::new());
+        let context = Context {
+            data: DataDir::new(dir.path().to_owned()),
+            ownership: Ownership::AtOnce,
+            network_files: NetworkFiles::Refused,
+            stop: CancelToken::new(),
+            keys: KeySource::DataDir,
+            serving: Some(Arc::clone(&serving)),
+        };
+        let one = Writing::open(&context).await.unwrap();
+        let other = Writing::open(&context).await.unwrap();
+        assert!(Arc::ptr_eq(&one.log(), &other.log()));
+        assert!(one.close(WaitForViews::Yes, &Silent).await.warnings.is_empty());
+        assert!(!other.log().is_stopped(), "it is open as long as the server is");
+        let alone = Writing::open_alone(&context);
+        tokio::pin!(alone);
+        let early = tokio::time::timeout(Duration::from_millis(50), &mut alone).await;
+        assert!(early.is_err(), "somebody has it still");
+        assert!(other.close(WaitForViews::No, &Silent).await.warnings.is_empty());
+        // A log that stopped is opened again as soon as nobody has it any more.
+        let alone = alone.await.unwrap();
+        alone.log().close().unwrap();
+        drop(alone);
+        let again = Writing::open(&context).await.unwrap();
+        assert!(!again.log().is_stopped());
+        again.close(WaitForViews::Yes, &Silent).await;
+        let store = serving.store.take().await.expect("it is open");
+        let data = context.data.clone();
+        blocking(move || close_store(&data, store)).await.unwrap();
+    }
 
     #[test]
     fn network_file_systems_are_refused_unless_accepted() {

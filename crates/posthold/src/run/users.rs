@@ -3,7 +3,7 @@
 use commands::{AdminAnswer, Answer, Failure, FailureKind, Switch, UserListed, UserSet, UserShown};
 use disk::{OsRandom, SystemClock};
 use ports::Clock;
-use state::{Standing, State, User, UserChange};
+use state::{Standing, State, StateErrorKind, User, UserChange};
 use types::UserName;
 
 use super::{blocking, faults};
@@ -113,7 +113,11 @@ pub(super) fn find_or_make(data: &DataDir, name: &UserName) -> Result<User, Fail
     if let Some(user) = state.user(name).map_err(|it| faults::state(&it))? {
         return Ok(user);
     }
-    state.add_user(name, &[], SystemClock.now(), &OsRandom).map_err(|it| faults::state(&it))
+    match state.add_user(name, &[], SystemClock.now(), &OsRandom) {
+        // Another command of the server was faster.
+        Err(error) if error.kind() == StateErrorKind::UserExists => find(data, name),
+        made => made.map_err(|it| faults::state(&it)),
+    }
 }
 
 /// The user of this name; a failure when there is none.

@@ -217,6 +217,13 @@ impl SegmentLog {
         closed
     }
 
+    /// Whether it takes no more appends: it was closed, opened for reading, or a write failed.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        let outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);
+        outbox.is_none() || self.stopped.get().is_some()
+    }
+
     fn join(&self) {
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         for thread in threads.drain(..) {

@@ -1,0 +1,119 @@
+//! The store of a server: opened once, lent to every command that writes.
+//!
+//! Rules: it is opened when the first command asks, and again when its log stopped writing (a
+//! full disk) and nobody has the old one any more; what makes a view anew has it alone, and waits
+//! until the others have given it back.
+
+use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
+
+use commands::{Failure, FailureKind};
+use ports::Log;
+use store::Store;
+use tokio::sync::{Mutex, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
+use types::Position;
+
+/// Who may have the store at the same time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Use {
+    /// Others who read and append.
+    Together,
+    /// Nobody.
+    Alone,
+}
+
+/// The store, when it is open.
+#[derive(Default)]
+pub(crate) struct SharedStore {
+    open: Mutex<Option<Arc<Store>>>,
+    users: Arc<RwLock<()>>,
+    /// Held while the state is told how far the log is: a later position must not be followed by
+    /// an earlier one.
+    recording: Arc<SyncMutex<()>>,
+}
+
+/// The store in the hands of one command, until it is dropped.
+pub(crate) struct Lent {
+    store: Arc<Store>,
+    recording: Arc<SyncMutex<()>>,
+    _use: Held,
+}
+
+#[expect(dead_code, reason = "they are held, not looked at")]
+enum Held {
+    Together(OwnedRwLockReadGuard<()>),
+    Alone(OwnedRwLockWriteGuard<()>),
+}
+
+impl Lent {
+    /// The store.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Tells somebody how far the log is now.
+    pub(crate) fn recorded<T>(&self, tell: impl FnOnce(Position) -> T) -> T {
+        let _alone = self.recording.lock().unwrap_or_else(PoisonError::into_inner);
+        tell(self.store.log().position())
+    }
+}
+
+impl SharedStore {
+    /// Lends the store; opens it by `open` when it is not, and gives the warnings of that.
+    pub(crate) async fn lend<O>(
+        &self,
+        how: Use,
+        open: impl FnOnce() -> O,
+    ) -> Result<(Lent, Vec<String>), Failure>
+    where
+        O: Future<Output = Result<(Store, Vec<String>), Failure>>,
+    {
+        let users = Arc::clone(&self.users);
+        let held = match how {
+            Use::Together => Held::Together(users.read_owned().await),
+            Use::Alone => Held::Alone(users.write_owned().await),
+        };
+        let mut place = self.open.lock().await;
+        if place.as_ref().is_some_and(|it| it.log().is_stopped()) {
+            end_stopped(&mut place).await?;
+        }
+        let (store, warnings) = match &*place {
+            Some(store) => (Arc::clone(store), Vec::new()),
+            None => {
+                let (store, warnings) = open().await?;
+                (Arc::clone(place.insert(Arc::new(store))), warnings)
+            }
+        };
+        let recording = Arc::clone(&self.recording);
+        Ok((Lent { store, recording, _use: held }, warnings))
+    }
+
+    /// How far the log is, when the store is open.
+    pub(crate) async fn position(&self) -> Option<Position> {
+        self.open.lock().await.as_ref().map(|it| it.log().position())
+    }
+
+    /// Takes the store away, to close it. Waits until every command has given it back; then the
+    /// next one opens it again.
+    pub(crate) async fn take(&self) -> Option<Store> {
+        let _alone = self.users.write().await;
+        Arc::into_inner(self.open.lock().await.take()?)
+    }
+}
+
+/// Ends a store whose log takes no more, so that it can be opened again.
+async fn end_stopped(place: &mut Option<Arc<Store>>) -> Result<(), Failure> {
+    match place.take().map(Arc::try_unwrap) {
+        Some(Err(store)) => {
+            *place = Some(store);
+            let message = "the log stopped writing, and not every step has noticed yet";
+            Err(Failure::new(FailureKind::Store, message)
+                .with_hint("It is opened again when they have ended. Try again in a moment."))
+        }
+        // Waits for its views, which have little left to do.
+        Some(Ok(store)) => {
+            let ended = tokio::task::spawn_blocking(move || drop(store)).await;
+            ended.map_err(|it| Failure::new(FailureKind::Internal, it.to_string()))
+        }
+        None => Ok(()),
+    }
+}
