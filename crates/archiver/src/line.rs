@@ -3,8 +3,9 @@
 //! What cannot be helped by trying again is given back at once: wrong credentials, a wrong
 //! configuration, a mailbox that is not there, a broken protocol.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ports::{
@@ -29,6 +30,8 @@ pub(crate) struct LineShared {
     pub(crate) cancel: CancelToken,
     /// How often connections broke, all together.
     pub(crate) breaks: AtomicU32,
+    /// What connections that have ended had to tell.
+    pub(crate) heard: Mutex<BTreeSet<String>>,
 }
 
 impl LineShared {
@@ -328,8 +331,18 @@ impl<C: Connect> Line<C> {
         self.shared.pause_after(error, *failures, limit).await
     }
 
+    /// Keeps what the connection has to tell: it is about to end.
+    fn keep_warnings(&self) {
+        let warnings = self.warnings();
+        if !warnings.is_empty() {
+            let mut heard = self.shared.heard.lock().unwrap_or_else(PoisonError::into_inner);
+            heard.extend(warnings);
+        }
+    }
+
     /// Drops the connection without a word.
     pub(crate) fn hang_up(&mut self) {
+        self.keep_warnings();
         self.source = None;
         self.open = None;
     }
@@ -342,6 +355,7 @@ impl<C: Connect> Line<C> {
 
     /// Ends the connection politely.
     pub(crate) async fn close(self) {
+        self.keep_warnings();
         if let Some(source) = self.source {
             source.close().await;
         }

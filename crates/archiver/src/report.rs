@@ -236,6 +236,13 @@ impl Warnings {
         }
     }
 
+    /// Adds one that another connection may have told already.
+    pub(crate) fn add_new(&mut self, warning: String) {
+        if !self.kept.contains(&warning) {
+            self.add(warning);
+        }
+    }
+
     pub(crate) fn into_list(self) -> Vec<String> {
         let Warnings { mut kept, left_out } = self;
         if left_out > 0 {

@@ -7,8 +7,8 @@
 //! 4. settle: tell the log what was found so far, and wait until the catalog shows it;
 //! 5. fetch: everything that is left.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ledger::{Detail, Fact, Outcome, RunCounts, RunDetail, SourceRef};
 use ports::{Catalog, CatalogError, Change, Clock, Connect, InFlight, Log, LogError, SourceError};
@@ -160,6 +160,7 @@ impl<'a, L: Log, K: Catalog> Run<'a, L, K> {
             limits: self.options.limits,
             cancel: self.options.cancel.clone(),
             breaks: AtomicU32::new(0),
+            heard: Mutex::default(),
         });
         let mut line = Line::new(Arc::clone(&connector), Arc::clone(&shared));
         let listed = line.mailboxes().await?;
@@ -182,6 +183,9 @@ impl<'a, L: Log, K: Catalog> Run<'a, L, K> {
             workers.abort_all();
         }
         while workers.join_next().await.is_some() {}
+        for warning in std::mem::take(&mut *shared.heard.lock().unwrap_or_else(PoisonError::into_inner)) {
+            self.warnings.add_new(warning);
+        }
         result
     }
 

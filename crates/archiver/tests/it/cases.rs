@@ -754,6 +754,19 @@ mod epochs {
         assert_eq!(entries.iter().filter(|it| is_cursor(it)).count(), 0);
     }
 
+    /// Also of a connection that broke; each once.
+    #[tokio::test(start_paused = true)]
+    async fn every_connection_is_heard() {
+        let world = World::new(ServerKind::Full);
+        world.server.deliver_all("INBOX", "a b");
+        world.server.state().alerts = ["one", "two", "one"].into();
+        let locked = [SourceErrorKind::Transient].into();
+        world.server.state().locked.insert("INBOX".into(), locked);
+        world.server.state().connections_max = 1;
+        let report = world.run().await;
+        assert_eq!(report.warnings, ["one", "two"]);
+    }
+
     /// A list that lacks its end forgets nothing.
     #[tokio::test(start_paused = true)]
     async fn pop3_uidl_partial_no_forget() {

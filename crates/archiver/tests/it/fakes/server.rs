@@ -93,6 +93,8 @@ pub(crate) struct State {
     /// Connections at the same time, at most.
     pub(crate) connections_max: usize,
     connections: usize,
+    /// What each of the next connections has to tell.
+    pub(crate) alerts: VecDeque<&'static str>,
     /// What was asked for.
     pub(crate) seen: Vec<String>,
     pub(crate) bodies: u64,
@@ -125,6 +127,7 @@ impl Server {
             short_lists: 0,
             connections_max: 10,
             connections: 0,
+            alerts: VecDeque::new(),
             seen: Vec::new(),
             bodies: 0,
         })))
@@ -314,8 +317,9 @@ impl Connect for Server {
             return Err(error(SourceErrorKind::Transient));
         }
         state.connections += 1;
+        let alert = state.alerts.pop_front();
         drop(state);
-        Ok(Line { server: self.clone(), open: None, broken: false })
+        Ok(Line { server: self.clone(), open: None, broken: false, alert })
     }
 }
 
@@ -323,6 +327,7 @@ pub(crate) struct Line {
     server: Server,
     open: Option<String>,
     broken: bool,
+    alert: Option<&'static str>,
 }
 
 impl Drop for Line {
@@ -352,6 +357,10 @@ fn by_utf8(name: &MailboxName) -> String {
 impl Source for Line {
     fn transport(&self) -> &'static str {
         "imap"
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.alert.iter().map(ToString::to_string).collect()
     }
 
     async fn mailboxes(&mut self) -> Result<Vec<MailboxInfo>, SourceError> {
