@@ -183,7 +183,9 @@ impl<'a, L: Log, K: Catalog> Run<'a, L, K> {
             workers.abort_all();
         }
         while workers.join_next().await.is_some() {}
-        for warning in std::mem::take(&mut *shared.heard.lock().unwrap_or_else(PoisonError::into_inner)) {
+        for warning in
+            std::mem::take(&mut *shared.heard.lock().unwrap_or_else(PoisonError::into_inner))
+        {
             self.warnings.add_new(warning);
         }
         result

@@ -11,6 +11,7 @@
 //! - Throttling is never taken for a wrong password, and never for success.
 
 mod imap;
+mod look;
 mod pop3;
 mod sasl;
 mod security;
@@ -20,6 +21,7 @@ mod trouble;
 pub use imap::{
     Description, ImapAccount, ImapConnection, ImapGreeted, ImapSettings, decode_mutf7, encode_mutf7,
 };
+pub use look::LookAtInbox;
 pub use net::{CertificatePolicy, Fingerprint, Server};
 pub use pop3::{Pop3Account, Pop3Connection, Pop3Greeted, Pop3Settings};
 pub use sasl::Mechanism;

@@ -47,6 +47,11 @@ impl Capabilities {
         self.has("CONDSTORE") || self.has("QRESYNC")
     }
 
+    /// Whether messages have labels (Gmail).
+    pub(crate) fn has_labels(&self) -> bool {
+        self.has("X-GM-EXT-1")
+    }
+
     /// All of them, sorted.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)

@@ -10,8 +10,12 @@ use types::Secret;
 pub(crate) enum FetchWhat {
     /// Message and facts.
     Message,
+    /// The same with its labels (Gmail's X-GM-EXT-1).
+    LabelledMessage,
     /// Facts alone.
     Facts,
+    /// The same with its labels.
+    LabelledFacts,
     /// The message alone.
     Body,
     /// What a message is recognised by.
@@ -87,6 +91,8 @@ pub(crate) enum Command<'a> {
         set: &'a str,
         what: FetchWhat,
     },
+    /// What the oldest and the newest message are recognised by.
+    FetchEnds,
     Logout,
 }
 
@@ -167,6 +173,9 @@ impl Command<'_> {
             Command::UidFetch { set, what } => {
                 writer.text(&format!("UID FETCH {set} ({})", fetch_items(*what)));
             }
+            Command::FetchEnds => {
+                writer.text(&format!("FETCH 1,* ({})", fetch_items(FetchWhat::Header)));
+            }
             Command::Logout => writer.text("LOGOUT"),
         }
     }
@@ -185,6 +194,8 @@ fn status_items(modseq: bool) -> &'static str {
 fn fetch_items(what: FetchWhat) -> &'static str {
     match what {
         FetchWhat::Message => "UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[]",
+        FetchWhat::LabelledMessage => "UID FLAGS INTERNALDATE RFC822.SIZE X-GM-LABELS BODY.PEEK[]",
+        FetchWhat::LabelledFacts => "UID FLAGS INTERNALDATE RFC822.SIZE X-GM-LABELS",
         FetchWhat::Facts => "UID FLAGS INTERNALDATE RFC822.SIZE",
         FetchWhat::Body => "UID BODY.PEEK[]",
         FetchWhat::Header => "UID INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER]",

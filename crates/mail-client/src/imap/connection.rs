@@ -6,12 +6,14 @@ use ports::{
     Enumeration, FactsItem, FetchAnswer, Fetched, HeaderItem, InFlight, Known, MailboxInfo, Source,
     SourceError, WithHeaders,
 };
+use rules::same_mailbox::Seen;
 use tokio::sync::mpsc;
 use types::MailboxName;
 
 use super::listing::Namespaces;
 use super::session::Session;
 use super::{examine, fetch, headers, listing, login};
+use crate::look::LookAtInbox;
 
 /// What was switched on, and what is known of the server.
 #[derive(Clone, Debug, Default)]
@@ -98,6 +100,12 @@ impl ImapConnection {
     #[must_use]
     pub fn counters(&self) -> net::Counters {
         self.session.stream().counters()
+    }
+}
+
+impl LookAtInbox for ImapConnection {
+    async fn look_at_inbox(&mut self) -> Result<Seen, SourceError> {
+        examine::look_at_inbox(&mut self.session).await
     }
 }
 

@@ -3,11 +3,13 @@
 //! Rule: a list counts when its tagged OK has come; anything less is an error, never a shorter
 //! list. What is below a list that was cut would count as gone.
 
-use ports::{Enumeration, Known, MailboxStatus, SourceError, SourceErrorKind, Uids};
+use ports::{Enumeration, HeaderItem, Known, MailboxStatus, SourceError, SourceErrorKind, Uids};
+use rules::same_mailbox::Seen;
 use types::MailboxName;
 
 use super::command::{Command, ExamineAs};
 use super::connection::Extensions;
+use super::headers;
 use super::limits::UIDS_MAX;
 use super::reply::{Code, Reply, Status, StatusKind};
 use super::session::Session;
@@ -18,6 +20,8 @@ use super::uid_set::{UidRange, expand};
 #[derive(Default)]
 struct Opened {
     status: MailboxStatus,
+    /// RFC 8474 §4.1.
+    mailbox_id: Option<String>,
     vanished: Vec<UidRange>,
 }
 
@@ -38,6 +42,10 @@ impl Opened {
     }
 
     fn take_code(&mut self, code: &Code) {
+        if code.name() == "MAILBOXID" {
+            let id = code.rest().trim().trim_start_matches('(').trim_end_matches(')');
+            self.mailbox_id = Some(id.to_owned()).filter(|it| !it.is_empty());
+        }
         let status = &mut self.status;
         let field = match code.name() {
             "UIDVALIDITY" => &mut status.uid_validity,
@@ -66,16 +74,7 @@ pub(crate) async fn open(
         None if extensions.condstore => ExamineAs::Condstore,
         None => ExamineAs::Plain,
     };
-    let command = Command::Examine { mailbox: &mailbox.raw, how };
-    let mut opened = Opened::default();
-    let status = session.run(&command, |reply| opened.take(reply)).await?;
-    if status.kind != StatusKind::Ok {
-        return Err(refused(session, mailbox, &status));
-    }
-    if let Some(code) = &status.code {
-        opened.take_code(code);
-    }
-    let Opened { mut status, vanished } = opened;
+    let Opened { mut status, vanished, .. } = examine(session, mailbox, how).await?;
     // A server passes over the parameters silently when UIDVALIDITY does not fit.
     let known = known.filter(|it| status.uid_validity == it.uid_validity && status.modseq > 0);
     let known = known.and_then(|it| u32::try_from(it.uid_next).ok()).filter(|it| *it > 0);
@@ -98,6 +97,37 @@ pub(crate) async fn open(
         None => Uids::All(search(session, mailbox, 1, &mut status).await?),
     };
     Ok(Enumeration { status, uids })
+}
+
+/// Opens the INBOX, and looks at its two ends.
+pub(crate) async fn look_at_inbox(session: &mut Session) -> Result<Seen, SourceError> {
+    let inbox = MailboxName::from_parts(["INBOX"]);
+    let Opened { status, mailbox_id, .. } = examine(session, &inbox, ExamineAs::Plain).await?;
+    let ends = if status.messages == 0 { Vec::new() } else { headers::ends(session).await? };
+    let end = |it: &HeaderItem| (it.uid, it.size, it.header_hash);
+    Ok(Seen {
+        mailbox_id,
+        uid_validity: status.uid_validity,
+        oldest: ends.first().map(end),
+        newest: ends.last().map(end),
+    })
+}
+
+async fn examine(
+    session: &mut Session,
+    mailbox: &MailboxName,
+    how: ExamineAs,
+) -> Result<Opened, SourceError> {
+    let command = Command::Examine { mailbox: &mailbox.raw, how };
+    let mut opened = Opened::default();
+    let status = session.run(&command, |reply| opened.take(reply)).await?;
+    if status.kind != StatusKind::Ok {
+        return Err(refused(session, mailbox, &status));
+    }
+    if let Some(code) = &status.code {
+        opened.take_code(code);
+    }
+    Ok(opened)
 }
 
 /// The UIDs from `first` on, ascending, each once. What comes and goes before the list is counted

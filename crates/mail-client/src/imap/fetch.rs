@@ -12,9 +12,10 @@ use tokio::time::Instant;
 use types::limits::{CHUNK_BYTES, PARSE_BYTES_MAX};
 
 use super::command::{Command, FetchWhat};
-use super::fetch_items::{self, FetchItems, Section, announces_body};
+use super::fetch_items::{self, FetchItems, Label, Section, announces_body};
 use super::frame::Step;
 use super::limits::{FETCH_WINDOW, IDLE_REPLIES_MAX, LITERAL_BYTES_MAX, PIECES_AHEAD};
+use super::listing::decode_name;
 use super::reply::{Reply, Status, StatusKind};
 use super::session::Session;
 use super::trouble;
@@ -125,11 +126,15 @@ impl<'a> Run<'a> {
         let uids: Vec<u32> = self.asked.iter().map(|(uid, _)| *uid).collect();
         let sets = chunks(&uids);
         let mut unsent = sets.iter();
+        let what = match self.session.capabilities().has_labels() {
+            true => FetchWhat::LabelledMessage,
+            false => FetchWhat::Message,
+        };
         loop {
             while self.session.n_in_flight() < FETCH_WINDOW
                 && let Some(set) = unsent.next()
             {
-                self.session.send(&Command::UidFetch { set, what: FetchWhat::Message }).await?;
+                self.session.send(&Command::UidFetch { set, what }).await?;
             }
             if self.session.n_in_flight() == 0 {
                 return Ok(());
@@ -142,7 +147,11 @@ impl<'a> Run<'a> {
     async fn facts_first(&mut self, uid: u32) -> Result<(), SourceError> {
         self.facts = Some(FetchItems { uid: Some(uid), ..FetchItems::default() });
         let set = uid.to_string();
-        for what in [FetchWhat::Facts, FetchWhat::Body] {
+        let facts = match self.session.capabilities().has_labels() {
+            true => FetchWhat::LabelledFacts,
+            false => FetchWhat::Facts,
+        };
+        for what in [facts, FetchWhat::Body] {
             self.session.send(&Command::UidFetch { set: &set, what }).await?;
             while self.session.n_in_flight() > 0 {
                 self.response().await?;
@@ -307,7 +316,10 @@ impl<'a> Run<'a> {
         permit: Option<OwnedSemaphorePermit>,
     ) -> Fetched {
         self.note_delivered(uid);
-        let (flags, keywords) = facts.flags.unwrap_or_default();
+        let (flags, mut keywords) = facts.flags.unwrap_or_default();
+        if self.session.capabilities().has_labels() {
+            keywords.extend(facts.labels.iter().filter_map(|it| self.label(it)));
+        }
         Fetched {
             uid: u64::from(uid),
             size_claimed: facts.size.unwrap_or(0),
@@ -317,6 +329,16 @@ impl<'a> Run<'a> {
             body,
             permit,
         }
+    }
+
+    /// A label as people read it: what is text of a placement stands among its keywords.
+    fn label(&mut self, label: &Label) -> Option<String> {
+        let raw = match label {
+            Label::Text(raw) => raw,
+            // Gone when the facts were fetched before the message.
+            Label::Literal(n) => self.session.framer().literals().get(*n)?,
+        };
+        Some(decode_name(raw, false)).filter(|it| !it.is_empty())
     }
 
     /// A FETCH response has come to its end.
@@ -359,6 +381,7 @@ impl<'a> Run<'a> {
             facts.flags = items.flags.or(facts.flags.take());
             facts.received = items.received.or(facts.received);
             facts.size = items.size.or(facts.size);
+            facts.labels.extend(items.labels);
         }
     }
 

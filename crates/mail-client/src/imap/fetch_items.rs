@@ -35,10 +35,21 @@ pub(crate) struct FetchItems {
     /// `Some(None)`: there is one, and it is no date.
     pub(crate) received: Option<Option<Timestamp>>,
     pub(crate) size: Option<u64>,
+    /// Gmail's labels, as they were sent.
+    pub(crate) labels: Vec<Label>,
     /// `BODY[]`
     pub(crate) body: Section,
     /// `BODY[HEADER]`
     pub(crate) header: Section,
+}
+
+/// A label.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Label {
+    /// It stands in the text.
+    Text(Vec<u8>),
+    /// It is the literal of this number.
+    Literal(usize),
 }
 
 impl FetchItems {
@@ -131,6 +142,7 @@ fn item(
         b"BODY[]" if items.body == Section::Absent => items.body = section(tokens)?,
         b"BODY[HEADER]" if items.header == Section::Absent => items.header = section(tokens)?,
         b"BODY[]" | b"BODY[HEADER]" => return Err(Malformed),
+        b"X-GM-LABELS" => items.labels = labels(tokens)?,
         _ if items.has_literal() => tokens.skip_value()?,
         _ => skip_unknown(tokens)?,
     }
@@ -160,6 +172,29 @@ fn flags(tokens: &mut Tokens<'_>) -> Result<(Flags, Vec<String>), Malformed> {
         }
     }
     Ok((flags, keywords))
+}
+
+/// A flat list. What is no list has no labels.
+fn labels(tokens: &mut Tokens<'_>) -> Result<Vec<Label>, Malformed> {
+    let mut labels = Vec::new();
+    if tokens.peek()? != Some(Token::Open) {
+        return tokens.skip_value().map(|()| labels);
+    }
+    let mut ahead = tokens.clone();
+    ahead.next()?;
+    loop {
+        match ahead.next()?.ok_or(Malformed)? {
+            Token::Close => {
+                *tokens = ahead;
+                return Ok(labels);
+            }
+            Token::Atom(it) => labels.push(Label::Text(it.to_vec())),
+            Token::Quoted(it) => labels.push(Label::Text(it.into_owned())),
+            Token::Literal(n) => labels.push(Label::Literal(n)),
+            // Lists inside the list: nobody sends them.
+            Token::Open => return tokens.skip_value().map(|()| Vec::new()),
+        }
+    }
 }
 
 fn date(tokens: &mut Tokens<'_>) -> Result<Option<Timestamp>, Malformed> {

@@ -60,6 +60,15 @@ impl OfMessage for FactsItem {
     }
 }
 
+/// Fetches what the oldest and the newest message of the open mailbox are recognised by: two
+/// items, one when they are the same, or what is left of them when the server leaves some out.
+pub(crate) async fn ends(session: &mut Session) -> Result<Vec<HeaderItem>, SourceError> {
+    let mut found = answers(session, &[Command::FetchEnds], 2, header_item).await?;
+    found.sort_by_key(|it| it.uid);
+    found.dedup_by_key(|it| it.uid);
+    Ok(found)
+}
+
 /// Fetches `what` of `uids`, and reads an item from each answer.
 async fn collect<T: OfMessage>(
     session: &mut Session,
@@ -67,25 +76,39 @@ async fn collect<T: OfMessage>(
     what: FetchWhat,
     read: fn(&mut Session) -> Result<Option<T>, SourceError>,
 ) -> Result<Vec<T>, SourceError> {
-    session.begin()?;
     let asked = as_uids(uids);
     let sets = chunks(&asked);
-    let mut unsent = sets.iter();
-    let mut found: Vec<T> = Vec::with_capacity(asked.len());
+    let commands: Vec<Command<'_>> =
+        sets.iter().map(|set| Command::UidFetch { set, what }).collect();
+    let is_asked = |uid: u64| u32::try_from(uid).is_ok_and(|it| asked.binary_search(&it).is_ok());
+    let read = |session: &mut Session| read(session).map(|it| it.filter(|it| is_asked(it.uid())));
+    answers(session, &commands, asked.len(), read).await
+}
+
+/// Sends FETCH commands, and reads an item from each answer; about `expected` of them.
+async fn answers<T>(
+    session: &mut Session,
+    commands: &[Command<'_>],
+    expected: usize,
+    read: impl Fn(&mut Session) -> Result<Option<T>, SourceError>,
+) -> Result<Vec<T>, SourceError> {
+    session.begin()?;
+    let mut unsent = commands.iter();
+    let mut found: Vec<T> = Vec::with_capacity(expected);
     let mut refused = None;
     let mut n_idle = 0;
     loop {
         while session.n_in_flight() < FETCH_WINDOW
-            && let Some(set) = unsent.next()
+            && let Some(command) = unsent.next()
         {
-            session.send(&Command::UidFetch { set, what }).await?;
+            session.send(command).await?;
         }
         if session.n_in_flight() == 0 {
             break;
         }
         session.response(HEADER_BYTES_MAX).await?;
         if fetch_items::is_fetch(session.framer().text()) {
-            let item = read(session)?.filter(|it| is_asked(&asked, it.uid()));
+            let item = read(session)?;
             n_idle = if item.is_some() { 0 } else { n_idle + 1 };
             found.extend(item);
         } else {
@@ -95,7 +118,7 @@ async fn collect<T: OfMessage>(
                 refused = refused.or(Some(status).filter(|it| it.kind != StatusKind::Ok));
             }
         }
-        if n_idle > IDLE_REPLIES_MAX || found.len() > 2 * asked.len() {
+        if n_idle > IDLE_REPLIES_MAX || found.len() > 2 * expected {
             return Err(session.endless());
         }
     }
@@ -104,10 +127,6 @@ async fn collect<T: OfMessage>(
         check_refusal(session, &status)?;
     }
     Ok(found)
-}
-
-fn is_asked(asked: &[u32], uid: u64) -> bool {
-    u32::try_from(uid).is_ok_and(|uid| asked.binary_search(&uid).is_ok())
 }
 
 /// What a refusal leaves out is left out; only a pause is more than that.

@@ -194,9 +194,9 @@ fn special_use(attribute: &str) -> Option<SpecialUse> {
 fn mailbox_name(raw: Vec<u8>, separator: Option<u8>, utf8_names: bool) -> MailboxName {
     let mut parts: Vec<String> = match separator {
         Some(separator) => {
-            raw.split(|it| *it == separator).map(|it| decode_part(it, utf8_names)).collect()
+            raw.split(|it| *it == separator).map(|it| decode_name(it, utf8_names)).collect()
         }
-        None => vec![decode_part(&raw, utf8_names)],
+        None => vec![decode_name(&raw, utf8_names)],
     };
     // Names that can only have children are listed with the separator behind them.
     if parts.len() > 1 && parts.last().is_some_and(String::is_empty) {
@@ -211,7 +211,7 @@ fn mailbox_name(raw: Vec<u8>, separator: Option<u8>, utf8_names: bool) -> Mailbo
 
 /// Modified UTF-7, or UTF-8 where that was agreed or is used all the same; everything else is
 /// shown escaped.
-fn decode_part(raw: &[u8], utf8_names: bool) -> String {
+pub(crate) fn decode_name(raw: &[u8], utf8_names: bool) -> String {
     let decoded = if utf8_names { None } else { decode_mutf7(raw) };
     let text = decoded.or_else(|| std::str::from_utf8(raw).ok().map(str::to_owned));
     let text = text.unwrap_or_else(|| raw.escape_ascii().to_string());

@@ -4,6 +4,7 @@ use ports::{
     Enumeration, FetchAnswer, Fetched, HeaderItem, InFlight, Known, MailboxInfo, Namespace, Source,
     SourceError, SourceErrorKind,
 };
+use rules::same_mailbox::Seen;
 use tokio::sync::mpsc;
 use types::MailboxName;
 
@@ -13,6 +14,7 @@ use super::headers;
 use super::listing::{self, Listing};
 use super::session::Session;
 use crate::imap::Description;
+use crate::look::LookAtInbox;
 use crate::trouble;
 
 /// How the mailbox is looked at again: what a session sees was fixed when it began (RFC 1939 §4).
@@ -102,6 +104,17 @@ fn inbox() -> MailboxName {
 
 fn not_open() -> SourceError {
     SourceError::new(SourceErrorKind::Mailbox, "no mailbox is open")
+}
+
+impl LookAtInbox for Pop3Connection {
+    async fn look_at_inbox(&mut self) -> Result<Seen, SourceError> {
+        let status = self.list().await?.status();
+        let (Some(session), Some(listing)) = (&mut self.session, &self.listing) else {
+            return Err(not_open());
+        };
+        let [oldest, newest] = headers::ends(session, listing).await?;
+        Ok(Seen { mailbox_id: None, uid_validity: status.uid_validity, oldest, newest })
+    }
 }
 
 impl Source for Pop3Connection {

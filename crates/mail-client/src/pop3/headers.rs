@@ -58,6 +58,22 @@ pub(crate) async fn headers(
     Ok(items)
 }
 
+/// UID, size and hash of the header block of the oldest and of the newest message, by their
+/// numbers. Without TOP their whole bytes are hashed: they are not read by anybody.
+pub(crate) async fn ends(
+    session: &mut Session,
+    listing: &Listing,
+) -> Result<[Option<(u64, u64, Hash)>; 2], SourceError> {
+    let Some(ends) = listing.ends() else { return Ok([None; 2]) };
+    let mut numbers: Vec<u32> = ends.iter().map(|it| it.1.number).collect();
+    numbers.dedup();
+    let looks = looks(session, &numbers).await?;
+    Ok(ends.map(|(uid, entry)| {
+        let (Looks::Header(hash) | Looks::Whole(hash)) = *looks.get(&entry.number)?;
+        Some((uid, entry.size.unwrap_or(0), hash))
+    }))
+}
+
 /// What messages look like that their UIDLs do not tell apart.
 pub(crate) async fn looks(
     session: &mut Session,

@@ -47,6 +47,14 @@ impl Listing {
         Enumeration { status: self.status(), uids }
     }
 
+    /// The messages of the lowest and of the highest number.
+    pub(crate) fn ends(&self) -> Option<[(u64, Entry); 2]> {
+        let number = |it: &(&u64, &Entry)| it.1.number;
+        let (oldest, newest) =
+            (self.by_uid.iter().min_by_key(number)?, self.by_uid.iter().max_by_key(number)?);
+        Some([oldest, newest].map(|(uid, entry)| (*uid, *entry)))
+    }
+
     /// Those of `uids` that the session has, in the order of their numbers.
     pub(crate) fn entries(&self, uids: &[u64]) -> Vec<(u64, Entry)> {
         let found = uids.iter().filter_map(|uid| Some((*uid, *self.by_uid.get(uid)?)));

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use mail_client::{
-    CertificatePolicy, Fingerprint, ImapAccount, ImapConnection, ImapSettings, Mechanism, Security,
-    Server, encode_mutf7,
+    CertificatePolicy, Fingerprint, ImapAccount, ImapConnection, ImapSettings, LookAtInbox,
+    Mechanism, Security, Server, encode_mutf7,
 };
 use ports::{
     Body, Connect, FetchAnswer, InFlight, Known, Piece, Source, SourceError, SourceErrorKind,
     SpecialUse, Uids,
 };
+use rules::same_mailbox::{Sameness, compare};
 use sha2::{Digest, Sha256};
 use testkit::certificates::ServerCertificate;
 use testkit::dovecot::{MASTER, MASTER_PASSWORD, Mail, PASSWORD};
@@ -226,6 +227,25 @@ async fn a_master_user_opens_anothers_mailboxes() {
         assert_eq!(all[&b"INBOX"[..]][&1], b"Subject: for bob\r\n\r\n");
         connection.close().await;
     }
+}
+
+#[tokio::test]
+async fn looks_tell_mailboxes_apart() {
+    let Some(dovecot) = Dovecot::start_or_leave_out() else { return };
+    for (user, text) in [("alice", "for alice"), ("bob", "for bob")] {
+        dovecot.login(user).append("INBOX", "", format!("Subject: {text}\r\n\r\n").as_bytes());
+    }
+    let look = async |login: &str| {
+        let settings =
+            ImapSettings { login: login.into(), ..account(&dovecot, Security::ImplicitTls) };
+        let mut connection = connect(settings).await.unwrap();
+        let seen = connection.look_at_inbox().await.unwrap();
+        connection.close().await;
+        seen
+    };
+    let alice = look("alice").await;
+    assert_eq!(compare(&alice, &look("alice").await), Sameness::Same);
+    assert_eq!(compare(&alice, &look("bob").await), Sameness::Different);
 }
 
 #[tokio::test]

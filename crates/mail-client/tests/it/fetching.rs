@@ -4,7 +4,9 @@ use expect_test::{Expect, expect};
 use ports::{HeaderItem, Source};
 use sha2::{Digest, Sha256};
 
-use crate::wire::{after_login, fetch, shown};
+use testkit::scripted_imap::Delivery;
+
+use crate::wire::{after_login, fetch, settings, shown, with};
 
 /// The messages and the answer of fetching `uids` at a server that plays `script`.
 async fn check(uids: &[u64], script: &str, want: Expect) {
@@ -45,6 +47,35 @@ async fn messages_of_every_form() {
         "#]],
     )
     .await;
+}
+
+/// Gmail's labels stand among the keywords, as people read them.
+#[tokio::test]
+async fn w19_labels_come_with_the_message() {
+    let script = r#"
+        S: * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hi
+        C: l AUTHENTICATE PLAIN *
+        S: l OK [CAPABILITY IMAP4rev1 X-GM-EXT-1] in
+        C: a UID FETCH 1:2 (UID FLAGS INTERNALDATE RFC822.SIZE X-GM-LABELS BODY.PEEK[])
+        S: * 1 FETCH (X-GM-LABELS ("\\Inbox" Work "Entw&APw-rfe" {3}
+        S+ a"b) UID 1 FLAGS (\\Seen) BODY[] {5}\r\nfirst)\r\n
+        S: * 2 FETCH (X-GM-LABELS () UID 2 BODY[] {6}
+        S+ second)\r\n
+        S: a OK done
+    "#;
+    let (result, played) = with(script, settings(), Delivery::default(), async |mut it| {
+        let (answer, got) = fetch(&mut it, &[1, 2]).await;
+        it.close().await;
+        Ok(shown(&answer, &got))
+    })
+    .await;
+    assert_eq!(played.surprise, None);
+    expect![[r#"
+        1 {"seen"} ["\\Inbox", "Work", "Entwürfe", "a\"b"] no date 0: whole 5 first
+        2 {} [] no date 0: whole 6 second
+        Done
+    "#]]
+    .assert_eq(&result.unwrap());
 }
 
 #[tokio::test]

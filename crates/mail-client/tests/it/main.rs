@@ -12,6 +12,7 @@ mod dovecot;
 mod fetching;
 mod hostile;
 mod logins;
+mod looks;
 mod mailboxes;
 mod pop3;
 mod properties;

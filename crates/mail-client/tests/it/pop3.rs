@@ -5,4 +5,4 @@ mod dovecot;
 mod hostile;
 mod logins;
 mod messages;
-mod wire;
+pub(crate) mod wire;

@@ -38,6 +38,9 @@ fn every_command(secret: &Secret) -> Vec<Command<'_>> {
         fetch(FetchWhat::Facts),
         fetch(FetchWhat::Body),
         fetch(FetchWhat::Header),
+        fetch(FetchWhat::LabelledMessage),
+        fetch(FetchWhat::LabelledFacts),
+        Command::FetchEnds,
         Command::Logout,
     ]
 }
@@ -88,6 +91,9 @@ fn commands_as_bytes() {
             A UID FETCH 1:3,7 (UID FLAGS INTERNALDATE RFC822.SIZE)\r\n
             A UID FETCH 1:3,7 (UID BODY.PEEK[])\r\n
             A UID FETCH 1:3,7 (UID INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER])\r\n
+            A UID FETCH 1:3,7 (UID FLAGS INTERNALDATE RFC822.SIZE X-GM-LABELS BODY.PEEK[])\r\n
+            A UID FETCH 1:3,7 (UID FLAGS INTERNALDATE RFC822.SIZE X-GM-LABELS)\r\n
+            A FETCH 1,* (UID INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER])\r\n
             A LOGOUT\r\n
         "#]],
     );
@@ -117,6 +123,7 @@ fn only_reading_commands_exist() {
                 | Command::Examine { .. }
                 | Command::UidSearch { .. }
                 | Command::UidFetch { .. }
+                | Command::FetchEnds
                 | Command::Logout => (),
             }
             let line = shown(command, LiteralForm::Synchronizing);
@@ -136,6 +143,7 @@ fn only_reading_commands_exist() {
             "COMPRESS",
             "ENABLE",
             "EXAMINE",
+            "FETCH",
             "ID",
             "LIST",
             "LOGIN",
@@ -182,7 +190,8 @@ fn strings_that_cannot_be_quoted_are_literals() {
 /// What `imap-codec` does not know: RETURN in LIST and SEARCH, STARTTLS as we build it, and what
 /// only Kerio has.
 fn is_beyond_the_codec(line: &[u8]) -> bool {
-    let is_beyond = |it: &[u8]| [&b"RETURN "[..], b"STARTTL", b"X-MASTE", b"X-SETUS"].contains(&it);
+    let is_beyond =
+        |it: &[u8]| [&b"RETURN "[..], b"STARTTL", b"X-MASTE", b"X-SETUS", b"X-GM-LA"].contains(&it);
     line.windows(7).any(is_beyond)
 }
 

@@ -10,7 +10,7 @@ use imap_codec::imap_types::response::{Data, Response};
 
 fn shown(text: &str, n_literals: usize) -> String {
     let Ok(items) = read(text.as_bytes(), n_literals) else { return "malformed".into() };
-    let FetchItems { uid, flags, received, size, body, header } = items;
+    let FetchItems { uid, flags, received, size, body, header, labels: _ } = items;
     let mut shown = Vec::new();
     shown.extend(uid.map(|it| format!("uid {it}")));
     shown.extend(flags.map(|(flags, keywords)| format!("{flags:?} {keywords:?}")));
