@@ -19,6 +19,7 @@ pub(crate) const LAYERS: &[(&str, u8)] = &[
     ("settings", 1),
     ("commands", 1),
     ("frames", 2),
+    ("reports", 2),
     // What engines ask of the outside.
     ("ports", 3),
     ("net", 4),

@@ -158,8 +158,49 @@ pub struct Insecure {
     pub of: String,
     /// Its name.
     pub name: String,
+    /// In which way.
+    pub kind: InsecureKind,
     /// What is not safe: a sentence.
     pub warning: String,
+}
+
+/// In which way a connection is not safe.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum InsecureKind {
+    /// It is not encrypted.
+    Plain,
+    /// It is not encrypted, and stays on this machine.
+    PlainHere,
+    /// Any certificate is accepted.
+    AnyCertificate,
+}
+
+impl InsecureKind {
+    /// The name in answers.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            InsecureKind::Plain => "plain",
+            InsecureKind::PlainHere => "plain_on_this_machine",
+            InsecureKind::AnyCertificate => "any_certificate",
+        }
+    }
+
+    /// The kind of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<InsecureKind> {
+        [InsecureKind::Plain, InsecureKind::PlainHere, InsecureKind::AnyCertificate]
+            .into_iter()
+            .find(|it| it.name() == name)
+    }
+}
+
+impl Insecure {
+    /// Whether somebody else could read or change what goes over it.
+    #[must_use]
+    pub fn is_risky(&self) -> bool {
+        self.kind != InsecureKind::PlainHere
+    }
 }
 
 /// How a test went that was done step by step.

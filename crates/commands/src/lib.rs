@@ -8,18 +8,21 @@
 //! itself. Plain values only: no file, socket, clock or runtime.
 
 mod admin;
+mod alert;
 mod answer;
 mod failure;
 mod job;
 mod profile;
 mod progress;
+mod report;
 mod request;
 mod user;
 
 pub use admin::{
-    AdminAnswer, Insecure, KeyListed, KeyRequest, KeyStatus, SettingShown, SettingsRequest,
-    TestAnswer, TestResult, TestStep,
+    AdminAnswer, Insecure, InsecureKind, KeyListed, KeyRequest, KeyStatus, SettingShown,
+    SettingsRequest, TestAnswer, TestResult, TestStep,
 };
+pub use alert::{Alert, AlertChoice, AlertKind, AlertRequest, AlertShown, Severity};
 pub use answer::{
     Answer, DamagedMessage, DefectFound, DemoAnswer, DemoImport, DemoSearch, ExcludedCounts,
     ExportAnswer, ImportCounts, IndexReach, MailboxCounts, PartShown, RebuildAnswer, RunAnswer,
@@ -36,6 +39,7 @@ pub use profile::{
     Security, ServerName, ServerNameError, Switch, check_name, trust_from_words, trust_words,
 };
 pub use progress::{Gone, Hit, Phase, Progress, ProgressSink, Work};
+pub use report::{ReportForm, ReportRequest, RunFilter, RunReport, Sending, StepDetails};
 pub use request::{
     Account, Archive, Compression, Demo, Export, ExportFormat, ExportScope, FolderChoice,
     FolderScope, Import, KeepDir, MboxForm, Mechanism, Order, Plaintext, Request, Scheme, Search,

@@ -5,13 +5,13 @@
 pub(crate) mod json;
 #[cfg(test)]
 mod sample;
-mod table;
 pub(crate) mod text;
-pub(crate) mod words;
 
 use std::io::{self, Write};
 
 use commands::{Answer, Failure, Hit};
+use reports::table;
+pub(crate) use reports::words;
 
 use crate::cli::Format;
 

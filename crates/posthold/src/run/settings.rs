@@ -2,8 +2,8 @@
 
 use ::settings::{SETTINGS, Setting, Values};
 use commands::{
-    AdminAnswer, Answer, Failure, FailureKind, Insecure, Profile, ProgressSink, Security,
-    SettingShown, SettingsRequest, Trust,
+    AdminAnswer, Answer, Failure, FailureKind, Insecure, InsecureKind, Profile, ProgressSink,
+    Security, SettingShown, SettingsRequest, Trust,
 };
 use state::State;
 
@@ -89,21 +89,27 @@ fn shown(setting: &Setting, values: &Values) -> SettingShown {
 /// check` and `profile show` all ask here.
 pub(super) fn insecure(profile: &Profile) -> Vec<Insecure> {
     let mut found = Vec::new();
-    let mut add = |warning: String| {
+    let mut add = |kind, warning: String| {
         let name = profile.name.clone();
-        found.push(Insecure { of: "profile".into(), name, warning });
+        found.push(Insecure { of: "profile".into(), name, kind, warning });
     };
     for (name, half) in profile.halves() {
         let (security, port) = half.resolved();
         let place = format!("the {} server {}:{port}", name.name(), half.host.host);
         if security == Security::Plain {
-            let what = match is_loopback(&half.host.host) {
-                true => "is not encrypted; it is on this machine",
-                false => "is not encrypted: passwords and mail can be read on the way",
+            let (kind, what) = match is_loopback(&half.host.host) {
+                true => (InsecureKind::PlainHere, "is not encrypted; it is on this machine"),
+                false => (
+                    InsecureKind::Plain,
+                    "is not encrypted: passwords and mail can be read on the way",
+                ),
             };
-            add(format!("The connection to {place} {what}."));
+            add(kind, format!("The connection to {place} {what}."));
         } else if half.trust == Trust::AcceptAll {
-            add(format!("Any certificate is accepted from {place}: anybody can pretend to be it."));
+            add(
+                InsecureKind::AnyCertificate,
+                format!("Any certificate is accepted from {place}: anybody can pretend to be it."),
+            );
         }
     }
     found

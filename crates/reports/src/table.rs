@@ -6,7 +6,7 @@ use super::words::{columns, padded};
 
 /// How a column is aligned.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Align {
+pub enum Align {
     /// Words.
     Left,
     /// Numbers.
@@ -15,7 +15,7 @@ pub(crate) enum Align {
 
 /// Writes `rows`, each indented by two, every column as wide as its widest cell. The last column
 /// is not filled up.
-pub(crate) fn write(align: &[Align], rows: &[Vec<String>], out: &mut dyn Write) -> io::Result<()> {
+pub fn write(align: &[Align], rows: &[Vec<String>], out: &mut dyn Write) -> io::Result<()> {
     let width = |at: usize| {
         rows.iter().filter_map(|row| row.get(at)).map(|cell| columns(cell)).max().unwrap_or(0)
     };

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use types::Timestamp;
 
 /// `1,234,567`
-pub(crate) fn count(n: u64) -> String {
+pub fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {
@@ -18,12 +18,12 @@ pub(crate) fn count(n: u64) -> String {
 }
 
 /// `1 message`, `2 messages`
-pub(crate) fn counted(n: u64, one: &str) -> String {
+pub fn counted(n: u64, one: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{} {one}s", count(n)) }
 }
 
 /// `999 B`, `1.0 kB`, `12 MB`: powers of 1000, two or three digits.
-pub(crate) fn size(bytes: u64) -> String {
+pub fn size(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
     if bytes < 1000 {
         return format!("{bytes} B");
@@ -44,20 +44,33 @@ pub(crate) fn size(bytes: u64) -> String {
     }
 }
 
+/// `12 seconds`, `3 minutes`, `2 hours`, `5 days`: the largest unit of which there are two.
+#[must_use]
+pub fn duration(seconds: i64) -> String {
+    let seconds = seconds.unsigned_abs();
+    let (n, unit) = match seconds {
+        0..120 => (seconds, "second"),
+        120..7_200 => (seconds / 60, "minute"),
+        7_200..172_800 => (seconds / 3_600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    counted(n, unit)
+}
+
 /// `2026-11-21 18:01`, in UTC.
-pub(crate) fn minute(at: Timestamp) -> String {
+pub fn minute(at: Timestamp) -> String {
     let it = at.civil();
     format!("{:04}-{:02}-{:02} {:02}:{:02}", it.year, it.month, it.day, it.hour, it.minute)
 }
 
 /// Text of one line that a terminal shows as it is: what would move the cursor, change colours
 /// or turn the direction of writing becomes a visible sign.
-pub(crate) fn line(text: &str) -> Cow<'_, str> {
+pub fn line(text: &str) -> Cow<'_, str> {
     shown(text, char::is_control)
 }
 
 /// Text of many lines, likewise; line ends (CR LF as LF) and tabs stay.
-pub(crate) fn lines(text: &str) -> String {
+pub fn lines(text: &str) -> String {
     let text = text.replace("\r\n", "\n");
     shown(&text, |it| it.is_control() && it != '\n' && it != '\t').into_owned()
 }
@@ -88,7 +101,7 @@ fn sign(it: char) -> char {
 }
 
 /// Columns that a terminal takes for `text`.
-pub(crate) fn columns(text: &str) -> usize {
+pub fn columns(text: &str) -> usize {
     text.chars().map(columns_of).sum()
 }
 
@@ -113,7 +126,7 @@ fn columns_of(it: char) -> usize {
 }
 
 /// `text` in at most `width` columns, the end replaced by `…` where it is longer.
-pub(crate) fn cut(text: &str, width: usize) -> Cow<'_, str> {
+pub fn cut(text: &str, width: usize) -> Cow<'_, str> {
     if columns(text) <= width {
         return Cow::Borrowed(text);
     }
@@ -130,7 +143,7 @@ pub(crate) fn cut(text: &str, width: usize) -> Cow<'_, str> {
 }
 
 /// `text` in exactly `width` columns.
-pub(crate) fn padded(text: &str, width: usize) -> String {
+pub fn padded(text: &str, width: usize) -> String {
     let text = cut(text, width);
     let gap = width.saturating_sub(columns(&text));
     format!("{text}{:gap$}", "")
@@ -161,6 +174,21 @@ mod tests {
         ];
         for (bytes, want) in cases {
             assert_eq!(size(bytes), want, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn durations() {
+        let cases = [
+            (0, "0 seconds"),
+            (1, "1 second"),
+            (119, "119 seconds"),
+            (120, "2 minutes"),
+            (7_200, "2 hours"),
+            (172_800, "2 days"),
+        ];
+        for (seconds, want) in cases {
+            assert_eq!(duration(seconds), want);
         }
     }
 
