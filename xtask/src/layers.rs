@@ -32,6 +32,7 @@ pub(crate) const LAYERS: &[(&str, u8)] = &[
     ("mail-files", 5),
     // Engines.
     ("archiver", 5),
+    ("jobs", 5),
     // Surfaces: protocols toward people and programs.
     ("smtpd", 6),
     // The binary.
@@ -52,7 +53,7 @@ pub(crate) fn sealed() -> impl Iterator<Item = &'static str> {
 }
 
 /// Crates that decide. They see traits, never what is behind them.
-const ENGINES: &[&str] = &["archiver"];
+const ENGINES: &[&str] = &["archiver", "jobs"];
 
 /// What the numbers would allow an engine to use, and nothing else does.
 const NOT_FOR_ENGINES: &[&str] = &["net", "disk"];

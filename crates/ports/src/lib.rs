@@ -8,6 +8,7 @@ mod disk;
 mod files;
 mod index;
 mod log;
+mod memory;
 mod source;
 
 pub use catalog::{
@@ -20,8 +21,9 @@ pub use index::{Index, IndexDoc, IndexError};
 pub use log::{
     Change, Found, Log, LogError, LogErrorKind, NewBody, NewPlacement, ReadError, ReadErrorKind,
 };
+pub use memory::{LeaseRow, Leases, MemoryError, PauseRow, Traffic, Visit};
 pub use source::{
     Body, Connect, Enumeration, FactsItem, FetchAnswer, Fetched, HeaderItem, InFlight, Known,
-    MailboxInfo, MailboxStatus, Namespace, Piece, Source, SourceError, SourceErrorKind, SpecialUse,
-    Uids, WithHeaders,
+    MailboxInfo, MailboxStatus, Namespace, PauseOf, Piece, Source, SourceError, SourceErrorKind,
+    SpecialUse, Uids, WithHeaders,
 };

@@ -298,10 +298,23 @@ pub enum SourceErrorKind {
     Protocol,
 }
 
+/// Whom a pause is asked of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum PauseOf {
+    /// Everybody who connects to the server.
+    #[default]
+    Server,
+    /// This account only: its mailbox is in use, its own quota is used up.
+    Account,
+    /// Nobody: a limit of ours is reached, and the server knows nothing of it.
+    Nobody,
+}
+
 /// A source failed.
 #[derive(Debug)]
 pub struct SourceError {
     kind: SourceErrorKind,
+    pause_of: PauseOf,
     message: String,
     hint: Option<String>,
     cause: Option<Box<dyn StdError + Send + Sync>>,
@@ -310,7 +323,22 @@ pub struct SourceError {
 impl SourceError {
     /// An error of this kind. `message` is lower case, without a full stop, and names the thing.
     pub fn new(kind: SourceErrorKind, message: impl Into<String>) -> SourceError {
-        SourceError { kind, message: message.into(), hint: None, cause: None }
+        let pause_of = PauseOf::Server;
+        SourceError { kind, pause_of, message: message.into(), hint: None, cause: None }
+    }
+
+    /// The same of another kind.
+    #[must_use]
+    pub fn with_kind(mut self, kind: SourceErrorKind) -> SourceError {
+        self.kind = kind;
+        self
+    }
+
+    /// The same, asking somebody else for the pause of [`SourceErrorKind::Throttled`].
+    #[must_use]
+    pub fn asking(mut self, pause_of: PauseOf) -> SourceError {
+        self.pause_of = pause_of;
+        self
     }
 
     /// The same with what a person can do about it: a sentence.
@@ -331,6 +359,12 @@ impl SourceError {
     #[must_use]
     pub fn kind(&self) -> SourceErrorKind {
         self.kind
+    }
+
+    /// Whom it asks for a pause, when it is [`SourceErrorKind::Throttled`].
+    #[must_use]
+    pub fn pause_of(&self) -> PauseOf {
+        self.pause_of
     }
 
     /// What a person can do.

@@ -1,14 +1,15 @@
 //! The state database of a server: what is neither in the log of a store nor a view of it.
 //!
 //! Here: users with their archives, server profiles, jobs, runs, sealed secrets, settings, the last
-//! size and root of each store, and when each completeness certificate was last confirmed. What it
-//! is not: a view. It cannot be rebuilt.
+//! size and root of each store, when each completeness certificate was last confirmed, and what is
+//! remembered of servers and leases. What it is not: a view. It cannot be rebuilt.
 //!
 //! Rules: writes are one transaction each; nothing here is needed to read a message back; a
 //! database of a newer schema is refused by its number; no SQL and no sealed bytes leave it.
 
 mod error;
 mod jobs;
+mod memory;
 mod profiles;
 mod runs;
 mod schema;
@@ -28,6 +29,7 @@ use types::{Hash, Position, SourceId, Timestamp};
 
 pub use error::{StateError, StateErrorKind};
 pub use jobs::{JobId, SavedJob};
+pub use memory::Memory;
 pub use profiles::{ProfileId, SavedProfile};
 pub use runs::RUNS_LISTED_MAX;
 pub use seal::{KeyError, KeyId, KeyRing, SealingKey};

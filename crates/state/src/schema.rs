@@ -11,7 +11,11 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::StateError;
 
 /// The step at place n leads from version n to version n + 1.
-const STEPS: &[&str] = &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
+const STEPS: &[&str] = &[
+    include_str!("schema/0001.sql"),
+    include_str!("schema/0002.sql"),
+    include_str!("schema/0004.sql"),
+];
 
 /// The version that this program writes. Older ones are upgraded, newer ones refused.
 pub(crate) fn newest() -> i64 {

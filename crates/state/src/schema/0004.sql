@@ -1,0 +1,26 @@
+-- What servers asked for, what was fetched from them in a day, visits to accounts, leases.
+CREATE TABLE server_pause (
+    "of"    TEXT PRIMARY KEY, -- host:port, or that and an account behind a blank
+    since   INTEGER NOT NULL,
+    until   INTEGER NOT NULL,
+    count   INTEGER NOT NULL,
+    stage   INTEGER NOT NULL,
+    reason  TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE fetched (
+    budget TEXT PRIMARY KEY,
+    day    INTEGER NOT NULL, -- from 1 January 1970, in UTC
+    bytes  INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE visit (
+    account  TEXT PRIMARY KEY,
+    visited  INTEGER,
+    complete INTEGER -- when everything was last proven to be archived
+) WITHOUT ROWID;
+CREATE TABLE lease (
+    "key"   TEXT PRIMARY KEY,
+    holder  TEXT NOT NULL,
+    since   INTEGER NOT NULL,
+    renewed INTEGER NOT NULL,
+    until   INTEGER NOT NULL
+) WITHOUT ROWID;
