@@ -1,6 +1,6 @@
 //! The governor: one for each process, over every server, job and profile.
 //!
-//! What it is not: a connection. [`Governed`](crate::Governed) makes those, after it has asked here.
+//! What it is not: a connection. [`Governed`](crate::Governed) makes those, after it asked here.
 //!
 //! Rules:
 //! - What a server asked for is remembered before anybody is told of it, so that the next process
