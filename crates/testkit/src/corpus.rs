@@ -27,6 +27,9 @@ const BEGIN: u64 = 1_546_300_800;
 /// Seconds from one message to the next, on average.
 const PACE: u64 = 9_000;
 
+/// Seconds from one short message to the next.
+const SMALL_PACE: u64 = 120;
+
 /// How many different files are attached, many times each.
 const N_HOT_FILES: u64 = 150;
 
@@ -55,6 +58,25 @@ pub fn message(seed: u64, n: u64) -> MadeMail {
 /// The messages of a corpus, in order.
 pub fn messages(seed: u64, n_messages: u64) -> impl Iterator<Item = MadeMail> {
     (0..n_messages).map(move |n| message(seed, n))
+}
+
+/// A short message, with line ends as IMAP sends them: a header and a paragraph, 500 bytes or so.
+#[must_use]
+pub fn small_message(seed: u64, n: u64) -> MadeMail {
+    let mut dice = Dice::new(seed ^ n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let received = BEGIN + n * SMALL_PACE;
+    let (from, to) = (dice.often_low(400), dice.often_low(400));
+    let text = format!(
+        "Message-ID: <{n}.{seed:x}@mail.example.org>\nFrom: {} <{}>\nTo: <{}>\nSubject: {}\n\
+         Date: {}\n\n{}",
+        person(from),
+        address(from),
+        address(to),
+        subject(&mut dice),
+        date(received),
+        paragraph(&mut dice, 30)
+    );
+    MadeMail { mailbox: "INBOX", received, bytes: text.replace('\n', "\r\n").into_bytes() }
 }
 
 /// A message of `size` bytes and a little more: text, and one attachment that does not repeat.
@@ -191,8 +213,28 @@ fn base64_lines(dice: &mut Dice, size: usize, text: &mut String) {
 /// A date as RFC 5322 §3.3 writes it.
 fn date(seconds: u64) -> String {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let [year, month, day, hour, minute, second] = civil(seconds);
+    let (week_day, month) = (nth(&DAYS, seconds / 86_400), nth(&MONTHS, month));
+    format!("{week_day}, {day} {month} {year} {hour:02}:{minute:02}:{second:02} +0000")
+}
+
+/// A date as RFC 9051 §9 (`date-time`) writes it.
+pub(crate) fn imap_date(seconds: u64) -> String {
+    let [year, month, day, hour, minute, second] = civil(seconds);
+    let month = nth(&MONTHS, month);
+    format!("{day:>2}-{month}-{year} {hour:02}:{minute:02}:{second:02} +0000")
+}
+
+/// From March, as the arithmetic counts them.
+const MONTHS: [&str; 12] =
+    ["Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "Jan", "Feb"];
+
+fn nth(names: &[&'static str], n: u64) -> &'static str {
+    names[usize::try_from(n).unwrap_or_default() % names.len()]
+}
+
+/// Year, month from March (0), day, hour, minute, second.
+fn civil(seconds: u64) -> [u64; 6] {
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     // Howard Hinnant's arithmetic for the proleptic Gregorian calendar, years from March.
     let shifted = days + 719_468;
@@ -201,11 +243,8 @@ fn date(seconds: u64) -> String {
     let of_year = of_era - (365 * year + year / 4 - year / 100);
     let month = (5 * of_year + 2) / 153;
     let day = of_year - (153 * month + 2) / 5 + 1;
-    let name = MONTHS[usize::try_from((month + 2) % 12).unwrap_or_default()];
     let year = year + era * 400 + u64::from(10 <= month);
-    let week_day = DAYS[usize::try_from(days % 7).unwrap_or_default()];
-    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-    format!("{week_day}, {day} {name} {year} {hour:02}:{minute:02}:{second:02} +0000")
+    [year, month, day, second / 3_600, second / 60 % 60, second % 60]
 }
 
 #[cfg(test)]
@@ -217,6 +256,8 @@ mod tests {
         assert_eq!(date(0), "Thu, 1 Jan 1970 00:00:00 +0000");
         assert_eq!(date(951_782_400), "Tue, 29 Feb 2000 00:00:00 +0000");
         assert_eq!(date(1_767_225_599), "Wed, 31 Dec 2025 23:59:59 +0000");
+        assert_eq!(imap_date(0), " 1-Jan-1970 00:00:00 +0000");
+        assert_eq!(imap_date(951_782_400), "29-Feb-2000 00:00:00 +0000");
     }
 
     #[test]
