@@ -2,15 +2,20 @@
 //!
 //! Every figure is a median of several rounds, and the programs take turns within a round, so
 //! that a busy machine slows all of them. What counts are the ratios. The results are written to
-//! docs/performance.md; the machine is described, not named.
+//! docs/performance.md; the machine is described, not named. `cargo xtask bench archive` measures
+//! many accounts and large ones, and writes a section of its own.
 
+mod accounts;
 mod disk;
+mod goals;
 mod mail;
 mod measure;
+mod page;
 mod peers;
 mod posthold;
 mod queries;
 mod report;
+mod runs;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,10 +27,14 @@ use testkit::{Dovecot, DovecotOptions, corpus};
 
 use crate::run::root;
 use mail::{Corpus, MAILBOXES};
-use posthold::Posthold;
+use posthold::{Done, Posthold};
 use report::Report;
 
+/// The heading of what is measured beside other programs.
+const HEADING: &str = "Beside programs that people know";
+
 /// What `cargo xtask bench` was asked for.
+#[derive(Clone)]
 struct Options {
     /// Mail to use instead of made-up mail: every file below is a message.
     corpus: Option<PathBuf>,
@@ -41,6 +50,10 @@ struct Options {
     binary: Option<PathBuf>,
     /// Messages that notmuch indexes, when not all: then rates are compared.
     n_notmuch: usize,
+    /// Of `bench archive`: only these parts.
+    parts: Vec<String>,
+    /// Of `bench archive`: everything so many times smaller, for whoever works on it.
+    divide: u32,
 }
 
 /// Before a second run: programs that look at the times of directories wait, if the second in
@@ -66,17 +79,28 @@ pub(crate) struct Bench {
 
 /// Measures, prints, and writes docs/performance.md when every part ran.
 pub(crate) fn run(args: &[String]) -> Result<(), String> {
+    let (is_accounts, args) = match args.split_first() {
+        Some((first, rest)) if first == "archive" => (true, rest),
+        _ => (false, args),
+    };
     let options = options(args)?;
     crate::test::install(peers::PACKAGES);
     let ours = match &options.binary {
         Some(binary) => Posthold::at(binary.clone()),
         None => Posthold::build()?,
     };
-    if options.only.is_none() && options.dir.exists() {
+    if options.only.is_none() && options.parts.is_empty() && options.dir.exists() {
         fs::remove_dir_all(&options.dir).map_err(|it| format!("the directory to work in: {it}"))?;
         thread::sleep(FORGOTTEN);
     }
     fs::create_dir_all(&options.dir).map_err(|it| format!("the directory to work in: {it}"))?;
+    if is_accounts {
+        return accounts::run(options, ours);
+    }
+    beside_others(options, ours)
+}
+
+fn beside_others(options: Options, ours: Posthold) -> Result<(), String> {
     let corpus = match &options.corpus {
         Some(dir) => Corpus::read(dir)?,
         None => Corpus::make(options.n_messages),
@@ -92,8 +116,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     let text = bench.report.text();
     println!("\n{text}");
     if bench.options.only.is_none() {
-        fs::write(root().join("docs/performance.md"), text)
-            .map_err(|it| format!("failed to write docs/performance.md: {it}"))?;
+        page::write_section(HEADING, &text)?;
     }
     Ok(())
 }
@@ -107,9 +130,15 @@ fn options(args: &[String]) -> Result<Options, String> {
         dir: root().join("target/bench"),
         binary: None,
         n_notmuch: usize::MAX,
+        parts: Vec::new(),
+        divide: 1,
     };
     let mut args = args.iter();
     while let Some(name) = args.next() {
+        if !name.starts_with("--") {
+            options.parts.push(name.clone());
+            continue;
+        }
         let value = args.next().ok_or(format!("{name} needs a value"))?;
         let number = || value.parse().map_err(|_| format!("{name} needs a number"));
         match name.as_str() {
@@ -119,6 +148,7 @@ fn options(args: &[String]) -> Result<Options, String> {
             "--only" => options.only = Some(value.clone()),
             "--dir" => options.dir = value.into(),
             "--binary" => options.binary = Some(value.into()),
+            "--divide" => options.divide = u32::try_from(number()?.max(1)).unwrap_or(1),
             "--notmuch" => options.n_notmuch = usize::try_from(number()?).unwrap_or(usize::MAX),
             _ => return Err(format!("bench knows no {name}")),
         }
@@ -161,7 +191,7 @@ fn archive(bench: &mut Bench) -> Result<(), String> {
         }
         let data = fresh(&bench.options, "archive")?;
         let first = bench.ours.archive(&dovecot, &data)?;
-        bench.check_count("archive", first.archived)?;
+        bench.check_count("archive", &first)?;
         bench.report.add("posthold archive", first.sample);
         thread::sleep(PAUSE);
         let again = bench.ours.archive(&dovecot, &data)?;
@@ -189,7 +219,7 @@ fn import(bench: &mut Bench) -> Result<(), String> {
         {
             let data = fresh(&bench.options, "import")?;
             let outcome = bench.ours.import(path, &data)?;
-            bench.check_count(name, outcome.archived)?;
+            bench.check_count(name, &outcome)?;
             bench.report.add(name, outcome.sample);
         }
         let sample = peers::notmuch_new(&sample_dir)?;
@@ -249,7 +279,9 @@ impl Bench {
     }
 
     /// An archive that is not whole is not fast.
-    fn check_count(&self, name: &str, archived: u64) -> Result<(), String> {
+    fn check_count(&self, name: &str, done: &Done) -> Result<(), String> {
+        // Of files, the same message twice is archived once.
+        let archived = done.archived + if done.archived == 0 { 0 } else { done.already };
         let expected = self.corpus.mails.len() as u64;
         if archived == expected {
             return Ok(());

@@ -25,6 +25,10 @@ usage: cargo xtask COMMAND
   bench       Posthold beside mbsync and notmuch; writes docs/performance.md
               [--corpus DIR | --messages N] [--runs N] [--only archive|import|search|large]
               [--dir DIR] [--notmuch N] [--binary PATH]
+  bench archive [PART...]
+              many accounts, idle ones, a mailbox of a million messages, POP3; writes its section
+              of docs/performance.md when all parts ran: huge, pop3
+              [--corpus DIR] [--runs N] [--dir DIR] [--binary PATH] [--divide N]
 ";
 
 fn main() -> ExitCode {

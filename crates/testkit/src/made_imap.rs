@@ -47,7 +47,7 @@ pub struct MadeOptions {
     pub mailboxes: &'static [&'static str],
     /// Messages in each of them at first.
     pub n_messages: u32,
-    /// What it offers.
+    /// What it offers at first.
     pub speaks: Speaks,
 }
 
@@ -76,6 +76,7 @@ pub struct MadeImap {
 struct Shared {
     options: MadeOptions,
     n_messages: AtomicU32,
+    is_plain: AtomicBool,
     logins: AtomicU64,
     opened: AtomicU64,
     bodies: AtomicU64,
@@ -97,6 +98,7 @@ impl MadeImap {
         let shared = Arc::new(Shared {
             n_messages: AtomicU32::new(options.n_messages),
             sent: (0..options.n_messages).map(|_| AtomicU8::new(0)).collect(),
+            is_plain: AtomicBool::new(options.speaks == Speaks::Plain),
             options,
             logins: AtomicU64::new(0),
             opened: AtomicU64::new(0),
@@ -132,6 +134,11 @@ impl MadeImap {
     pub fn n_sent_again(&self) -> u64 {
         let again = self.shared.sent.iter().filter(|it| 1 < it.load(Ordering::Relaxed));
         again.count() as u64
+    }
+
+    /// What it offers to whoever connects from now on.
+    pub fn speak(&self, speaks: Speaks) {
+        self.shared.is_plain.store(speaks == Speaks::Plain, Ordering::Relaxed);
     }
 
     /// Lets so many messages arrive in every mailbox.
@@ -204,6 +211,7 @@ struct Connection {
     shared: Arc<Shared>,
     reader: BufReader<TcpStream>,
     writer: BufWriter<TcpStream>,
+    speaks: Speaks,
     account: String,
     opened: Option<Opened>,
 }
@@ -219,8 +227,10 @@ impl Connection {
     fn new(stream: TcpStream, shared: Arc<Shared>) -> io::Result<Connection> {
         stream.set_nodelay(true)?;
         rustix::net::sockopt::set_socket_send_buffer_size(&stream, WRITE_BYTES)?;
+        let is_plain = shared.is_plain.load(Ordering::Relaxed);
         Ok(Connection {
             shared,
+            speaks: if is_plain { Speaks::Plain } else { Speaks::Modern },
             reader: BufReader::new(stream.try_clone()?),
             writer: BufWriter::with_capacity(WRITE_BYTES, stream),
             account: String::new(),
@@ -229,7 +239,7 @@ impl Connection {
     }
 
     fn capability(&self) -> &'static str {
-        match self.shared.options.speaks {
+        match self.speaks {
             Speaks::Modern => {
                 "IMAP4rev1 LITERAL+ SASL-IR AUTH=PLAIN ID ENABLE NAMESPACE UNSELECT ESEARCH \
                  LIST-EXTENDED LIST-STATUS CONDSTORE QRESYNC"
@@ -371,7 +381,7 @@ impl Connection {
             "* STATUS \"{name}\" (MESSAGES {} UIDNEXT {uid_next} UIDVALIDITY {uid_validity}",
             mailbox.n_messages
         )?;
-        if self.shared.options.speaks == Speaks::Modern {
+        if self.speaks == Speaks::Modern {
             write!(self.writer, " HIGHESTMODSEQ {}", mailbox.modseq())?;
         }
         self.writer.write_all(b")\r\n")
@@ -390,7 +400,7 @@ impl Connection {
             mailbox.uid_validity(),
             mailbox.uid_next()
         )?;
-        if self.shared.options.speaks == Speaks::Modern {
+        if self.speaks == Speaks::Modern {
             write!(self.writer, "* OK [HIGHESTMODSEQ {}] fine\r\n", mailbox.modseq())?;
         }
         self.opened = Some(mailbox);

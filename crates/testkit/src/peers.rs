@@ -150,7 +150,17 @@ impl RunAs {
 /// When it cannot be made.
 #[must_use]
 pub fn peer_dir(user: &RunAs) -> tempfile::TempDir {
-    let dir = tempfile::Builder::new().prefix("posthold-peer-").tempdir().expect("directory");
+    peer_dir_at(user, &env::temp_dir())
+}
+
+/// The same below `parent`.
+///
+/// # Panics
+/// When it cannot be made.
+#[must_use]
+pub fn peer_dir_at(user: &RunAs, parent: &Path) -> tempfile::TempDir {
+    let builder = tempfile::Builder::new().prefix("posthold-peer-").tempdir_in(parent);
+    let dir = builder.expect("directory");
     user.own(dir.path());
     dir
 }

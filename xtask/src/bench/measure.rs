@@ -28,7 +28,7 @@ pub(super) struct Sample {
 
 /// Runs a program to its end; gives what it cost and what it wrote to standard output.
 pub(super) fn run(command: &mut Command) -> Result<(Sample, String, Option<i32>), String> {
-    let name = command.get_program().to_string_lossy().into_owned();
+    let name = command_name(command);
     let failed = |it: std::io::Error| format!("{name}: {it}");
     let began = Instant::now();
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(failed)?;
@@ -41,6 +41,37 @@ pub(super) fn run(command: &mut Command) -> Result<(Sample, String, Option<i32>)
         return Err(format!("{name}: its output could not be read"));
     };
     Ok((Sample { wall_s, cpu_s, anon_mib }, text, status.code()))
+}
+
+/// Runs a program until `enough` says so, then ends it as a power cut would. What it cost is what
+/// it had cost a moment before.
+pub(super) fn run_until(
+    command: &mut Command,
+    enough: impl Fn() -> bool,
+) -> Result<Sample, String> {
+    let name = command_name(command);
+    let failed = |it: std::io::Error| format!("{name}: {it}");
+    let began = Instant::now();
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    let mut child = command.spawn().map_err(failed)?;
+    let mut sample = Sample::default();
+    while !enough() {
+        if child.try_wait().map_err(failed)?.is_some() {
+            return Err(format!("{name} ended before it was to be killed"));
+        }
+        let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap_or_default();
+        sample.cpu_s = cpu_seconds(&stat).unwrap_or(sample.cpu_s);
+        let anon_mib = anon_kib(child.id()).unwrap_or_default() as f64 / 1024.0;
+        sample.anon_mib = sample.anon_mib.max(anon_mib);
+        thread::sleep(LOOK_EVERY);
+    }
+    sample.wall_s = began.elapsed().as_secs_f64();
+    child.kill().and_then(|()| child.wait()).map_err(failed)?;
+    Ok(sample)
+}
+
+fn command_name(command: &Command) -> String {
+    command.get_program().to_string_lossy().into_owned()
 }
 
 /// Waits until the child has ended, without reaping it: `/proc` still tells of it then.
@@ -80,6 +111,11 @@ fn cpu_seconds(stat: &str) -> Option<f64> {
     let user: u32 = fields.next()?.parse().ok()?;
     let system: u32 = fields.next()?.parse().ok()?;
     Some(f64::from(user + system) / TICKS_PER_SECOND)
+}
+
+/// How many files a directory holds.
+pub(super) fn n_files(dir: &Path) -> u64 {
+    fs::read_dir(dir).map_or(0, |it| it.count() as u64)
 }
 
 /// The bytes of all files below a directory.

@@ -1,6 +1,7 @@
 //! The program itself, as its users run it.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -17,6 +18,7 @@ use crate::run::{self, cargo, root};
 pub(super) struct Done {
     pub(super) sample: Sample,
     pub(super) archived: u64,
+    pub(super) already: u64,
 }
 
 /// What a store takes.
@@ -63,7 +65,45 @@ impl Posthold {
 
     /// Archives alice's account, without TLS as mbsync does.
     pub(super) fn archive(&self, dovecot: &Dovecot, data: &Path) -> Result<Done, String> {
-        let url = format!("imap://alice@{}/", dovecot.imap());
+        self.archive_at(&dovecot.imap(), "alice", data)
+    }
+
+    /// Archives an account at this address, without TLS.
+    pub(super) fn archive_at(
+        &self,
+        addr: &SocketAddr,
+        login: &str,
+        data: &Path,
+    ) -> Result<Done, String> {
+        done(&mut self.archive_command(addr, login, data)?)
+    }
+
+    /// The same, killed when `enough` says so.
+    pub(super) fn archive_killed(
+        &self,
+        addr: &SocketAddr,
+        login: &str,
+        data: &Path,
+        enough: impl Fn() -> bool,
+    ) -> Result<Sample, String> {
+        measure::run_until(&mut self.archive_command(addr, login, data)?, enough)
+    }
+
+    fn archive_command(
+        &self,
+        addr: &SocketAddr,
+        login: &str,
+        data: &Path,
+    ) -> Result<Command, String> {
+        let mut command = self.command(data)?;
+        let url = format!("imap://{login}@{addr}/");
+        command.args(["archive", &url, "--user", "alice", "--plain"]);
+        Ok(command)
+    }
+
+    /// Archives alice's inbox by POP3, without TLS as getmail6 does.
+    pub(super) fn archive_pop3(&self, dovecot: &Dovecot, data: &Path) -> Result<Done, String> {
+        let url = format!("pop3://alice@{}/", dovecot.pop3());
         done(self.command(data)?.args(["archive", &url, "--user", "alice", "--plain"]))
     }
 
@@ -104,9 +144,7 @@ fn done(command: &mut Command) -> Result<Done, String> {
     if code != Some(0) {
         return Err(format!("posthold ended with {code:?}: {text}"));
     }
-    // Of files, the same message twice is archived once.
-    let archived = number("archived") + if number("archived") == 0 { 0 } else { number("already") };
-    Ok(Done { sample, archived })
+    Ok(Done { sample, archived: number("archived"), already: number("already") })
 }
 
 /// What the store of a data directory takes.

@@ -3,10 +3,12 @@
 use std::fmt::Write as _;
 use std::fs;
 
+use super::goals::{self, Bound, Goal};
 use super::mail::Corpus;
 use super::measure::Sample;
 use super::median;
 use super::posthold::{SearchTimes, Sizes};
+use super::runs::Runs;
 use Bound::{AtLeast, AtMost};
 
 /// All that was measured.
@@ -16,29 +18,13 @@ pub(super) struct Report {
     n_bytes: u64,
     n_runs: usize,
     served: Option<(u64, u64)>,
-    runs: Vec<(String, u64, Vec<Sample>)>,
+    runs: Runs,
     disk: Vec<f64>,
     sizes: Option<Sizes>,
     notmuch_bytes: Option<(u64, u64)>,
     search: Vec<SearchTimes>,
     notmuch_search: Option<(f64, Vec<f64>)>,
     large: Option<Sample>,
-}
-
-/// A figure beside what it was to be.
-struct Goal {
-    what: &'static str,
-    measured: f64,
-    bound: Bound,
-    aim: Option<f64>,
-    unit: &'static str,
-}
-
-/// What a figure was to be.
-#[derive(Clone, Copy)]
-enum Bound {
-    AtMost(f64),
-    AtLeast(f64),
 }
 
 impl Report {
@@ -49,7 +35,7 @@ impl Report {
             n_bytes: corpus.n_bytes(),
             n_runs,
             served: None,
-            runs: Vec::new(),
+            runs: Runs::default(),
             disk: Vec::new(),
             sizes: None,
             notmuch_bytes: None,
@@ -66,12 +52,7 @@ impl Report {
 
     /// A run over `n` messages.
     pub(super) fn add_partial(&mut self, name: &str, sample: Sample, n: u64) {
-        let Sample { wall_s, cpu_s, anon_mib } = sample;
-        println!("{name:<28} {wall_s:>8.2} s  {cpu_s:>7.2} s CPU  {anon_mib:>6.1} MiB");
-        match self.runs.iter_mut().find(|(it, ..)| it == name) {
-            Some((.., samples)) => samples.push(sample),
-            None => self.runs.push((name.to_owned(), n, vec![sample])),
-        }
+        self.runs.add(name, sample, n);
     }
 
     pub(super) fn served(&mut self, served: (u64, u64)) {
@@ -106,21 +87,11 @@ impl Report {
         self.large = Some(sample);
     }
 
-    /// The page.
+    /// The section of the page.
     pub(super) fn text(&self) -> String {
-        let mut text = String::from(
-            "# Speed and memory\n\n<!-- Written by `cargo xtask bench`; do not edit. -->\n\n",
-        );
-        let _ = writeln!(text, "{}\n", self.setting());
-        let goals = self.goals();
-        if !goals.is_empty() {
-            text.push_str("| what | measured | goal | aim | reached |\n|---|---|---|---|---|\n");
-            for goal in &goals {
-                let _ = writeln!(text, "{}", goal.row());
-            }
-            text.push('\n');
-        }
-        self.write_runs(&mut text);
+        let mut text = format!("{}\n\n", self.setting());
+        goals::write(&self.goals().iter().collect::<Vec<_>>(), &mut text);
+        self.runs.write(&mut text);
         self.write_sizes(&mut text);
         self.write_search(&mut text);
         text
@@ -154,27 +125,13 @@ impl Report {
         text
     }
 
-    fn samples(&self, name: &str) -> &[Sample] {
-        self.runs.iter().find(|(it, ..)| it == name).map_or(&[], |(.., samples)| samples)
-    }
-
-    /// The median of the ratios of wall time, round by round.
-    fn ratio(&self, ours: &str, theirs: &str) -> f64 {
-        let pairs = self.samples(ours).iter().zip(self.samples(theirs));
-        median(pairs.map(|(a, b)| a.wall_s / b.wall_s).collect())
-    }
-
-    fn rate(&self, name: &str) -> f64 {
-        let n = self.runs.iter().find(|(it, ..)| it == name).map_or(0, |(_, n, _)| *n);
-        median(self.samples(name).iter().map(|it| n as f64 / it.wall_s).collect())
-    }
-
     fn goals(&self) -> Vec<Goal> {
-        let goal = |what, measured, bound, aim, unit| Goal { what, measured, bound, aim, unit };
+        let goal = |what: &str, measured, bound, unit| Goal::new(what, measured, bound, unit);
+        let runs = &self.runs;
         let raw = self.served.map_or(self.n_bytes, |(_, bytes)| bytes) as f64;
         let per_message = 1000.0 * self.n_messages as f64;
         let ours = "posthold archive";
-        let anon = self.samples(ours).iter().map(|it| it.anon_mib).fold(f64::NAN, f64::max);
+        let anon = runs.most(ours, |it| it.anon_mib);
         let sizes = self.sizes.unwrap_or_default();
         let store = (sizes.log + sizes.catalog) as f64;
         let ms = |share| {
@@ -182,44 +139,41 @@ impl Report {
             median(self.search.iter().map(of).collect())
         };
         let again = "posthold archive, again";
-        let import = self.rate("posthold import mbox") / self.rate("notmuch new");
+        let import = runs.rate("posthold import mbox") / runs.rate("notmuch new");
         let mut goals = vec![
             goal(
                 "archive over IMAP, wall time against mbsync without fsync",
-                self.ratio(ours, "mbsync, no fsync"),
+                runs.ratio(ours, "mbsync, no fsync"),
                 AtMost(1.2),
-                Some(0.8),
                 "",
-            ),
+            )
+            .aim(0.8),
             goal(
                 "archive over IMAP, wall time against mbsync with fsync",
-                self.ratio(ours, "mbsync, fsync"),
+                runs.ratio(ours, "mbsync, fsync"),
                 AtMost(0.5),
-                Some(0.33),
                 "",
-            ),
-            goal("its peak of anonymous memory", anon, AtMost(300.0), None, " MiB"),
+            )
+            .aim(0.33),
+            goal("its peak of anonymous memory", anon, AtMost(300.0), " MiB"),
             goal(
                 "second run, nothing new, against mbsync's",
-                self.ratio(again, "mbsync, no fsync, again"),
+                runs.ratio(again, "mbsync, no fsync, again"),
                 AtMost(1.0),
-                None,
                 "",
             ),
             goal(
                 "import of mbox, messages a second against notmuch new",
                 import,
                 AtLeast(20.0),
-                None,
                 "",
             ),
-            goal("search, p50", ms(0.5), AtMost(1.0), None, " ms"),
-            goal("search, p99", ms(0.99), AtMost(25.0), None, " ms"),
+            goal("search, p50", ms(0.5), AtMost(1.0), " ms"),
+            goal("search, p99", ms(0.99), AtMost(25.0), " ms"),
             goal(
                 "archive of one 200 MB message, peak of anonymous memory",
                 self.large.map_or(f64::NAN, |it| it.anon_mib),
                 AtMost(150.0),
-                None,
                 " MiB",
             ),
         ];
@@ -229,34 +183,12 @@ impl Report {
                 "store without index, of the raw bytes",
                 store / raw,
                 AtMost(bound),
-                None,
                 "",
             ));
             let index = sizes.index as f64 / raw;
-            goals.push(goal("index, of the raw bytes", index, AtMost(0.06), None, ""));
+            goals.push(goal("index, of the raw bytes", index, AtMost(0.06), ""));
         }
-        goals.retain(|it| it.measured.is_finite());
         goals
-    }
-
-    fn write_runs(&self, text: &mut String) {
-        if self.runs.is_empty() {
-            return;
-        }
-        text.push_str("| program | wall | messages a second | CPU | anonymous memory |\n");
-        text.push_str("|---|---|---|---|---|\n");
-        for (name, _, samples) in &self.runs {
-            let of = |value: fn(&Sample) -> f64| median(samples.iter().map(value).collect());
-            let _ = writeln!(
-                text,
-                "| {name} | {:.2} s | {:.0} | {:.2} s | {:.1} MiB |",
-                of(|it| it.wall_s),
-                self.rate(name),
-                of(|it| it.cpu_s),
-                of(|it| it.anon_mib)
-            );
-        }
-        text.push('\n');
     }
 
     fn write_sizes(&self, text: &mut String) {
@@ -309,19 +241,6 @@ impl Report {
     }
 }
 
-impl Goal {
-    fn row(&self) -> String {
-        let Goal { what, measured, bound, aim, unit } = self;
-        let (reached, bound) = match bound {
-            AtMost(it) => (measured <= it, format!("at most {it:.2}")),
-            AtLeast(it) => (it <= measured, format!("at least {it:.2}")),
-        };
-        let reached = if reached { "yes" } else { "**no**" };
-        let aim = aim.map(|it| format!("{it:.2}{unit}")).unwrap_or_default();
-        format!("| {what} | {measured:.3}{unit} | {bound}{unit} | {aim} | {reached} |")
-    }
-}
-
 /// The value below which this share of the values is.
 fn quantile(values: &[f64], share: f64) -> f64 {
     let mut sorted = values.to_vec();
@@ -332,7 +251,7 @@ fn quantile(values: &[f64], share: f64) -> f64 {
 }
 
 /// Processor, memory and kernel, as `/proc` tells them.
-fn machine() -> String {
+pub(super) fn machine() -> String {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let value = |text: &str, key: &str| {
         let line = text.lines().find(|it| it.starts_with(key));
@@ -359,18 +278,5 @@ mod tests {
         let got = [0.5, 0.99, 1.0].map(|share| quantile(&values, share));
         assert_eq!(got, [100.0, 198.0, 200.0]);
         assert!(quantile(&[], 0.5).is_nan());
-    }
-
-    #[test]
-    fn ratios_are_paired() {
-        let mut report = Report::new(&Corpus::make(10), 3);
-        for (ours, theirs) in [(1.0, 2.0), (10.0, 10.0), (3.0, 4.0)] {
-            report.add("posthold archive", Sample { wall_s: ours, ..Sample::default() });
-            report.add("mbsync, fsync", Sample { wall_s: theirs, ..Sample::default() });
-        }
-        assert_eq!(report.ratio("posthold archive", "mbsync, fsync"), 0.75);
-        let text = report.text();
-        assert!(text.contains("with fsync | 0.750 | at most 0.50 | 0.33 | **no** |"), "{text}");
-        assert!(!text.contains("notmuch new"), "what was not measured is not shown: {text}");
     }
 }
