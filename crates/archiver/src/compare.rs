@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use ledger::QuarantineReason;
 use ports::{HeaderItem, MatchRow, QuarantineRow, Uids};
 use types::{Hash, PlacementId, Timestamp};
 
@@ -22,6 +23,10 @@ pub(crate) struct Compared {
     pub(crate) standing: u64,
     /// Messages in quarantine whose time has not come.
     pub(crate) waiting: u64,
+    /// Messages that belong to nobody, by the rules of today.
+    pub(crate) left: u64,
+    /// Those that belonged to nobody by other rules, and are looked at again.
+    pub(crate) left_before: HashSet<u64>,
     /// UIDs where something stood, or was in quarantine, and nothing is any more.
     pub(crate) gone: Vec<u64>,
     /// Messages in the mailbox.
@@ -43,32 +48,48 @@ pub(crate) fn compare(
         Uids::All(uids) => of_all(&known, &held, uids),
         Uids::Delta { vanished, new } => of_delta(&known, &held, vanished, new),
     };
-    (compared.waiting, compared.attempts) = hold_back(&mut compared.fresh, quarantine, retry);
+    let held = hold_back(&mut compared.fresh, quarantine, retry);
+    (compared.waiting, compared.left) = (held.resting, held.left);
+    (compared.attempts, compared.left_before) = (held.attempts, held.left_before);
     compared.gone.sort_unstable();
     let fresh = u64::try_from(compared.fresh.len()).unwrap_or(u64::MAX);
-    compared.server_count = compared.standing + compared.waiting + fresh;
+    compared.server_count = compared.standing + compared.waiting + compared.left + fresh;
     (compared.server_count == messages).then_some(compared)
 }
 
-/// Takes messages out of `fresh` that are in quarantine and not to be tried again yet: how many,
-/// and how often the others from quarantine were tried.
+/// What is known of messages that an earlier run could not take, or left.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Held {
+    /// In quarantine, and not to be tried again yet.
+    pub(crate) resting: u64,
+    /// Left at the source, and not to be looked at again.
+    pub(crate) left: u64,
+    /// How often those were tried that are tried again.
+    pub(crate) attempts: HashMap<u64, u32>,
+    /// Those that were left, and are looked at again.
+    pub(crate) left_before: HashSet<u64>,
+}
+
+/// Takes messages out of `fresh` that are in quarantine or left, and not to be tried again yet.
 pub(crate) fn hold_back(
     fresh: &mut Vec<u64>,
     quarantine: &[QuarantineRow],
     retry: impl Fn(&QuarantineRow) -> bool,
-) -> (u64, HashMap<u64, u32>) {
+) -> Held {
     let by_uid: HashMap<u64, &QuarantineRow> = quarantine.iter().map(|it| (it.uid, it)).collect();
-    let mut attempts = HashMap::new();
-    let before = fresh.len();
+    let mut held = Held::default();
     fresh.retain(|uid| {
         let Some(row) = by_uid.get(uid) else { return true };
         let retried = retry(row);
-        if retried {
-            attempts.insert(*uid, row.attempts);
+        match (row.reason == QuarantineReason::UnknownAddress, retried) {
+            (true, true) => _ = held.left_before.insert(*uid),
+            (true, false) => held.left += 1,
+            (false, true) => _ = held.attempts.insert(*uid, row.attempts),
+            (false, false) => held.resting += 1,
         }
         retried
     });
-    (u64::try_from(before - fresh.len()).unwrap_or(0), attempts)
+    held
 }
 
 fn of_all(known: &[u64], held: &[u64], uids: &[u64]) -> Compared {
@@ -190,7 +211,6 @@ pub(crate) fn sample<T: Copy>(all: &[T]) -> Vec<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ledger::QuarantineReason;
 
     fn refs(uids: &[u64]) -> Vec<(u64, PlacementId)> {
         uids.iter().map(|it| (*it, PlacementId(100 + it))).collect()

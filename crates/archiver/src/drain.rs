@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use ledger::EnvelopeDetail;
 use ports::{Body, Fetched, InFlight, Log, LogError};
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{Semaphore, mpsc};
@@ -172,6 +173,7 @@ impl<'a, L: Log> Drain<'a, L> {
             received,
             transport,
             origin,
+            envelope: EnvelopeDetail::default(),
             body,
             permit,
         });

@@ -1,7 +1,9 @@
 //! Phase 2: what the changed mailboxes list, against what the archive has of them.
 
-use ledger::SourceRef;
-use ports::{Catalog, Enumeration, Known, Log, QuarantineRow, SourceError, SourceErrorKind, Uids};
+use ledger::{QuarantineReason, SourceRef};
+use ports::{
+    Catalog, Enumeration, Known, Log, QuarantineRow, SourceError, SourceErrorKind, SourceRow, Uids,
+};
 
 use crate::compare::{Compared, compare};
 use crate::mailbox::Stage;
@@ -74,7 +76,7 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
             (Some(row), uids) if status.uid_validity != 0 => {
                 let refs = self.catalog.source_refs(row.source)?;
                 let held = self.catalog.quarantined(row.source)?;
-                let retry = self.retry();
+                let retry = self.retry(&row);
                 match compare(&refs, &held, &uids, status.messages, retry) {
                     Some(compared) => self.take_compared(slot, compared),
                     None => return Ok(self.misfit(slot, is_full)),
@@ -118,11 +120,17 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
         self.ask_list(slot, false)
     }
 
-    /// Whether a message in quarantine is tried again now.
-    pub(crate) fn retry(&self) -> impl Fn(&QuarantineRow) -> bool + use<L, K> {
+    /// Whether a message of a source that is in quarantine is tried again now. One that belonged to
+    /// nobody is, when that was by other rules, or when its UID may mean another message.
+    pub(crate) fn retry(&self, source: &SourceRow) -> impl Fn(&QuarantineRow) -> bool + use<L, K> {
         let now = self.clock.now();
         let all = self.options.quarantine == RetryQuarantined::All;
-        move |row| all || row.retry_at <= now
+        let same_rules = source.cursor.filter(|it| it.fingerprint == self.fingerprint);
+        let covered = same_rules.filter(|_| source.uid_validity != 0).map_or(0, |it| it.uid_next);
+        move |row| match row.reason {
+            QuarantineReason::UnknownAddress => covered <= row.uid,
+            _ => all || row.retry_at <= now,
+        }
     }
 
     fn take_compared(&mut self, slot: usize, compared: Compared) {
@@ -138,6 +146,8 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
         mailbox.quarantined = compared.waiting;
         mailbox.resting = compared.waiting;
         mailbox.attempts = compared.attempts;
+        mailbox.left = compared.left;
+        mailbox.left_before = compared.left_before;
         mailbox.uids = compared.fresh;
         mailbox.stage = Stage::Compared;
     }

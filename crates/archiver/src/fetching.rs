@@ -19,7 +19,7 @@ const UNIT_MESSAGES: usize = 1_000;
 
 /// The number that stands for an append that is not there yet: first another message must be
 /// durable.
-const NO_APPEND: u32 = 0;
+pub(crate) const NO_APPEND: u32 = 0;
 
 /// How long a message rests in quarantine after so many attempts, in seconds. The first one is
 /// made again by the next run, whenever that is.
@@ -46,7 +46,7 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
                 }
                 group = self.preparer.take(), if !idle && self.appends.has_room() => {
                     for message in group? {
-                        self.place(message)?;
+                        self.place(message).await?;
                     }
                 }
                 event = self.events.recv(), if listening && self.preparer.has_room() => {
@@ -122,7 +122,10 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
     }
 
     /// Decides about a message and puts what follows into the next append.
-    fn place(&mut self, message: Prepared) -> Result<(), Stop> {
+    async fn place(&mut self, message: Prepared) -> Result<(), Stop> {
+        if self.sorter.is_some() {
+            return self.sort(message).await;
+        }
         let (slot, blob, size) = (message.slot, message.id, message.size);
         let Some(uid) = message.uid else { return Ok(()) };
         let Some(mailbox) = self.mailboxes.get_mut(slot) else { return Ok(()) };
@@ -185,6 +188,9 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
                 self.appends.fact(fact, None, Note::Plain);
             }
         }
+        if let Some(sorter) = &mut self.sorter {
+            sorter.placer.tell_unknown();
+        }
         self.appends.fly();
     }
 
@@ -197,7 +203,7 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
                     self.message_durable(entry, note);
                     if note.moves {
                         for message in self.placer.moved_durably(&note.blob) {
-                            self.place(message)?;
+                            self.place(message).await?;
                         }
                     }
                     note.slot
@@ -206,6 +212,17 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
                     if let (Some(mailbox), Some(uid)) = (self.mailboxes.get_mut(slot), uid) {
                         mailbox.proof.prove(uid);
                         mailbox.quarantined += 1;
+                        self.progress.messages_done += 1;
+                    }
+                    slot
+                }
+                Note::Sorted(note) => {
+                    self.sorted_durable(entry, note).await?;
+                    note.slot
+                }
+                Note::Left { slot, uid } => {
+                    if let Some(mailbox) = self.mailboxes.get_mut(slot) {
+                        mailbox.leave(uid);
                         self.progress.messages_done += 1;
                     }
                     slot
@@ -224,6 +241,9 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
         if let Some(mailbox) = slots.last().and_then(|it| self.mailboxes.get(*it)) {
             self.progress.mailbox = Some(mailbox.path.clone());
             (self.tell)(self.progress.clone());
+        }
+        if let Some(sorter) = &mut self.sorter {
+            sorter.placer.tidy().await?;
         }
         Ok(self.placer.tidy().await?)
     }
@@ -253,7 +273,7 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
     }
 
     /// Tells cursor and certificate of a mailbox in which everything is accounted for.
-    fn certify(&mut self, slot: usize) {
+    pub(crate) fn certify(&mut self, slot: usize) {
         let Some(mailbox) = self.mailboxes.get_mut(slot) else { return };
         if !mailbox.is_resolved() {
             return;

@@ -24,7 +24,7 @@ impl Mailbox {
     fn left_out_before(&self, fingerprint: Hash) -> Vec<u64> {
         let cursor = self.cursor.filter(|it| it.fingerprint == fingerprint);
         let covered = match cursor {
-            Some(cursor) if self.status.uid_validity != 0 => cursor.uid_next,
+            Some(cursor) if self.is_ordered() => cursor.uid_next,
             _ => 0,
         };
         let owed = self.proof.uids().iter().copied();

@@ -346,7 +346,7 @@ impl<'a, L: Log, K: Catalog> Import<'a, L, K> {
                     }
                     self.progress.messages_done += 1;
                 }
-                Note::Plain => (),
+                Note::Sorted(_) | Note::Left { .. } | Note::Plain => (),
             }
         }
         if let Some(folder) = last.and_then(|it| self.folders.get(it)) {

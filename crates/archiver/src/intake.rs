@@ -1,9 +1,12 @@
 //! Messages on their way to the log.
 
+use ledger::EnvelopeDetail;
 use ports::Change;
 use tokio::sync::OwnedSemaphorePermit;
 use types::limits::WHOLE_BLOB_BYTES_MAX;
 use types::{BlobId, Flags, Timestamp};
+
+use crate::sorted::Addressed;
 
 /// A message as it arrived, whole or with its bytes in the log already.
 #[derive(Debug)]
@@ -16,8 +19,10 @@ pub(crate) struct Arrived {
     pub(crate) keywords: Vec<String>,
     pub(crate) received: Option<Timestamp>,
     pub(crate) transport: &'static str,
-    /// For files: where it was read.
+    /// For files: where it was read. For SMTP: who handed it in.
     pub(crate) origin: String,
+    /// For SMTP: who it is from and to.
+    pub(crate) envelope: EnvelopeDetail,
     pub(crate) body: ArrivedBody,
     /// Its share of the budget, held until it is durable.
     pub(crate) permit: Option<OwnedSemaphorePermit>,
@@ -90,6 +95,8 @@ pub(crate) struct Prepared {
     pub(crate) size: u64,
     /// What a new message needs; `None` when the log had this message when it was looked up.
     pub(crate) content: Option<Content>,
+    /// When it is sorted: whose it is.
+    pub(crate) addressed: Option<Box<Addressed>>,
     /// Shares of budgets.
     pub(crate) permits: Vec<OwnedSemaphorePermit>,
 }

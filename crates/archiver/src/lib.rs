@@ -22,6 +22,7 @@ mod enumerate;
 mod fetch;
 mod fetching;
 mod filtering;
+mod folders;
 mod import;
 mod intake;
 mod large;
@@ -38,6 +39,7 @@ mod recognise;
 mod report;
 mod run;
 mod settle;
+mod sorted;
 mod survey;
 mod wanted;
 mod work;
@@ -52,6 +54,7 @@ pub use report::{
     RunReport,
 };
 
+pub use sorted::{Home, ResortReport, SortBy, SortOptions, UnknownAddresses, UnknownSeen, resort};
 pub use survey::as_listed;
 
 use ports::{Catalog, Clock, Connect, Log, MailReader};
@@ -69,6 +72,26 @@ pub async fn archive_account<C: Connect, L: Log, K: Catalog>(
     progress: impl Fn(Progress) + Send + Sync,
 ) -> RunReport {
     run::Run::new(log, catalog, clock, &options, &progress).run(connector).await
+}
+
+/// Archives an account whose messages are sorted into archives by their addresses: a multidrop,
+/// journal or catch-all mailbox, over every mailbox in scope.
+///
+/// Everything said of [`archive_account`] holds; the target of `options` is not looked at. In the
+/// counts a message is archived when it went to at least one folder that did not have it; what
+/// belongs to nobody and stays at the source is excluded, for an unknown address.
+pub async fn sort_account<C: Connect, L: Log, K: Catalog>(
+    connector: Arc<C>,
+    log: Arc<L>,
+    catalog: Arc<K>,
+    clock: Arc<dyn Clock>,
+    mut options: ArchiveOptions,
+    sorting: Arc<SortOptions>,
+    progress: impl Fn(Progress) + Send + Sync,
+) -> RunReport {
+    options.target = Target::shared(&options.account);
+    let run = run::Run::new(log, catalog, clock, &options, &progress);
+    run.sorting(sorting).run(connector).await
 }
 
 /// Archives every message that `reader` reads.

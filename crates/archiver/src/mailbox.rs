@@ -1,6 +1,6 @@
 //! One mailbox of a run: what it is, what it held, and what came of it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use ledger::{Certificate, Excluded, Fact, RunCounts, SourceRef};
@@ -44,11 +44,17 @@ pub(crate) struct Mailbox {
     pub(crate) archived: u64,
     /// Left out by the filter.
     pub(crate) filtered: u64,
+    /// Left at the source because they belong to nobody.
+    pub(crate) left: u64,
     pub(crate) quarantined: u64,
     /// Messages that this run has to account for.
     pub(crate) proof: Proof,
     /// How often those were tried before that come from quarantine.
     pub(crate) attempts: HashMap<u64, u32>,
+    /// Those that were left at the source before, and are looked at again.
+    pub(crate) left_before: HashSet<u64>,
+    /// Whether its messages are sorted into archives of several users.
+    pub(crate) shared: bool,
     /// Messages that were recognised: UID, placement, and whether the placement moves here.
     pub(crate) adopted: Vec<(u64, PlacementId, Adopt)>,
     /// Of those in quarantine, how many this run leaves there.
@@ -110,9 +116,12 @@ impl Mailbox {
             already: 0,
             archived: 0,
             filtered: 0,
+            left: 0,
             quarantined: 0,
             proof: Proof::default(),
             attempts: HashMap::new(),
+            left_before: HashSet::new(),
+            shared: false,
             adopted: Vec::new(),
             resting: 0,
             units: 0,
@@ -159,10 +168,11 @@ impl Mailbox {
     /// It is as it was certified last.
     pub(crate) fn stand(&mut self, now: MailboxStatus) {
         let certificate = self.rows.last().and_then(|it| it.certificate);
-        self.filtered = certificate.map_or(0, |it| it.counts.excluded.filter);
+        let excluded = certificate.map(|it| it.counts.excluded).unwrap_or_default();
+        (self.filtered, self.left) = (excluded.filter, excluded.unknown_address);
         self.stage = Stage::Unchanged;
         self.status = now;
-        self.already = now.messages.saturating_sub(self.filtered);
+        self.already = now.messages.saturating_sub(self.excluded().total());
     }
 
     /// What a server may answer against with differences.
@@ -221,8 +231,15 @@ impl Mailbox {
         let beyond_last = self.proof.uids().last().map_or(0, |it| it + 1);
         let told = self.cursor.map_or(0, |it| it.uid_next);
         let proven = uid_next.max(beyond_last).max(told);
-        let cursor = CursorRow { uid_next: proven, modseq, fingerprint };
-        if self.is_ordered() && self.cursor != Some(cursor) {
+        let cursor = if self.is_ordered() {
+            Some(CursorRow { uid_next: proven, modseq, fingerprint })
+        } else if self.shared && uid_validity != 0 {
+            // UIDs in no order: it says which rules those were left by that stay there.
+            Some(CursorRow { uid_next: u64::MAX, modseq: 0, fingerprint })
+        } else {
+            None
+        };
+        if let Some(cursor) = cursor.filter(|it| self.cursor != Some(*it)) {
             let CursorRow { uid_next, modseq, fingerprint } = cursor;
             facts.push(Fact::CursorAdvanced { source, uid_next, modseq, fingerprint });
             self.cursor = Some(cursor);
@@ -242,6 +259,12 @@ impl Mailbox {
         facts
     }
 
+    /// Notes that a message stays at the source because it belongs to nobody.
+    pub(crate) fn leave(&mut self, uid: u64) {
+        self.proof.prove(uid);
+        self.left += 1;
+    }
+
     /// Notes messages that are no longer in the mailbox.
     pub(crate) fn expunged(&mut self, uids: &[u64]) {
         for uid in uids {
@@ -257,7 +280,8 @@ impl Mailbox {
     }
 
     fn excluded(&self) -> Excluded {
-        Excluded { filter: self.filtered, ..Excluded::default() }
+        let (filter, unknown_address) = (self.filtered, self.left);
+        Excluded { filter, unknown_address, ..Excluded::default() }
     }
 
     pub(crate) fn counts(&self) -> RunCounts {
@@ -288,7 +312,7 @@ impl Mailbox {
             server_count: self.server_count,
             archived: self.archived,
             already: self.already,
-            excluded: self.filtered,
+            excluded: self.excluded().total(),
             quarantined: self.quarantined,
             complete: self.is_complete(),
             error: self.error.as_ref().map(|it| it.message.clone()),

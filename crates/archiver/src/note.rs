@@ -14,6 +14,15 @@ pub(crate) enum Note {
         /// Its UID, where its source keeps one.
         uid: Option<u64>,
     },
+    /// A message was sorted.
+    Sorted(crate::sorted::SortedNote),
+    /// A message belongs to nobody, and stays at its source.
+    Left {
+        /// Which mailbox of the run.
+        slot: usize,
+        /// Its UID.
+        uid: u64,
+    },
     /// Nothing has to be done.
     Plain,
 }

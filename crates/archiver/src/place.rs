@@ -13,7 +13,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use ledger::{Fact, PlacementDetail, SourceRef};
+use ledger::{EnvelopeDetail, Fact, PlacementDetail, SourceRef};
 use ports::{Catalog, Change, Log, NewBody, NewPlacement};
 use tokio::sync::OwnedSemaphorePermit;
 use types::{ArchiveId, BlobId, FolderId, FolderPath, PlacementId, SourceId};
@@ -239,6 +239,7 @@ fn new_placement(message: Prepared, folder: FolderId, source: Option<SourceRef>)
         transport: transport.to_owned(),
         fidelity: ledger::Fidelity::of_transport(transport),
         origin,
+        envelope: EnvelopeDetail::default(),
     };
     changes.push(Change::Message(Box::new(NewPlacement {
         body,

@@ -5,14 +5,16 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use ledger::EnvelopeDetail;
 use ports::{Change, Log, LogError, LogErrorKind, NewBody};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use types::BlobId;
 use types::limits::{CHUNK_BYTES, WHOLE_BLOB_BYTES_MAX};
 
 use crate::describe::describe;
 use crate::intake::{Arrived, ArrivedBody, Content, Large, Prepared};
+use crate::sorted::{self, Addressed, SortOptions};
 
 /// The most threads that prepare: as many keep one indexing thread busy.
 const THREADS_MAX: usize = 2;
@@ -32,13 +34,21 @@ pub(crate) type PreparedGroup = Result<Vec<Prepared>, LogError>;
 /// Prepares groups of messages.
 pub(crate) struct Preparer<L> {
     log: Arc<L>,
+    /// How messages are sorted, when they are.
+    sorted: Option<Arc<SortOptions>>,
     threads: Arc<Semaphore>,
     groups: VecDeque<JoinHandle<PreparedGroup>>,
 }
 
 impl<L: Log> Preparer<L> {
     pub(crate) fn new(log: Arc<L>) -> Preparer<L> {
-        Preparer { log, threads: Arc::new(Semaphore::new(threads())), groups: VecDeque::new() }
+        let threads = Arc::new(Semaphore::new(threads()));
+        Preparer { log, sorted: None, threads, groups: VecDeque::new() }
+    }
+
+    /// One that reads whose messages are, as well.
+    pub(crate) fn sorting(log: Arc<L>, sorted: Arc<SortOptions>) -> Preparer<L> {
+        Preparer { sorted: Some(sorted), ..Preparer::new(log) }
     }
 
     /// Whether another group may be handed in now.
@@ -54,12 +64,14 @@ impl<L: Log> Preparer<L> {
     /// Hands in a group.
     pub(crate) fn put(&mut self, group: Vec<Arrived>) {
         let (log, threads) = (Arc::clone(&self.log), Arc::clone(&self.threads));
+        let sorted = self.sorted.clone();
         self.groups.push_back(tokio::spawn(async move {
             // Never closed; without a permit the work is only less bounded.
             let permit = threads.acquire_owned().await.ok();
             let prepared = tokio::task::spawn_blocking(move || {
                 let _permit = permit;
-                group.into_iter().map(|it| prepare(it, log.as_ref())).collect()
+                let sorted = sorted.as_deref();
+                group.into_iter().map(|it| prepare(it, log.as_ref(), sorted)).collect()
             });
             prepared.await.unwrap_or_else(|error| Err(broken(error)))
         }));
@@ -88,46 +100,137 @@ fn broken(error: tokio::task::JoinError) -> LogError {
 }
 
 /// Prepares one message.
-fn prepare<L: Log>(arrived: Arrived, log: &L) -> Result<Prepared, LogError> {
-    let Arrived { slot, uid, flags, keywords, received, transport, origin, body, permit } = arrived;
-    let mut permits = Vec::from_iter(permit);
-    let (id, size, content) = match body {
-        ArrivedBody::Whole(bytes) => {
-            let id = BlobId::of(&bytes);
-            let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-            let content = match is_message(log, &id)? {
-                true => None,
-                false => Some(whole(id, &bytes, received)),
-            };
-            (id, size, content)
+pub(crate) fn prepare<L: Log>(
+    mut arrived: Arrived,
+    log: &L,
+    sorted: Option<&SortOptions>,
+) -> Result<Prepared, LogError> {
+    let mut permits = Vec::from_iter(arrived.permit.take());
+    let (id, size, content, addressed) = match sorted {
+        None => {
+            let (id, size, content) =
+                content_of(arrived.body, arrived.received, &mut permits, log)?;
+            (id, size, content, None)
         }
-        ArrivedBody::Large(Large { id, size, chunks, head, permit }) => {
-            permits.extend(permit);
-            let content = match is_message(log, &id)? {
-                true => None,
-                false => {
-                    let (detail, parsed) = describe(&head, size, received);
-                    let body = NewBody::Chunked { id, chunks };
-                    let parsed = Some(parsed);
-                    Some(Content { chunks: Vec::new(), body, detail, parsed, encoded_bytes: 0 })
-                }
-            };
-            (id, size, content)
+        Some(options) => {
+            let said = std::mem::take(&mut arrived.envelope);
+            sort_out(options, arrived.body, said, arrived.received, &mut permits, log).map(
+                |(whole, addressed)| {
+                    let (id, size, content) = whole;
+                    (id, size, content, Some(Box::new(addressed)))
+                },
+            )?
         }
     };
+    let opened = addressed.as_ref().is_some_and(|it| it.opened);
     Ok(Prepared {
-        slot,
-        uid,
-        flags,
-        keywords,
-        received,
-        transport,
-        origin,
+        slot: arrived.slot,
+        uid: arrived.uid,
+        flags: arrived.flags,
+        keywords: arrived.keywords,
+        received: arrived.received,
+        transport: arrived.transport,
+        origin: if opened && arrived.origin.is_empty() {
+            IN_REPORT.to_owned()
+        } else {
+            arrived.origin
+        },
         id,
         size,
         content,
+        addressed,
         permits,
     })
+}
+
+/// Where a message was that was taken out of a journal report.
+const IN_REPORT: &str = "in a journal report";
+
+/// Id and size of a message, and what is appended of it when the log has not got it.
+type Whole = (BlobId, u64, Option<Content>);
+
+fn content_of<L: Log>(
+    body: ArrivedBody,
+    received: Option<types::Timestamp>,
+    permits: &mut Vec<OwnedSemaphorePermit>,
+    log: &L,
+) -> Result<Whole, LogError> {
+    match body {
+        ArrivedBody::Whole(bytes) => whole_of(&bytes, received, log),
+        ArrivedBody::Large(Large { id, size, chunks, head, permit }) => {
+            permits.extend(permit);
+            if is_message(log, &id)? {
+                return Ok((id, size, None));
+            }
+            let (detail, parsed) = describe(&head, size, received);
+            let body = NewBody::Chunked { id, chunks };
+            let parsed = Some(parsed);
+            let content = Content { chunks: Vec::new(), body, detail, parsed, encoded_bytes: 0 };
+            Ok((id, size, Some(content)))
+        }
+    }
+}
+
+fn whole_of<L: Log>(
+    bytes: &[u8],
+    received: Option<types::Timestamp>,
+    log: &L,
+) -> Result<Whole, LogError> {
+    let id = BlobId::of(bytes);
+    let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    let known = is_message(log, &id)?;
+    Ok((id, size, (!known).then(|| whole(id, bytes, received))))
+}
+
+/// The message itself, and whose it is.
+fn sort_out<L: Log>(
+    options: &SortOptions,
+    body: ArrivedBody,
+    said: EnvelopeDetail,
+    received: Option<types::Timestamp>,
+    permits: &mut Vec<OwnedSemaphorePermit>,
+    log: &L,
+) -> Result<(Whole, Addressed), LogError> {
+    let total = body.size();
+    let bytes = match &body {
+        ArrivedBody::Whole(bytes) => bytes.as_slice(),
+        ArrivedBody::Large(large) => large.head.as_slice(),
+    };
+    let believed = sorted::believe(options, bytes, total, said);
+    if believed.opened {
+        let made = whole_of(&believed.original, received, log)?;
+        let parsed = describe_known(&made, &believed.original, made.1, received);
+        let addressed = believed.addressed(options, &parsed, made.0, made.1);
+        return Ok((made, addressed));
+    }
+    let head = believed.without_bytes();
+    let described;
+    let made = match body {
+        ArrivedBody::Whole(bytes) => {
+            let made = whole_of(&bytes, received, log)?;
+            described = describe_known(&made, &bytes, made.1, received);
+            made
+        }
+        ArrivedBody::Large(large) => {
+            described = describe(&large.head, total, received).0;
+            content_of(ArrivedBody::Large(large), received, permits, log)?
+        }
+    };
+    let addressed = head.addressed(options, &described, made.0, made.1);
+    Ok((made, addressed))
+}
+
+/// What a message says of itself, read again only when it was not read just now.
+fn describe_known(
+    made: &Whole,
+    bytes: &[u8],
+    size: u64,
+    received: Option<types::Timestamp>,
+) -> Box<ledger::MessageDetail> {
+    match &made.2 {
+        Some(content) => content.detail.clone(),
+        None => describe(bytes, size, received).0,
+    }
 }
 
 fn is_message<L: Log>(log: &L, id: &BlobId) -> Result<bool, LogError> {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ledger::EnvelopeDetail;
 use ports::{
     FileBody, FileFolder, FileMessage, InFlight, Log, LogError, MailReader, Origin, ReadItem,
     ReadProgress,
@@ -128,6 +129,7 @@ impl<R: MailReader, L: Log> ReadLoop<R, L> {
             received,
             transport,
             origin: origin.to_string(),
+            envelope: EnvelopeDetail::default(),
             body,
             permit,
         });

@@ -20,7 +20,7 @@ use ledger::SourceRef;
 use ports::{Catalog, HeaderItem, Log, MatchRow, SourceError, SourceRow};
 use types::{BlobId, PlacementId, SourceId};
 
-use crate::compare::{hold_back, pair, renumbered, sample};
+use crate::compare::{Held, hold_back, pair, renumbered, sample};
 use crate::mailbox::{Adopt, Mailbox, Stage};
 use crate::report::{RunFailure, messages_are};
 use crate::run::{Run, Stop};
@@ -152,7 +152,7 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
         let refs = self.catalog.source_refs(source)?;
         let rows = self.catalog.match_rows(source)?;
         let held = self.catalog.quarantined(source)?;
-        let retry = self.retry();
+        let retry = self.retry(&row);
         let Some(mailbox) = self.mailboxes.get_mut(slot) else { return Ok(Vec::new()) };
         mailbox.source = Some(source);
         mailbox.folder = Some(row.folder);
@@ -176,7 +176,10 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
         mailbox.already += u64::try_from(standing.len()).unwrap_or(0);
         let known: HashSet<u64> = recognised.iter().copied().collect();
         mailbox.uids.retain(|it| !known.contains(it));
-        (mailbox.resting, mailbox.attempts) = hold_back(&mut mailbox.uids, &held, retry);
+        let Held { resting, left, attempts, left_before } =
+            hold_back(&mut mailbox.uids, &held, retry);
+        (mailbox.resting, mailbox.left) = (resting, left);
+        (mailbox.attempts, mailbox.left_before) = (attempts, left_before);
         mailbox.quarantined = mailbox.resting;
         let listed: HashSet<u64> = uids.into_iter().collect();
         let over = held.iter().filter(|it| !listed.contains(&it.uid) || known.contains(&it.uid));
@@ -304,9 +307,7 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
 
     fn is_placement_of(&self, placement: PlacementId, blob: &BlobId) -> Result<bool, Stop> {
         let Some(key) = self.log.find(blob)?.and_then(|it| it.message) else { return Ok(false) };
-        let placer = &self.placer;
-        let found = self.catalog.placements(placer.archive, &placer.root, key)?;
-        Ok(found.iter().any(|it| it.placement == placement))
+        Ok(self.catalog.message_of(placement)? == Some(key))
     }
 
     /// The mailbox goes no further in this run.

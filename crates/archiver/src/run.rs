@@ -28,6 +28,7 @@ use crate::prepare::Preparer;
 use crate::report::{
     ExcludedFolder, Phase, Progress, RunFailure, RunFailureKind, RunReport, Warnings, messages_are,
 };
+use crate::sorted::{SortOptions, SortPlacer, Sorter};
 use crate::survey::Vanished;
 use crate::work::{Event, WorkQueue};
 use crate::worker;
@@ -98,6 +99,8 @@ pub(crate) struct Run<'a, L: Log, K: Catalog> {
     /// The same, to be told afterwards.
     pub(crate) gone_last: Vec<SourceRef>,
     pub(crate) placer: Placer<L, K>,
+    /// When messages go where their addresses say.
+    pub(crate) sorter: Option<Sorter<L, K>>,
     pub(crate) preparer: Preparer<L>,
     pub(crate) appends: Appends<L, Note>,
     /// Entries that were appended outside of `appends`.
@@ -129,6 +132,7 @@ impl<'a, L: Log, K: Catalog> Run<'a, L, K> {
             gone_first: Vec::new(),
             gone_last: Vec::new(),
             placer,
+            sorter: None,
             preparer: Preparer::new(Arc::clone(&log)),
             appends: Appends::new(Arc::clone(&log)),
             entries_told: 0,
@@ -140,6 +144,15 @@ impl<'a, L: Log, K: Catalog> Run<'a, L, K> {
             options,
             tell,
         }
+    }
+
+    /// The same, sorting by these options.
+    pub(crate) fn sorting(mut self, sorting: Arc<SortOptions>) -> Run<'a, L, K> {
+        let fingerprints = [self.fingerprint.0, sorting.fingerprint().0].concat();
+        self.fingerprint = Hash::of(&fingerprints);
+        self.preparer = Preparer::sorting(Arc::clone(&self.log), Arc::clone(&sorting));
+        self.sorter = Some(Sorter::new(SortPlacer::new(&self.log, &self.catalog, sorting)));
+        self
     }
 
     /// The whole run.
@@ -277,6 +290,9 @@ impl<'a, L: Log, K: Catalog> Run<'a, L, K> {
             failure = self.line_error.as_ref().map(RunFailure::from);
         }
         self.explain(cancelled, failure.as_ref());
+        if let Some(sorter) = &mut self.sorter {
+            sorter.placer.tell_unknown();
+        }
         let mut counts = RunCounts::default();
         let mut done = false;
         for mailbox in &self.mailboxes {

@@ -76,7 +76,7 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
             let name = self.catalog.mailbox_name(row.source)?;
             let Some(name) = name else { continue };
             // The same account may be archived below another root as well.
-            if self.folder_of(&name)?.1 != Some(row.folder) {
+            if self.sorter.is_none() && self.folder_of(&name)?.1 != Some(row.folder) {
                 continue;
             }
             self.placer.account.insert(row.source);
@@ -91,6 +91,10 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
         name: &MailboxName,
     ) -> Result<(FolderPath, Option<FolderId>), Stop> {
         let path = rules::folder_path(&self.options.target.root, name);
+        if self.sorter.is_some() {
+            // Its messages go where they are sorted to.
+            return Ok((path, Some(FolderId::SHARED)));
+        }
         let folder = self.catalog.folder(self.options.target.archive, &path)?;
         Ok((path, folder))
     }
@@ -111,6 +115,7 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
         let (path, folder) = self.folder_of(&info.name)?;
         let slot = self.mailboxes.len();
         let mut mailbox = Mailbox::new(slot, info.name, path, folder, rows);
+        mailbox.shared = self.sorter.is_some();
         mailbox.server_count = info.status.map_or(0, |it| it.messages);
         // Time alone moves messages in and out of some filters.
         let may_stand = !self.options.filter.changes_with_time();
@@ -134,7 +139,9 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
         self.warnings.add(format!("{path}: the server does not list it, but opens it"));
         let (folder_path, folder) = self.folder_of(&name)?;
         let slot = self.mailboxes.len();
-        self.mailboxes.push(Mailbox::new(slot, name, folder_path, folder, rows));
+        let mut mailbox = Mailbox::new(slot, name, folder_path, folder, rows);
+        mailbox.shared = self.sorter.is_some();
+        self.mailboxes.push(mailbox);
         Ok(true)
     }
 

@@ -50,8 +50,29 @@ pub struct PlacementDetail {
     pub transport: String,
     /// How faithful that transport is.
     pub fidelity: Fidelity,
-    /// For files: the path it was read from, as given; else empty.
+    /// For files: the path it was read from, as given. For SMTP: who handed it in. Empty where
+    /// there is nothing to say.
     pub origin: String,
+    /// Who it was from and to, where that was said beside its header.
+    pub envelope: EnvelopeDetail,
+}
+
+/// Who a message was from and to by SMTP, by a journal report, or by an envelope field. Empty
+/// where only its header says it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct EnvelopeDetail {
+    /// Who sent it.
+    pub senders: Vec<String>,
+    /// Who got it, blind copies included.
+    pub recipients: Vec<String>,
+}
+
+impl EnvelopeDetail {
+    /// Whether nothing was said.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.senders.is_empty() && self.recipients.is_empty()
+    }
 }
 
 /// What the parser read in a message.

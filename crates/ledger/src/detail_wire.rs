@@ -10,8 +10,8 @@ use types::{Address, Hash};
 
 use crate::DecodeError;
 use crate::detail::{
-    Detail, Fidelity, FolderDetail, MessageDetail, PartDetail, PlacementDetail, QuarantineDetail,
-    RunDetail, SourceDetail,
+    Detail, EnvelopeDetail, Fidelity, FolderDetail, MessageDetail, PartDetail, PlacementDetail,
+    QuarantineDetail, RunDetail, SourceDetail,
 };
 use crate::shorten::shorten;
 use crate::wire::{Reader, Writer};
@@ -143,6 +143,11 @@ fn write_placement(writer: &mut Writer, detail: &PlacementDetail) {
         Fidelity::Lines => 2,
     });
     write_text(writer, &detail.origin);
+    // Most have none: their section ends here.
+    if !detail.envelope.is_empty() {
+        writer.list(&detail.envelope.senders, write_text);
+        writer.list(&detail.envelope.recipients, write_text);
+    }
 }
 
 fn read_placement(reader: &mut Reader<'_>) -> Result<PlacementDetail, DecodeError> {
@@ -156,6 +161,10 @@ fn read_placement(reader: &mut Reader<'_>) -> Result<PlacementDetail, DecodeErro
             _ => it.malformed(),
         })?,
         origin: reader.field(Reader::text)?,
+        envelope: EnvelopeDetail {
+            senders: reader.field(read_texts)?,
+            recipients: reader.field(read_texts)?,
+        },
     })
 }
 

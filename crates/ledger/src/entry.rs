@@ -168,6 +168,9 @@ pub enum QuarantineReason {
     Unreadable,
     /// It is larger than the limit for one message.
     TooLarge,
+    /// It was read, and belongs to nobody here: it stays at its source. It counts as excluded, and
+    /// is looked at again when the address book or the rules of its job are others.
+    UnknownAddress,
 }
 
 /// How a run or a command ended.
@@ -295,5 +298,6 @@ numbered!(QuarantineReason {
     Truncated = 4,
     Unreadable = 5,
     TooLarge = 6,
+    UnknownAddress = 7,
 });
 numbered!(Outcome { Succeeded = 1, Partial = 2, Failed = 3 });

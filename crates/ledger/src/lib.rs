@@ -20,8 +20,8 @@ mod shorten;
 mod wire;
 
 pub use detail::{
-    Detail, Fidelity, FolderDetail, MessageDetail, PartDetail, PlacementDetail, QuarantineDetail,
-    RunDetail, SourceDetail,
+    Detail, EnvelopeDetail, Fidelity, FolderDetail, MessageDetail, PartDetail, PlacementDetail,
+    QuarantineDetail, RunDetail, SourceDetail,
 };
 pub use detail_wire::detail_hash;
 pub use entry::{

@@ -8,8 +8,8 @@ use types::{
 };
 
 use crate::{
-    Certificate, Detail, Entry, Fact, MessageDetail, Outcome, QuarantineReason, RunCounts,
-    SourceDetail, SourceRef, TreeKind,
+    Certificate, Detail, Entry, EnvelopeDetail, Fact, MessageDetail, Outcome, QuarantineReason,
+    RunCounts, SourceDetail, SourceRef, TreeKind,
 };
 
 /// One change to the rows of a catalog. All are idempotent: applying one twice changes nothing.
@@ -59,6 +59,9 @@ pub enum RowChange {
         date: Option<Timestamp>,
         /// What the parser read, or `None` when it is erased.
         detail: Option<Box<MessageDetail>>,
+        /// The canonical hash of a message that came with an envelope. Copies of it that differ
+        /// in what their ways added are found by it.
+        content: Option<Hash>,
     },
     /// Put a message into a folder, once: a second one for the same folder and message is the
     /// first one again.
@@ -80,6 +83,8 @@ pub enum RowChange {
         /// Where the message stands at its source. When the folder has the message already, this
         /// place belongs to the placement that is there.
         source: Option<SourceRef>,
+        /// Who it was from and to, where that was said beside its header.
+        envelope: EnvelopeDetail,
     },
     /// Change a placement: each field that is given.
     PlacementChange {
@@ -269,11 +274,14 @@ fn placed(number: EntryNumber, entry: &Entry, detail: Option<&Detail>) -> Vec<Ro
         _ => (None, None),
     };
     let key = message.unwrap_or(MessageKey(number.0));
+    let envelope = placement_detail.map(|it| it.envelope.clone()).unwrap_or_default();
+    let content = message_detail.filter(|_| !envelope.is_empty()).map(|it| it.canonical_hash);
     let first = message.is_none().then(|| RowChange::Message {
         message: key,
         bytes: Some(MessageBytes { blob: *blob, size: *size, archived: entry.time }),
         date: message_detail.and_then(|it| it.date).or(*received),
         detail: message_detail.cloned(),
+        content,
     });
     let placement = RowChange::Placement {
         placement: PlacementId(number.0),
@@ -284,6 +292,7 @@ fn placed(number: EntryNumber, entry: &Entry, detail: Option<&Detail>) -> Vec<Ro
         received: *received,
         placed: entry.time,
         source: *source,
+        envelope,
     };
     first.into_iter().chain([placement]).collect()
 }
@@ -296,6 +305,7 @@ fn described_anew(of: EntryNumber, detail: Option<&Detail>) -> Vec<RowChange> {
         bytes: None,
         date: message.date,
         detail: Some(message.clone()),
+        content: None,
     }]
 }
 

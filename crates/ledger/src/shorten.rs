@@ -119,6 +119,8 @@ fn fields(detail: &mut Detail) -> Vec<Box<dyn Field + '_>> {
                 texts(&mut placement.keywords),
                 Box::new(&mut placement.transport),
                 Box::new(&mut placement.origin),
+                texts(&mut placement.envelope.senders),
+                texts(&mut placement.envelope.recipients),
             ];
             if let Some(message) = message {
                 all.extend(message_fields(message));

@@ -3,11 +3,11 @@
 use std::error::Error as StdError;
 use std::future::Future;
 
-use ledger::{Certificate, QuarantineReason, SourceRef};
+use ledger::{Certificate, EnvelopeDetail, QuarantineReason, SourceRef};
 use thiserror::Error;
 use types::{
-    ArchiveId, FolderId, FolderPath, Hash, MailboxName, MessageKey, PlacementId, SourceId,
-    Timestamp,
+    ArchiveId, BlobId, Flags, FolderId, FolderPath, Hash, MailboxName, MessageKey, PlacementId,
+    SourceId, Timestamp,
 };
 
 /// The catalog could not answer. It is a view: it can be rebuilt.
@@ -60,6 +60,25 @@ pub struct FoundPlacement {
     /// of the latest `Sighted` or `Moved` that named one. `None` when it never stood at one (an
     /// import). It tells a message that was moved from one that was only ever put there.
     pub source: Option<SourceId>,
+}
+
+/// A placement in a folder, as re-sorting reads it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PlacedRow {
+    /// Its id.
+    pub placement: PlacementId,
+    /// The message.
+    pub message: MessageKey,
+    /// Its bytes.
+    pub blob: BlobId,
+    /// Number of its bytes.
+    pub size: u64,
+    /// Flags.
+    pub flags: Flags,
+    /// When the source received it.
+    pub received: Option<Timestamp>,
+    /// Who it was from and to, where that was said beside its header.
+    pub envelope: EnvelopeDetail,
 }
 
 /// What a placement looked like at the source, to recognise it after a UIDVALIDITY change.
@@ -130,6 +149,23 @@ pub trait Catalog: Send + Sync + 'static {
 
     /// What to recognise the messages of a source by that still stand there.
     fn match_rows(&self, source: SourceId) -> Result<Vec<MatchRow>, CatalogError>;
+
+    /// The message of a placement; `None` when it was taken away.
+    fn message_of(&self, placement: PlacementId) -> Result<Option<MessageKey>, CatalogError>;
+
+    /// The placements of a message in all archives.
+    fn places_of(&self, message: MessageKey) -> Result<Vec<FoundPlacement>, CatalogError>;
+
+    /// Messages with this canonical hash that came with an envelope, oldest first.
+    fn same_content(&self, canonical: &Hash) -> Result<Vec<MessageKey>, CatalogError>;
+
+    /// Placements in a folder with ids above `after`, at most `count`, by id.
+    fn placed_in(
+        &self,
+        folder: FolderId,
+        after: Option<PlacementId>,
+        count: u32,
+    ) -> Result<Vec<PlacedRow>, CatalogError>;
 
     /// The mailbox of a source, for reports.
     fn mailbox_name(&self, source: SourceId) -> Result<Option<MailboxName>, CatalogError>;

@@ -12,7 +12,7 @@ mod memory;
 mod source;
 
 pub use catalog::{
-    Catalog, CatalogError, CursorRow, FoundPlacement, MatchRow, QuarantineRow, SourceRow,
+    Catalog, CatalogError, CursorRow, FoundPlacement, MatchRow, PlacedRow, QuarantineRow, SourceRow,
 };
 pub use clock::{Clock, Random};
 pub use disk::{Access, Disk, DiskFile};

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 use thiserror::Error;
-use types::UserName;
+use types::{Hash, UserName};
 use unicode_normalization::UnicodeNormalization;
 
 use crate::punycode;
@@ -296,6 +296,18 @@ impl AddressBook {
     #[must_use]
     pub fn is_ours(&self, text: &str) -> bool {
         self.key(text).is_some_and(|it| self.our_domains.contains(&it.domain))
+    }
+
+    /// Names what the book says: two books that give the same owner to every address have the
+    /// same one.
+    #[must_use]
+    pub fn fingerprint(&self) -> Hash {
+        let domains: BTreeMap<&String, &String> = self.domains.iter().collect();
+        let owner = |idx: &usize| self.users.get(*idx).map(|it| &it.name);
+        let owners: BTreeMap<&AddressKey, Option<&UserName>> =
+            self.owners.iter().map(|(key, idx)| (key, owner(idx))).collect();
+        // Debug quotes texts, so that no two books are written alike.
+        Hash::of(format!("book 1\n{:?}\n{domains:?}\n{owners:?}", self.separator).as_bytes())
     }
 
     /// All users, in the order in which they were given.

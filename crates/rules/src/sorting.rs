@@ -13,7 +13,7 @@
 
 use std::collections::BTreeSet;
 
-use types::{Address, FolderPath, UserName};
+use types::{Address, FolderPath, Hash, UserName};
 
 use crate::address::{AddressBook, AddressKey};
 
@@ -22,7 +22,7 @@ mod check;
 pub use check::{Finding, FolderScope, Protocol, Severity, SortingSetup, check};
 
 /// The name of the archive for messages that belong to nobody.
-pub const CATCH_ALL: &str = "@catchall";
+pub const CATCH_ALL: &str = UserName::CATCH_ALL;
 
 /// The folder in it.
 pub const CATCH_ALL_FOLDER: &str = "Unknown E-mail Addresses";
@@ -206,10 +206,28 @@ pub struct Sorting {
 }
 
 impl Sorting {
+    /// Names these settings.
+    #[must_use]
+    pub fn fingerprint(&self) -> Hash {
+        let Sorting { folders, unclaimed, journal_address } = self;
+        let SortingFolders { received, sent } = folders;
+        let text = format!("sorting 1\n{received:?} {sent:?} {unclaimed:?} {journal_address:?}");
+        Hash::of(text.as_bytes())
+    }
+
+    /// Whether an address is that of the shared mailbox itself, with or without a detail.
+    #[must_use]
+    pub fn is_journal(&self, book: &AddressBook, address: &str) -> bool {
+        let Some(journal) = self.journal_address.as_deref().and_then(|it| book.key(it)) else {
+            return false;
+        };
+        let Some(key) = book.key(address) else { return false };
+        key == journal || key.without_detail('+').is_some_and(|it| it == journal)
+    }
+
     /// Decides where a message goes.
     #[must_use]
     pub fn sort(&self, book: &AddressBook, parties: &Parties) -> Sorted {
-        let journal = self.journal_address.as_deref().and_then(|it| book.key(it));
         let mut placings = BTreeSet::new();
         let mut unknown = Vec::new();
         let mut seen: BTreeSet<(Result<AddressKey, &str>, Direction)> = BTreeSet::new();
@@ -218,7 +236,7 @@ impl Sorting {
         for (direction, addresses) in sides {
             for address in addresses {
                 let key = book.key(address).ok_or(address.as_str());
-                if journal.is_some() && key.as_ref().ok() == journal.as_ref() {
+                if self.is_journal(book, address) {
                     continue;
                 }
                 if let Some(user) = book.owner(address) {

@@ -109,6 +109,17 @@ number! {
     ArchiveId,
 }
 
+impl ArchiveId {
+    /// No archive: the sources of a shared mailbox, whose messages are sorted into archives of
+    /// several users, are kept under it.
+    pub const SHARED: ArchiveId = ArchiveId(0);
+}
+
+impl FolderId {
+    /// No folder: that of the sources of a shared mailbox. No log has so many entries.
+    pub const SHARED: FolderId = FolderId(u64::MAX);
+}
+
 /// How far a log was read or written: the number of entries, and the Merkle root over them.
 ///
 /// Two logs of equal size with another root have another history.

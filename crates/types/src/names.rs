@@ -26,6 +26,15 @@ fn name_error(what: &'static str, why: &'static str, text: &str) -> NameError {
 pub struct UserName(String);
 
 impl UserName {
+    /// The name of the archive for mail that belongs to nobody. It is no user.
+    pub const CATCH_ALL: &str = "@catchall";
+
+    /// The same as a name, for the details of its folders.
+    #[must_use]
+    pub fn catch_all() -> UserName {
+        UserName(UserName::CATCH_ALL.to_owned())
+    }
+
     /// Checks and takes a name.
     pub fn new(text: &str) -> Result<UserName, NameError> {
         let wrong = |why| Err(name_error("a user name", why, text));

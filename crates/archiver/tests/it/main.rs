@@ -16,4 +16,5 @@ mod fakes;
 mod filters;
 mod imports;
 mod model;
+mod sorting;
 mod world;

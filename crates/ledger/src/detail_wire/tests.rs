@@ -32,7 +32,16 @@ fn placement() -> PlacementDetail {
         transport: "imap".into(),
         fidelity: Fidelity::Rebuilt,
         origin: "/x".into(),
+        envelope: EnvelopeDetail::default(),
     }
+}
+
+fn enveloped() -> PlacementDetail {
+    let envelope = EnvelopeDetail {
+        senders: vec!["bob@example.org".into()],
+        recipients: vec!["alice@example.org".into(), "c@d".into()],
+    };
+    PlacementDetail { transport: "smtp".into(), envelope, ..PlacementDetail::default() }
 }
 
 fn details() -> Vec<Detail> {
@@ -40,6 +49,7 @@ fn details() -> Vec<Detail> {
         Detail::Placed(PlacementDetail::default(), None),
         Detail::Placed(placement(), Some(Box::default())),
         Detail::Placed(placement(), Some(Box::new(message()))),
+        Detail::Placed(enveloped(), None),
         Detail::Folder(FolderDetail { user: "alice".into(), path: "a/INBOX".into() }),
         Detail::Source(SourceDetail {
             profile: "imap://h:143".into(),
@@ -68,6 +78,7 @@ fn bytes_are_fixed() {
         \x01\x04\x00\x00\x00\x00
         \x01\x10\x01\x05$Work\x04imap\x01\x02/xK\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00
         \x01\x10\x01\x05$Work\x04imap\x01\x02/x\xd6\x01\x01\x06Bob \xc3\x96\x0fbob@example.org\x02\x00\x11alice@example.org\x00\x11carol@example.org\x00\x01\x00\x00\x10Quarterly report\r1@example.org\x01\r0@example.org\x01\t\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x01\x17\x05a.pdf\x0fapplication/pdf\t\x01\x07no-date\x03
+        \x010\x00\x04smtp\x00\x00\x01\x0fbob@example.org\x02\x11alice@example.org\x03c@d
         \x02\x0e\x05alice\x07a/INBOX
         \x03\x18\x0cimap://h:143\x01a\x02\xff\x00\x05INBOX
         \x04\x04\x03NIL
@@ -103,7 +114,7 @@ fn unknown_trailing_fields_are_ignored() {
     let mut writer = Writer::default();
     writer.byte(PLACED);
     writer.section(|writer| {
-        write_placement(writer, &placement());
+        write_placement(writer, &enveloped());
         writer.raw(b"a newer field");
     });
     writer.section(|writer| {
@@ -111,7 +122,7 @@ fn unknown_trailing_fields_are_ignored() {
         writer.number(77);
     });
     writer.section(|writer| writer.raw(b"a newer section"));
-    let want = Detail::Placed(placement(), Some(Box::new(message())));
+    let want = Detail::Placed(enveloped(), Some(Box::new(message())));
     assert_eq!(Detail::decode(&writer.bytes), Ok(want));
 }
 

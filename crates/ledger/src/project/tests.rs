@@ -43,9 +43,9 @@ fn a_first_placement_makes_a_message() {
         placed(None),
         Some(&placed_detail(Some(Timestamp(400)))),
         &expect![[r#"
-        Message { message: MessageKey(40), bytes: Some(MessageBytes { blob: 0…, size: 99, archived: Timestamp(1000) }), date: Some(Timestamp(400)), detail: Some(MessageDetail { from: [Address { name: "", addr: "bob@example.org" }], to: [], cc: [], bcc: [], subject: "hello", message_id_header: "", references: [], date: Some(Timestamp(400)), header_hash: 0…, canonical_hash: 0…, parts: [], defects: [], parser_version: 0 }) }
-        Placement { placement: PlacementId(40), message: MessageKey(40), folder: FolderId(1), flags: {"seen"}, keywords: ["$Work"], received: Some(Timestamp(500)), placed: Timestamp(1000), source: Some(SourceRef { source: SourceId(5), uid: 70 }) }
-    "#]],
+            Message { message: MessageKey(40), bytes: Some(MessageBytes { blob: 0…, size: 99, archived: Timestamp(1000) }), date: Some(Timestamp(400)), detail: Some(MessageDetail { from: [Address { name: "", addr: "bob@example.org" }], to: [], cc: [], bcc: [], subject: "hello", message_id_header: "", references: [], date: Some(Timestamp(400)), header_hash: 0…, canonical_hash: 0…, parts: [], defects: [], parser_version: 0 }), content: None }
+            Placement { placement: PlacementId(40), message: MessageKey(40), folder: FolderId(1), flags: {"seen"}, keywords: ["$Work"], received: Some(Timestamp(500)), placed: Timestamp(1000), source: Some(SourceRef { source: SourceId(5), uid: 70 }), envelope: EnvelopeDetail { senders: [], recipients: [] } }
+        "#]],
     );
 }
 
@@ -55,9 +55,9 @@ fn without_a_date_the_source_tells_it() {
         placed(None),
         Some(&placed_detail(None)),
         &expect![[r#"
-        Message { message: MessageKey(40), bytes: Some(MessageBytes { blob: 0…, size: 99, archived: Timestamp(1000) }), date: Some(Timestamp(500)), detail: Some(MessageDetail { from: [Address { name: "", addr: "bob@example.org" }], to: [], cc: [], bcc: [], subject: "hello", message_id_header: "", references: [], date: None, header_hash: 0…, canonical_hash: 0…, parts: [], defects: [], parser_version: 0 }) }
-        Placement { placement: PlacementId(40), message: MessageKey(40), folder: FolderId(1), flags: {"seen"}, keywords: ["$Work"], received: Some(Timestamp(500)), placed: Timestamp(1000), source: Some(SourceRef { source: SourceId(5), uid: 70 }) }
-    "#]],
+            Message { message: MessageKey(40), bytes: Some(MessageBytes { blob: 0…, size: 99, archived: Timestamp(1000) }), date: Some(Timestamp(500)), detail: Some(MessageDetail { from: [Address { name: "", addr: "bob@example.org" }], to: [], cc: [], bcc: [], subject: "hello", message_id_header: "", references: [], date: None, header_hash: 0…, canonical_hash: 0…, parts: [], defects: [], parser_version: 0 }), content: None }
+            Placement { placement: PlacementId(40), message: MessageKey(40), folder: FolderId(1), flags: {"seen"}, keywords: ["$Work"], received: Some(Timestamp(500)), placed: Timestamp(1000), source: Some(SourceRef { source: SourceId(5), uid: 70 }), envelope: EnvelopeDetail { senders: [], recipients: [] } }
+        "#]],
     );
 }
 
@@ -67,9 +67,9 @@ fn an_erased_detail_leaves_the_message() {
         placed(None),
         None,
         &expect![[r#"
-        Message { message: MessageKey(40), bytes: Some(MessageBytes { blob: 0…, size: 99, archived: Timestamp(1000) }), date: Some(Timestamp(500)), detail: None }
-        Placement { placement: PlacementId(40), message: MessageKey(40), folder: FolderId(1), flags: {"seen"}, keywords: [], received: Some(Timestamp(500)), placed: Timestamp(1000), source: Some(SourceRef { source: SourceId(5), uid: 70 }) }
-    "#]],
+            Message { message: MessageKey(40), bytes: Some(MessageBytes { blob: 0…, size: 99, archived: Timestamp(1000) }), date: Some(Timestamp(500)), detail: None, content: None }
+            Placement { placement: PlacementId(40), message: MessageKey(40), folder: FolderId(1), flags: {"seen"}, keywords: [], received: Some(Timestamp(500)), placed: Timestamp(1000), source: Some(SourceRef { source: SourceId(5), uid: 70 }), envelope: EnvelopeDetail { senders: [], recipients: [] } }
+        "#]],
     );
 }
 
@@ -79,8 +79,8 @@ fn a_later_placement_makes_no_message() {
         placed(Some(MessageKey(3))),
         Some(&placed_detail(None)),
         &expect![[r#"
-        Placement { placement: PlacementId(40), message: MessageKey(3), folder: FolderId(1), flags: {"seen"}, keywords: ["$Work"], received: Some(Timestamp(500)), placed: Timestamp(1000), source: Some(SourceRef { source: SourceId(5), uid: 70 }) }
-    "#]],
+            Placement { placement: PlacementId(40), message: MessageKey(3), folder: FolderId(1), flags: {"seen"}, keywords: ["$Work"], received: Some(Timestamp(500)), placed: Timestamp(1000), source: Some(SourceRef { source: SourceId(5), uid: 70 }), envelope: EnvelopeDetail { senders: [], recipients: [] } }
+        "#]],
     );
 }
 
@@ -244,8 +244,8 @@ fn a_newer_detail_describes_the_message_anew() {
         anew.clone(),
         Some(&placed_detail(Some(Timestamp(400)))),
         &expect![[r#"
-        Message { message: MessageKey(12), bytes: None, date: Some(Timestamp(400)), detail: Some(MessageDetail { from: [Address { name: "", addr: "bob@example.org" }], to: [], cc: [], bcc: [], subject: "hello", message_id_header: "", references: [], date: Some(Timestamp(400)), header_hash: 0…, canonical_hash: 0…, parts: [], defects: [], parser_version: 0 }) }
-    "#]],
+            Message { message: MessageKey(12), bytes: None, date: Some(Timestamp(400)), detail: Some(MessageDetail { from: [Address { name: "", addr: "bob@example.org" }], to: [], cc: [], bcc: [], subject: "hello", message_id_header: "", references: [], date: Some(Timestamp(400)), header_hash: 0…, canonical_hash: 0…, parts: [], defects: [], parser_version: 0 }), content: None }
+        "#]],
     );
     check(anew, None, &expect![[r#""#]]);
 }

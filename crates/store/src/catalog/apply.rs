@@ -1,10 +1,11 @@
 //! Row changes carried out in SQL. What they mean was decided in `ledger::project`.
 
 use ledger::project::{MessageBytes, RowChange};
-use ledger::{Certificate, MessageDetail, QuarantineReason, RunCounts, SourceRef};
+use ledger::{Certificate, EnvelopeDetail, MessageDetail, QuarantineReason, RunCounts, SourceRef};
 use rusqlite::{Connection, OptionalExtension};
 use types::{
-    Address, BlobId, EntryNumber, Flags, FolderId, FolderPath, MessageKey, PlacementId, Timestamp,
+    Address, BlobId, EntryNumber, Flags, FolderId, FolderPath, Hash, MessageKey, PlacementId,
+    Timestamp,
 };
 
 use super::sets::{SetChanges, SetName};
@@ -55,8 +56,9 @@ struct Placed {
 impl Applier<'_> {
     pub(crate) fn apply(&mut self, change: RowChange) -> rusqlite::Result<()> {
         match change {
-            RowChange::Message { message, bytes, date, detail } => {
-                self.message(message, bytes, date, detail.as_deref())
+            RowChange::Message { message, bytes, date, detail, content } => {
+                self.message(message, bytes, date, detail.as_deref())?;
+                content.map_or(Ok(()), |it| self.content(message, it))
             }
             RowChange::Placement {
                 placement,
@@ -67,8 +69,17 @@ impl Applier<'_> {
                 received,
                 placed,
                 source,
+                envelope,
             } => {
-                let row = NewPlacementRow { placement, folder, flags, keywords, received, placed };
+                let row = NewPlacementRow {
+                    placement,
+                    folder,
+                    flags,
+                    keywords,
+                    received,
+                    placed,
+                    envelope,
+                };
                 self.placement(message, &row, source)
             }
             RowChange::PlacementChange { placement, folder, flags, removed } => {
@@ -139,6 +150,11 @@ impl Applier<'_> {
         Ok(())
     }
 
+    fn content(&mut self, message: MessageKey, Hash(canonical): Hash) -> rusqlite::Result<()> {
+        let Some(n) = self.number_of(message)? else { return Ok(()) };
+        self.run("INSERT OR IGNORE INTO content (canonical, n) VALUES (?1, ?2)", (canonical, n))
+    }
+
     fn placement(
         &mut self,
         message: MessageKey,
@@ -166,11 +182,18 @@ impl Applier<'_> {
     fn insert_placement(&mut self, n: u32, new: &NewPlacementRow) -> rusqlite::Result<i64> {
         let id = sql(new.placement.0);
         let keywords = (!new.keywords.is_empty()).then(|| new.keywords.join("\n"));
-        let query = "INSERT INTO placement (id, n, folder, flags, keywords, received, placed) \
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let query = "INSERT INTO placement \
+                     (id, n, folder, flags, keywords, received, placed, senders, recipients) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
         let received = new.received.map(|it| it.0);
         let (folder, flags) = (sql(new.folder.0), new.flags.0);
-        self.run(query, (id, n, folder, flags, keywords, received, new.placed.0))?;
+        let [senders, recipients] = match new.envelope.is_empty() {
+            true => [None, None],
+            false => [&new.envelope.senders, &new.envelope.recipients].map(|it| Some(lines(it))),
+        };
+        let placed = new.placed.0;
+        let values = (id, n, folder, flags, keywords, received, placed, senders, recipients);
+        self.run(query, values)?;
         self.sets.insert(self.connection, SetName::All, n)?;
         self.sets.insert(self.connection, SetName::Folder(new.folder), n)?;
         for flag in single_flags(new.flags) {
@@ -332,6 +355,13 @@ struct NewPlacementRow {
     keywords: Vec<String>,
     received: Option<Timestamp>,
     placed: Timestamp,
+    envelope: EnvelopeDetail,
+}
+
+/// One text a line. A line end inside of one would be another one: it is a space.
+fn lines(texts: &[String]) -> String {
+    let one_line = texts.iter().map(|it| it.replace(['\n', '\r'], " "));
+    one_line.collect::<Vec<_>>().join("\n")
 }
 
 /// Changes that touch one row of one table.

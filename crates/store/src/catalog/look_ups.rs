@@ -1,10 +1,13 @@
 //! What engines ask of the catalog.
 
-use ledger::{Certificate, Excluded, QuarantineReason, RunCounts, SourceRef};
-use ports::{Catalog, CatalogError, CursorRow, FoundPlacement, MatchRow, QuarantineRow, SourceRow};
+use ledger::{Certificate, EnvelopeDetail, Excluded, QuarantineReason, RunCounts, SourceRef};
+use ports::{
+    Catalog, CatalogError, CursorRow, FoundPlacement, MatchRow, PlacedRow, QuarantineRow, SourceRow,
+};
 use rusqlite::{OptionalExtension, Row};
 use types::{
-    ArchiveId, FolderId, FolderPath, MailboxName, MessageKey, PlacementId, SourceId, Timestamp,
+    ArchiveId, BlobId, Flags, FolderId, FolderPath, Hash, MailboxName, MessageKey, PlacementId,
+    SourceId, Timestamp,
 };
 
 use super::reader::SqlCatalog;
@@ -153,6 +156,52 @@ impl Catalog for SqlCatalog {
         })
     }
 
+    fn message_of(
+        &self,
+        PlacementId(placement): PlacementId,
+    ) -> Result<Option<MessageKey>, CatalogError> {
+        let query = "SELECT m.key FROM placement p JOIN message m ON m.n = p.n WHERE p.id = \
+                     coalesce((SELECT of FROM placement_alias WHERE id = ?1), ?1)";
+        self.with("the message of a placement", |it| {
+            let mut statement = it.prepare_cached(query)?;
+            statement.query_row([sql(placement)], |row| number(row, 0).map(MessageKey)).optional()
+        })
+    }
+
+    fn places_of(&self, message: MessageKey) -> Result<Vec<FoundPlacement>, CatalogError> {
+        let query = "SELECT p.id, p.folder, p.source FROM message m JOIN placement p ON p.n = m.n \
+                     WHERE m.key = ?1 ORDER BY p.id";
+        self.with("the placements of a message", |it| {
+            let mut statement = it.prepare_cached(query)?;
+            statement.query_map([sql(message.0)], found_placement)?.collect()
+        })
+    }
+
+    fn same_content(&self, Hash(canonical): &Hash) -> Result<Vec<MessageKey>, CatalogError> {
+        let query = "SELECT m.key FROM content c JOIN message m ON m.n = c.n \
+                     WHERE c.canonical = ?1 ORDER BY c.n";
+        self.with("messages of the same content", |it| {
+            let mut statement = it.prepare_cached(query)?;
+            statement.query_map([canonical], |row| number(row, 0).map(MessageKey))?.collect()
+        })
+    }
+
+    fn placed_in(
+        &self,
+        folder: FolderId,
+        after: Option<PlacementId>,
+        count: u32,
+    ) -> Result<Vec<PlacedRow>, CatalogError> {
+        let query = "SELECT p.id, m.key, m.blob, m.size, p.flags, p.received, p.senders, \
+                     p.recipients FROM placement p JOIN message m ON m.n = p.n \
+                     WHERE p.folder = ?1 AND p.id > ?2 ORDER BY p.id LIMIT ?3";
+        let after = after.map_or(-1, |it| sql(it.0));
+        self.with("the messages of a folder", |it| {
+            let mut statement = it.prepare_cached(query)?;
+            statement.query_map((sql(folder.0), after, count), placed_row)?.collect()
+        })
+    }
+
     fn mailbox_name(&self, source: SourceId) -> Result<Option<MailboxName>, CatalogError> {
         let query = "SELECT mailbox_raw, mailbox FROM source WHERE id = ?1";
         self.with("the name of a mailbox", |it| {
@@ -173,6 +222,22 @@ fn parts_of(path: &str) -> Vec<String> {
         part => part.replace("%2F", "/").replace("%25", "%"),
     };
     path.split('/').map(unescape).collect()
+}
+
+fn placed_row(row: &Row<'_>) -> rusqlite::Result<PlacedRow> {
+    let lines = |column| -> rusqlite::Result<Vec<String>> {
+        let text: Option<String> = row.get(column)?;
+        Ok(text.unwrap_or_default().lines().map(str::to_owned).collect())
+    };
+    Ok(PlacedRow {
+        placement: PlacementId(number(row, 0)?),
+        message: MessageKey(number(row, 1)?),
+        blob: BlobId(row.get(2)?),
+        size: number(row, 3)?,
+        flags: Flags(row.get(4)?),
+        received: row.get::<_, Option<i64>>(5)?.map(Timestamp),
+        envelope: EnvelopeDetail { senders: lines(6)?, recipients: lines(7)? },
+    })
 }
 
 fn found_placement(row: &Row<'_>) -> rusqlite::Result<FoundPlacement> {

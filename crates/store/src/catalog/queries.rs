@@ -1,6 +1,6 @@
 //! What people and programs ask of the catalog. Read the rows beside it.
 
-use ledger::{Outcome, TreeKind};
+use ledger::{Outcome, QuarantineReason, TreeKind};
 use ports::CatalogError;
 use rusqlite::{Connection, OptionalExtension, Row};
 use types::{
@@ -203,7 +203,8 @@ impl SqlCatalog {
         })
     }
 
-    /// The messages in quarantine, of all sources or of those of one archive.
+    /// The messages in quarantine, of all sources or of those of one archive. Those that belong to
+    /// nobody are not among them: nothing is wrong with them.
     pub fn quarantine(
         &self,
         archive: Option<ArchiveId>,
@@ -211,10 +212,13 @@ impl SqlCatalog {
         let query = "SELECT s.archive, q.source, s.profile, s.account, s.mailbox, q.uid, \
                      q.reason, q.text, q.attempts, q.retry_at, q.at \
                      FROM quarantine q JOIN source s ON s.id = q.source \
-                     WHERE ?1 IS NULL OR s.archive = ?1 ORDER BY q.source, q.uid";
+                     WHERE (?1 IS NULL OR s.archive = ?1) AND q.reason != ?2 \
+                     ORDER BY q.source, q.uid";
+        let unknown = QuarantineReason::UnknownAddress.number();
         self.with("the quarantine", |it| {
             let mut statement = it.prepare_cached(query)?;
-            statement.query_map([archive.map(|it| sql(it.0))], quarantine_listed)?.collect()
+            let values = (archive.map(|it| sql(it.0)), unknown);
+            statement.query_map(values, quarantine_listed)?.collect()
         })
     }
 

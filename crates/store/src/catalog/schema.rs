@@ -14,7 +14,7 @@ use types::{Hash, Position};
 use super::values::{from_sql, sql};
 
 /// Counts up whenever the tables or what is in them for the same log change.
-pub(crate) const SCHEMA_VERSION: i64 = 1;
+pub(crate) const SCHEMA_VERSION: i64 = 2;
 
 /// Says that an SQLite file is a catalog of ours: "PhCt".
 const APPLICATION_ID: i64 = 0x5068_4374;
@@ -59,18 +59,27 @@ CREATE TABLE message (
     subject    TEXT
 );
 CREATE UNIQUE INDEX message_key ON message (key);
--- source is where the message stood last, also when it is gone from there.
+-- source is where the message stood last, also when it is gone from there. senders and recipients
+-- are those of its envelope, one a line, where it came with one.
 CREATE TABLE placement (
-    id       INTEGER PRIMARY KEY,
-    n        INTEGER NOT NULL,
-    folder   INTEGER NOT NULL,
-    flags    INTEGER NOT NULL,
-    keywords TEXT,
-    received INTEGER,
-    placed   INTEGER NOT NULL,
-    source   INTEGER
+    id         INTEGER PRIMARY KEY,
+    n          INTEGER NOT NULL,
+    folder     INTEGER NOT NULL,
+    flags      INTEGER NOT NULL,
+    keywords   TEXT,
+    received   INTEGER,
+    placed     INTEGER NOT NULL,
+    source     INTEGER,
+    senders    TEXT,
+    recipients TEXT
 );
 CREATE UNIQUE INDEX placement_place ON placement (n, folder);
+-- Messages that came with an envelope, by their canonical hashes.
+CREATE TABLE content (
+    canonical BLOB NOT NULL,
+    n         INTEGER NOT NULL,
+    PRIMARY KEY (canonical, n)
+) WITHOUT ROWID;
 -- Placements that turned out to be another one.
 CREATE TABLE placement_alias (
     id INTEGER PRIMARY KEY,
@@ -154,11 +163,12 @@ CREATE TABLE run (
 ";
 
 /// The tables and the key that orders each: everything that a rebuilt catalog has alike.
-pub(crate) const TABLES: [(&str, &str); 12] = [
+pub(crate) const TABLES: [(&str, &str); 13] = [
     ("head", "id"),
     ("folder", "id"),
     ("message", "n"),
     ("placement", "id"),
+    ("content", "canonical, n"),
     ("placement_alias", "id"),
     ("message_set", "kind, id, chunk"),
     ("source", "id"),

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use ledger::project::{RowChange, project};
-use ledger::{Certificate, SourceRef};
+use ledger::{Certificate, EnvelopeDetail, SourceRef};
 use ports::{
-    Catalog, CatalogError, CursorRow, FoundPlacement, Log, MatchRow, QuarantineRow, SourceRow,
+    Catalog, CatalogError, CursorRow, FoundPlacement, Log, MatchRow, PlacedRow, QuarantineRow,
+    SourceRow,
 };
 use types::{
-    ArchiveId, BlobId, EntryNumber, FolderId, FolderPath, Hash, MailboxName, MessageKey,
+    ArchiveId, BlobId, EntryNumber, Flags, FolderId, FolderPath, Hash, MailboxName, MessageKey,
     PlacementId, SourceId, Timestamp,
 };
 
@@ -28,6 +29,7 @@ pub(crate) struct Rows {
     pub(crate) messages: HashMap<MessageKey, (BlobId, u64, Hash)>,
     pub(crate) placements: BTreeMap<PlacementId, Placement>,
     aliases: HashMap<PlacementId, PlacementId>,
+    contents: Vec<(Hash, MessageKey)>,
     pub(crate) refs: BTreeMap<SourceRef, PlacementId>,
     pub(crate) quarantine: BTreeMap<SourceRef, QuarantineRow>,
 }
@@ -46,6 +48,8 @@ pub(crate) struct Placement {
     pub(crate) folder: FolderId,
     received: Option<Timestamp>,
     source: Option<SourceId>,
+    flags: Flags,
+    pub(crate) envelope: EnvelopeDetail,
 }
 
 impl MemoryCatalog {
@@ -95,6 +99,20 @@ impl Rows {
         }
     }
 
+    fn move_to(&mut self, placement: PlacementId, folder: FolderId) {
+        let message = self.placements.get(&placement).expect("a placement is there").message;
+        let there = |(id, it): &(&PlacementId, &Placement)| {
+            **id != placement && it.folder == folder && it.message == message
+        };
+        let Some(there) = self.placements.iter().find(there).map(|it| *it.0) else {
+            self.placements.get_mut(&placement).unwrap().folder = folder;
+            return;
+        };
+        self.refs.values_mut().filter(|it| **it == placement).for_each(|it| *it = there);
+        self.placements.remove(&placement);
+        self.aliases.insert(placement, there);
+    }
+
     fn apply(&mut self, change: RowChange) {
         match change {
             RowChange::Folder { folder, archive, path, .. } => {
@@ -120,12 +138,22 @@ impl Rows {
                 };
                 self.sources.insert(source, Source { row, archive, profile, account, mailbox });
             }
-            RowChange::Message { message, bytes, detail, .. } => {
+            RowChange::Message { message, bytes, detail, content, .. } => {
                 let bytes = bytes.unwrap();
+                self.contents.extend(content.map(|it| (it, message)));
                 let header = detail.unwrap().header_hash;
                 self.messages.insert(message, (bytes.blob, bytes.size, header));
             }
-            RowChange::Placement { placement, message, folder, received, source, .. } => {
+            RowChange::Placement {
+                placement,
+                message,
+                folder,
+                received,
+                source,
+                flags,
+                envelope,
+                ..
+            } => {
                 let there = self
                     .placements
                     .iter()
@@ -134,7 +162,8 @@ impl Rows {
                 if let Some(there) = there {
                     self.aliases.insert(placement, there);
                 } else {
-                    let new = Placement { message, folder, received, source: None };
+                    let new =
+                        Placement { message, folder, received, source: None, flags, envelope };
                     self.placements.insert(placement, new);
                 }
                 if let Some(source) = source {
@@ -143,8 +172,7 @@ impl Rows {
             }
             RowChange::PlacementChange { placement, folder, .. } => {
                 let placement = self.placement_of(placement);
-                let known = self.placements.get_mut(&placement).expect("a placement is there");
-                known.folder = folder.unwrap();
+                self.move_to(placement, folder.unwrap());
             }
             RowChange::SourceRef { source, placement } => self.stand(source, placement),
             RowChange::Cursor { source, uid_next, modseq, fingerprint } => {
@@ -255,6 +283,54 @@ impl Catalog for MemoryCatalog {
                 MatchRow { placement: *id, size, received: placement.received, header_hash }
             })
             .collect())
+    }
+
+    fn message_of(&self, placement: PlacementId) -> Result<Option<MessageKey>, CatalogError> {
+        let rows = self.lag();
+        let placement = rows.placement_of(placement);
+        Ok(rows.placements.get(&placement).map(|it| it.message))
+    }
+
+    fn places_of(&self, message: MessageKey) -> Result<Vec<FoundPlacement>, CatalogError> {
+        let rows = self.lag();
+        let ours = rows.placements.iter().filter(|it| it.1.message == message);
+        let found = |(id, it): (&PlacementId, &Placement)| FoundPlacement {
+            placement: *id,
+            folder: it.folder,
+            source: it.source,
+        };
+        Ok(ours.map(found).collect())
+    }
+
+    fn same_content(&self, canonical: &Hash) -> Result<Vec<MessageKey>, CatalogError> {
+        let rows = self.lag();
+        Ok(rows.contents.iter().filter(|it| it.0 == *canonical).map(|it| it.1).collect())
+    }
+
+    fn placed_in(
+        &self,
+        folder: FolderId,
+        after: Option<PlacementId>,
+        count: u32,
+    ) -> Result<Vec<PlacedRow>, CatalogError> {
+        let rows = self.lag();
+        let inside = rows
+            .placements
+            .iter()
+            .filter(|(id, it)| it.folder == folder && after.is_none_or(|after| after < **id));
+        let row = |(id, it): (&PlacementId, &Placement)| {
+            let (blob, size, _) = rows.messages[&it.message];
+            PlacedRow {
+                placement: *id,
+                message: it.message,
+                blob,
+                size,
+                flags: it.flags,
+                received: it.received,
+                envelope: it.envelope.clone(),
+            }
+        };
+        Ok(inside.map(row).take(count as usize).collect())
     }
 
     fn mailbox_name(&self, source: SourceId) -> Result<Option<MailboxName>, CatalogError> {
