@@ -4,6 +4,7 @@ use types::Secret;
 
 use crate::job::{EffectiveFolder, JobShown, RunShown};
 use crate::profile::ProfileShown;
+use crate::service::{ServedAnswer, ServiceStatus};
 use crate::user::UserShown;
 
 /// What can be asked about the keys that secrets are sealed with.
@@ -102,6 +103,10 @@ pub enum AdminAnswer {
     Run(Box<RunShown>),
     /// Of every `test`.
     Test(TestAnswer),
+    /// Of `service ...`: how the server is then.
+    Service(Box<ServiceStatus>),
+    /// Of `serve`.
+    Served(ServedAnswer),
 }
 
 /// Where the key is, and what is sealed with it.

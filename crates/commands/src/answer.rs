@@ -57,6 +57,7 @@ impl Answer {
             Answer::Admin(admin) => match &**admin {
                 AdminAnswer::KeyStatus(status) => partly_if(!status.is_whole()),
                 AdminAnswer::Test(test) => partly_if(!test.is_clean()),
+                AdminAnswer::Service(status) => partly_if(!status.is_well()),
                 AdminAnswer::Insecure(list) => partly_if(!list.is_empty()),
                 _ => ExitCode::Done,
             },

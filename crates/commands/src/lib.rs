@@ -16,6 +16,7 @@ mod profile;
 mod progress;
 mod report;
 mod request;
+mod service;
 mod user;
 
 pub use admin::{
@@ -44,5 +45,9 @@ pub use request::{
     Account, Archive, Compression, Demo, Export, ExportFormat, ExportScope, FolderChoice,
     FolderScope, Import, KeepDir, MboxForm, Mechanism, Order, Plaintext, Request, Scheme, Search,
     SearchOutput, Show, ShowForm, Trust, View, WaitForViews,
+};
+pub use service::{
+    ChangeShown, ChangeState, GroupShown, GroupState, NextShown, Reinitialised, RunningShown,
+    ServedAnswer, ServiceRequest, ServiceStatus, StuckShown, WorkerGroup,
 };
 pub use user::{UserSet, UserShown};

@@ -10,6 +10,7 @@ use types::{Secret, UserName};
 use crate::admin::{KeyRequest, SettingsRequest};
 use crate::job::JobRequest;
 use crate::profile::ProfileRequest;
+use crate::service::ServiceRequest;
 use crate::user::UserSet;
 
 /// One command, complete: nothing is asked back.
@@ -45,6 +46,10 @@ pub enum Request {
     Profile(ProfileRequest),
     /// Look after jobs, run them, and see what they did.
     Job(JobRequest),
+    /// Own the data directory, run jobs and carry out the commands of others, until a signal.
+    Serve,
+    /// Ask the server that runs.
+    Service(ServiceRequest),
     /// Show what the program does, in a data directory that is thrown away.
     Demo(Demo),
 }
@@ -62,7 +67,35 @@ impl Request {
                 format!("{name} {} --user {}", paths.join(" "), it.user)
             }
             Request::UserAdd(user) => format!("{name} {user}"),
+            Request::Service(
+                ServiceRequest::Pause(Some(group))
+                | ServiceRequest::Resume(Some(group))
+                | ServiceRequest::Restart(Some(group)),
+            ) => format!("{name} {}", group.name()),
             _ => name.to_owned(),
+        }
+    }
+
+    /// Whether it only reads what is archived and saved, and needs neither the data directory for
+    /// itself, nor keys, nor a mail server. Whoever asks can do it, whoever owns the directory.
+    #[must_use]
+    pub fn only_reads(&self) -> bool {
+        match self {
+            Request::Search(_) | Request::Show(_) | Request::Export(_) | Request::Verify => true,
+            Request::UserShow(_) | Request::UserList => true,
+            Request::Key(it) => *it == KeyRequest::New,
+            Request::Settings(it) => !matches!(it, SettingsRequest::Set(..)),
+            Request::Profile(it) => matches!(it, ProfileRequest::List | ProfileRequest::Show(_)),
+            Request::Job(it) => matches!(
+                it,
+                JobRequest::List
+                    | JobRequest::Show(_)
+                    | JobRequest::Runs(_)
+                    | JobRequest::ShowRun(_)
+            ),
+            // It has a directory of its own.
+            Request::Demo(_) => true,
+            _ => false,
         }
     }
 
@@ -86,6 +119,8 @@ impl Request {
             Request::Settings(it) => it.name(),
             Request::Profile(it) => it.name(),
             Request::Job(it) => it.name(),
+            Request::Serve => "serve",
+            Request::Service(it) => it.name(),
             Request::Demo(_) => "demo",
         }
     }

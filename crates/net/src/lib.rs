@@ -15,6 +15,7 @@ mod connect;
 mod deflate;
 mod error;
 mod fingerprint;
+mod local;
 mod stream;
 mod tls;
 
@@ -23,5 +24,6 @@ pub use certificate::CertificatePolicy;
 pub use connect::resolve;
 pub use error::{NetError, NetErrorKind};
 pub use fingerprint::{Fingerprint, ParseFingerprintError};
+pub use local::{LocalListener, LocalPeer, connect_local};
 pub use stream::{ByteStream, Counters, Deadlines, Server, Stream};
 pub use tls::{TlsClient, TlsSummary, Warning};

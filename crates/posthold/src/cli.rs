@@ -7,14 +7,17 @@ mod admin;
 mod import;
 mod job;
 mod profile;
+mod service;
 mod user;
 mod writing;
 
+use std::any::TypeId;
 use std::ffi::OsString;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use commands::{
     Account, Archive, Compression, Demo, Export, ExportFormat, ExportScope, Failure, FailureKind,
@@ -81,6 +84,11 @@ pub(crate) trait Surroundings {
     /// The data directory that the environment names.
     fn data_dir(&self) -> Option<PathBuf>;
 
+    /// Where paths are meant from, when it is not the directory of this process.
+    fn paths_from(&self) -> Option<&Path> {
+        None
+    }
+
     /// The first line of this file, or without one the environment, or the answer of a person
     /// to `prompt`.
     fn password(&self, file: Option<&Path>, prompt: &str) -> Result<Secret, Failure>;
@@ -142,6 +150,12 @@ enum Command {
     /// Looks after the keys that passwords are sealed with
     #[command(subcommand)]
     Key(admin::KeyCommand),
+    /// Owns the data directory and runs jobs by their schedules, until it is stopped by Ctrl-C
+    /// or SIGTERM; other commands hand themselves over to it meanwhile
+    Serve(WriteArgs),
+    /// Looks after the server that runs
+    #[command(subcommand)]
+    Service(service::ServiceCommand),
     /// For the build of Posthold itself
     #[command(hide = true)]
     Internal {
@@ -369,7 +383,11 @@ pub(crate) fn parse(
     surroundings: &dyn Surroundings,
 ) -> Result<Invocation, Refused> {
     let usage = |error| Refused::Usage(Box::new(error));
-    let matches = command().try_get_matches_from(args).map_err(usage)?;
+    let command = match surroundings.paths_from() {
+        Some(dir) => with_paths_from(command(), dir),
+        None => command(),
+    };
+    let matches = command.try_get_matches_from(args).map_err(usage)?;
     let cli = Cli::from_arg_matches(&matches).map_err(usage)?;
     let ownership = writing::ownership(&cli.command);
     let network_files = writing::network_files(&cli.command);
@@ -392,6 +410,18 @@ pub(crate) fn parse(
 /// The definition of the command line, from which help and reference are made.
 pub(crate) fn command() -> clap::Command {
     Cli::command()
+}
+
+/// The same, with every path that is given taken from `dir`.
+fn with_paths_from(command: clap::Command, dir: &Path) -> clap::Command {
+    let command = command.mut_args(|arg| {
+        if arg.get_value_parser().type_id() != TypeId::of::<PathBuf>() {
+            return arg;
+        }
+        let dir = dir.to_owned();
+        arg.value_parser(PathBufValueParser::new().map(move |it| dir.join(it)))
+    });
+    command.mut_subcommands(|it| with_paths_from(it, dir))
 }
 
 fn request(command: Command, surroundings: &dyn Surroundings) -> Result<Request, Failure> {
@@ -418,6 +448,8 @@ fn request(command: Command, surroundings: &dyn Surroundings) -> Result<Request,
         Command::Run(it) => Request::Job(it.request()),
         Command::Settings(it) => Request::Settings(it.request()),
         Command::Key(it) => Request::Key(it.request()),
+        Command::Serve(_) => Request::Serve,
+        Command::Service(it) => Request::Service(it.request()),
         Command::Internal { .. } => {
             return Err(Failure::new(FailureKind::Internal, "internal commands make no request"));
         }

@@ -10,6 +10,7 @@ mod progress;
 mod reference;
 mod render;
 mod run;
+mod serve;
 mod serving;
 mod stop;
 
@@ -19,14 +20,16 @@ use std::path::Path;
 use std::process;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use archiver::CancelToken;
-use commands::{ExitCode, Failure, FailureKind};
+use commands::{ExitCode, Failure, FailureKind, Request};
 use tracing::level_filters::LevelFilter;
 
 use crate::cli::{Format, Invocation, Refused, Task};
 use crate::context::{Context, DataDir, KeySource};
 use crate::progress::Surface;
+use crate::serve::Typed;
 
 /// Threads that run tasks. Fetching, writing and answering want two; hashing, compression and
 /// SQLite run on the blocking pool.
@@ -41,7 +44,8 @@ fn command() -> ExitCode {
     start_trace();
     let args: Vec<OsString> = std::env::args_os().collect();
     let wants_json = args.iter().any(|it| it == "--json");
-    match cli::parse(args, &password::OfProcess) {
+    let recorded = password::Recorded::default();
+    match cli::parse(args.clone(), &recorded) {
         Ok(Invocation { task: Task::Reference, .. }) => print(&reference::page(&cli::command())),
         Ok(Invocation { task: Task::SettingsReference, .. }) => print(&settings::reference()),
         Ok(Invocation { task: Task::BenchSearch(queries), data, .. }) => {
@@ -52,7 +56,8 @@ fn command() -> ExitCode {
             let (data, stop) = (DataDir::new(data), CancelToken::new());
             let keys = KeySource::of_process();
             let context = Context { data, ownership, network_files, stop, keys, serving: None };
-            execute(request, &context, &surface)
+            let typed = Typed { args, secrets: recorded.secrets() };
+            execute(request, &context, &surface, &typed)
         }
         Err(Refused::Request(failure)) => {
             let format = if wants_json { Format::Json } else { Format::Text };
@@ -63,44 +68,72 @@ fn command() -> ExitCode {
     }
 }
 
-fn execute(request: commands::Request, context: &Context, surface: &Arc<Surface>) -> ExitCode {
+/// Carries out a request here, or hands it over to the server that owns the data directory.
+fn execute(request: Request, context: &Context, surface: &Arc<Surface>, typed: &Typed) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKER_THREADS)
         .enable_all()
         .build();
-    let answer = match runtime {
-        Ok(runtime) => {
-            let answer = runtime.block_on(async {
-                let at_first = {
-                    let surface = Arc::clone(surface);
-                    move || surface.remark("Ending at the next batch; once more ends at once.")
-                };
-                stop::on_signals(context.stop.clone(), at_first)
-                    .map_err(|error| Failure::new(FailureKind::Internal, error.to_string()))?;
-                run::run(request, context, &**surface).await
-            });
-            // Reading that was given up must not be waited for.
-            runtime.shutdown_background();
-            answer
-        }
-        Err(error) => Err(Failure::new(FailureKind::Io, format!("failed to start: {error}"))),
-    };
-    let code = match &answer {
-        Ok(answer) => {
-            surface.answer(answer);
-            answer.exit_code()
-        }
-        Err(failure) => {
-            surface.failure(failure);
-            failure.kind.exit_code()
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let failure = Failure::new(FailureKind::Io, format!("failed to start: {error}"));
+            return surface.ended(&Err(failure));
         }
     };
-    match surface.fault() {
-        None => code,
-        Some(fault) => {
-            // Nobody is left to tell when standard error is closed as well.
-            let _ = render::failure(Format::Text, &fault, &mut io::sink(), &mut io::stderr());
-            code.max(fault.kind.exit_code())
+    let code = runtime.block_on(async {
+        let is_handed_over = Arc::new(AtomicBool::new(false));
+        let at_first = {
+            let (surface, is_handed_over) = (Arc::clone(surface), Arc::clone(&is_handed_over));
+            move || {
+                // Else the server says what becomes of it.
+                if !is_handed_over.load(Ordering::Acquire) {
+                    surface.remark("Ending at the next batch; once more ends at once.");
+                }
+            }
+        };
+        if let Err(error) = stop::on_signals(context.stop.clone(), at_first) {
+            return surface.ended(&Err(Failure::new(FailureKind::Internal, error.to_string())));
+        }
+        let handing = Handing { context, surface, is_handed_over };
+        let is_for_server = !request.only_reads() && request != Request::Serve;
+        if is_for_server && let Some(code) = handing.over(typed).await {
+            return code;
+        }
+        let ended = run::run(request, context, &**surface).await;
+        let is_busy = ended.as_ref().is_err_and(|it| it.kind == FailureKind::Busy);
+        // A server that has begun meanwhile.
+        if is_for_server
+            && is_busy
+            && let Some(code) = handing.over(typed).await
+        {
+            return code;
+        }
+        surface.ended(&ended)
+    });
+    // Reading that was given up must not be waited for.
+    runtime.shutdown_background();
+    code
+}
+
+/// A command that may be for the server that owns the data directory.
+struct Handing<'a> {
+    context: &'a Context,
+    surface: &'a Surface,
+    is_handed_over: Arc<AtomicBool>,
+}
+
+impl Handing<'_> {
+    /// Hands it over, and gives the exit code; `None` when there is no server.
+    async fn over(&self, typed: &Typed) -> Option<ExitCode> {
+        self.is_handed_over.store(true, Ordering::Release);
+        match serve::hand_over(&self.context.data, typed, &self.context.stop).await {
+            Some(Ok(code)) => Some(code),
+            Some(Err(failure)) => Some(self.surface.ended(&Err(failure))),
+            None => {
+                self.is_handed_over.store(false, Ordering::Release);
+                None
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Passwords from a file, the environment or a person; never from an argument.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -35,6 +36,29 @@ impl Surroundings for OfProcess {
                 }
             },
         }
+    }
+}
+
+/// The same, and keeps what was asked for: another process may have to know it too.
+#[derive(Default)]
+pub(crate) struct Recorded(RefCell<Vec<Secret>>);
+
+impl Recorded {
+    /// What was asked for, in order.
+    pub(crate) fn secrets(self) -> Vec<Secret> {
+        self.0.into_inner()
+    }
+}
+
+impl Surroundings for Recorded {
+    fn data_dir(&self) -> Option<PathBuf> {
+        OfProcess.data_dir()
+    }
+
+    fn password(&self, file: Option<&Path>, prompt: &str) -> Result<Secret, Failure> {
+        let secret = OfProcess.password(file, prompt)?;
+        self.0.borrow_mut().push(secret.clone());
+        Ok(secret)
     }
 }
 

@@ -1,10 +1,10 @@
-//! What a command tells meanwhile, on this process's standard output and error.
+//! What a command tells meanwhile, on the standard output and error of whoever gave it.
 
-use std::io::{self, BufWriter, ErrorKind, IsTerminal, Stderr, Stdout, Write};
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use commands::{Answer, Failure, FailureKind, Gone, Phase, Progress, ProgressSink, Work};
+use commands::{Answer, ExitCode, Failure, FailureKind, Gone, Phase, Progress, ProgressSink, Work};
 use rustix::termios;
 
 use crate::cli::Format;
@@ -16,12 +16,41 @@ const LINE_EVERY: Duration = Duration::from_millis(100);
 /// Columns where a terminal does not say how many it has.
 const COLUMNS_DEFAULT: u16 = 80;
 
-/// Standard output and error of this process.
+/// Standard output and error of whoever gave the command.
 pub(crate) struct Surface(Mutex<Streams>);
+
+/// Where a [`Surface`] writes to.
+pub(crate) struct Ends {
+    /// Standard output.
+    pub(crate) out: Box<dyn Write + Send>,
+    /// Standard error.
+    pub(crate) err: Box<dyn Write + Send>,
+    /// Columns of standard output, when it is a terminal.
+    pub(crate) out_columns: Option<usize>,
+    /// How many columns standard error has at the moment, when it is a terminal.
+    pub(crate) err_columns: Option<Columns>,
+}
+
+/// How many columns a terminal has at the moment.
+pub(crate) type Columns = Box<dyn Fn() -> usize + Send>;
+
+impl Ends {
+    /// The streams of this process.
+    pub(crate) fn of_process() -> Ends {
+        let (out, err) = (io::stdout(), io::stderr());
+        let out_columns = out.is_terminal().then(|| terminal_columns(&out));
+        let err_columns = err.is_terminal().then(|| {
+            let columns: Columns = Box::new(|| terminal_columns(io::stderr()));
+            columns
+        });
+        Ends { out: Box::new(out), err: Box::new(err), out_columns, err_columns }
+    }
+}
 
 struct Streams {
     format: Format,
-    out: BufWriter<Stdout>,
+    out: BufWriter<Box<dyn Write + Send>>,
+    err: Box<dyn Write + Send>,
     /// Columns of standard output, when it is a terminal.
     width: Option<usize>,
     /// Nothing when standard error is no terminal.
@@ -30,23 +59,47 @@ struct Streams {
 }
 
 impl Surface {
+    /// A surface that writes there.
+    pub(crate) fn new(format: Format, ends: Ends) -> Surface {
+        let Ends { out, err, out_columns: width, err_columns } = ends;
+        let line = err_columns.map(Line::new);
+        let out = BufWriter::new(out);
+        Surface(Mutex::new(Streams { format, out, err, width, line, fault: None }))
+    }
+
     /// The streams of this process.
     pub(crate) fn of_process(format: Format) -> Surface {
-        let out = io::stdout();
-        let width = out.is_terminal().then(|| terminal_columns(&out));
-        let err = io::stderr();
-        let line = err.is_terminal().then(|| Line::new(err));
-        Surface(Mutex::new(Streams { format, out: BufWriter::new(out), width, line, fault: None }))
+        Surface::new(format, Ends::of_process())
     }
 
     /// Writes the answer.
     pub(crate) fn answer(&self, answer: &Answer) {
-        self.lock().end(|it| render::answer(it.format, answer, &mut it.out, &mut io::stderr()));
+        self.lock().end(|it| render::answer(it.format, answer, &mut it.out, &mut it.err));
     }
 
     /// Writes why there is no answer.
     pub(crate) fn failure(&self, failure: &Failure) {
-        self.lock().end(|it| render::failure(it.format, failure, &mut it.out, &mut io::stderr()));
+        self.lock().end(|it| render::failure(it.format, failure, &mut it.out, &mut it.err));
+    }
+
+    /// Writes an answer or a failure, and gives the exit code: that of what could not be written
+    /// when it is greater.
+    pub(crate) fn ended(&self, ended: &Result<Answer, Failure>) -> ExitCode {
+        let code = match ended {
+            Ok(answer) => {
+                self.answer(answer);
+                answer.exit_code()
+            }
+            Err(failure) => {
+                self.failure(failure);
+                failure.kind.exit_code()
+            }
+        };
+        let Some(fault) = self.fault() else { return code };
+        let mut streams = self.lock();
+        // Nobody is left to tell when standard error is closed as well.
+        let _ = render::failure(Format::Text, &fault, &mut io::sink(), &mut streams.err);
+        code.max(fault.kind.exit_code())
     }
 
     /// Why something could not be written. A reader that closed its end has read enough; that
@@ -63,7 +116,7 @@ impl Surface {
         let mut streams = self.lock();
         streams.clear_line();
         // Nobody is left to tell when standard error is closed.
-        let _ = writeln!(io::stderr(), "{text}");
+        let _ = writeln!(streams.err, "{text}");
     }
 
     fn lock(&self) -> MutexGuard<'_, Streams> {
@@ -76,18 +129,19 @@ impl ProgressSink for Surface {
         let mut streams = self.lock();
         let written = match &progress {
             Progress::Work(work) => {
-                if let Some(line) = &mut streams.line {
-                    line.show(work);
+                let Streams { line, err, .. } = &mut *streams;
+                if let Some(line) = line {
+                    line.show(work, err);
                 }
                 Ok(())
             }
             Progress::Waiting(owner) => {
                 streams.clear_line();
-                writeln!(io::stderr(), "Waiting: {}", words::line(owner))
+                writeln!(streams.err, "Waiting: {}", words::line(owner))
             }
             Progress::Notice(text) => {
                 streams.clear_line();
-                writeln!(io::stderr(), "{}", words::line(text))
+                writeln!(streams.err, "{}", words::line(text))
             }
             Progress::Hits(hits) => {
                 streams.clear_line();
@@ -117,7 +171,7 @@ impl Streams {
 
     fn clear_line(&mut self) {
         if let Some(line) = &mut self.line {
-            line.clear();
+            line.clear(&mut self.err);
         }
     }
 }
@@ -129,18 +183,18 @@ fn terminal_columns(stream: impl std::os::fd::AsFd) -> usize {
 
 /// The one line that shows how far the work is.
 struct Line {
-    err: Stderr,
+    columns: Columns,
     shown: bool,
     last: Option<Instant>,
     began: Option<(Phase, Instant)>,
 }
 
 impl Line {
-    fn new(err: Stderr) -> Line {
-        Line { err, shown: false, last: None, began: None }
+    fn new(columns: Columns) -> Line {
+        Line { columns, shown: false, last: None, began: None }
     }
 
-    fn show(&mut self, work: &Work) {
+    fn show(&mut self, work: &Work, err: &mut dyn Write) {
         let now = Instant::now();
         let began = match self.began {
             Some((phase, began)) if phase == work.phase => began,
@@ -153,15 +207,15 @@ impl Line {
         }
         self.last = Some(now);
         let text = line_text(work, now.duration_since(began));
-        let text = words::cut(&text, terminal_columns(&self.err).saturating_sub(1)).into_owned();
+        let text = words::cut(&text, (self.columns)().saturating_sub(1)).into_owned();
         // A terminal that does not take it has nobody before it.
-        let _ = write!(self.err, "\r\x1b[K{text}").and_then(|()| self.err.flush());
+        let _ = write!(err, "\r\x1b[K{text}").and_then(|()| err.flush());
         self.shown = true;
     }
 
-    fn clear(&mut self) {
+    fn clear(&mut self, err: &mut dyn Write) {
         if self.shown {
-            let _ = write!(self.err, "\r\x1b[K").and_then(|()| self.err.flush());
+            let _ = write!(err, "\r\x1b[K").and_then(|()| err.flush());
             self.shown = false;
         }
     }

@@ -29,12 +29,18 @@ mod stores;
 mod users;
 mod verify;
 
+use std::pin::Pin;
+
 use commands::{Answer, Failure, Progress, ProgressSink, Request, Work};
 use tokio::sync::watch;
 
 pub(crate) use bench::{SearchTimes, bench_search};
+pub(crate) use jobs::jobs_of_profile;
+pub(crate) use ownership::{owner, take_lock};
+pub(crate) use stores::{Writing, end_within};
 
 use crate::context::Context;
+use crate::serve;
 
 /// Carries out `request`. What it tells meanwhile goes to `progress`.
 pub(crate) async fn run(
@@ -69,8 +75,19 @@ pub(crate) async fn run(
         }
         Request::UserShow(name) => users::show(context, name).await,
         Request::UserList => users::list(context).await,
+        Request::Serve => serve::serve(context, &title, progress).await,
+        Request::Service(it) => serve::service(context, it, &title, progress).await,
         Request::Demo(it) => demo::demo(context, it, progress).await,
     }
+}
+
+/// The same, for commands that carry out commands.
+pub(crate) fn boxed<'a>(
+    request: Request,
+    context: &'a Context,
+    progress: &'a dyn ProgressSink,
+) -> Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send + 'a>> {
+    Box::pin(run(request, context, progress))
 }
 
 /// Runs `work` on the blocking pool: files, SQLite, hashing, compression.

@@ -22,4 +22,5 @@ mod posthold;
 mod profiles;
 mod rebuild;
 mod search;
+mod serve;
 mod users;

@@ -30,6 +30,7 @@ fn write_args(command: &Command) -> Option<&WriteArgs> {
     match command {
         Command::Archive(args) => Some(&args.write),
         Command::Import(args) => Some(&args.write),
+        Command::Serve(args) => Some(args),
         Command::Store { command } => match command {
             StoreCommand::RebuildCatalog(args) | StoreCommand::RebuildIndex(args) => Some(args),
         },

@@ -3,6 +3,7 @@
 
 mod admin;
 mod jobs;
+mod service;
 
 use std::io::{self, Write};
 

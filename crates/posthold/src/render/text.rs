@@ -2,6 +2,7 @@
 
 mod admin;
 mod jobs;
+mod service;
 
 use std::io::{self, Write};
 

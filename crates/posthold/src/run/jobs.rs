@@ -170,6 +170,20 @@ fn keys_for(
     }
 }
 
+/// The names of the jobs that use a server profile.
+pub(crate) async fn jobs_of_profile(
+    context: &Context,
+    profile: &str,
+) -> Result<Vec<String>, Failure> {
+    let (data, profile) = (context.data.clone(), profile.to_owned());
+    blocking(move || {
+        let jobs = users::open_for_reading(&data)?.jobs().map_err(|it| faults::state(&it))?;
+        let jobs = jobs.into_iter().map(|it| it.job).filter(|it| it.profile == profile);
+        Ok(jobs.map(|it| it.name).collect())
+    })
+    .await
+}
+
 /// The job of this name; a failure when there is none.
 pub(super) fn named(state: &State, name: &str) -> Result<SavedJob, Failure> {
     state

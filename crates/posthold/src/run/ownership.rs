@@ -9,6 +9,7 @@ use ports::Disk;
 
 use super::{blocking, faults};
 use crate::context::{Context, DataDir, Ownership};
+use crate::serve::is_served;
 
 /// How often a waiting command looks again. flock(2) could wait by itself, but not for a signal.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -29,14 +30,43 @@ pub(super) async fn take(
     if context.serving.is_some() {
         return Ok(Owned { _lock: None });
     }
-    take_lock(context, title, progress).await.map(|it| Owned { _lock: Some(it) })
+    let lock = taken(context, title, progress, Served::IsBusy).await?;
+    Ok(Owned { _lock: Some(lock) })
 }
 
 /// The same, with the lock itself: for the process that is going to serve.
-pub(super) async fn take_lock(
+pub(crate) async fn take_lock(
     context: &Context,
     title: &str,
     progress: &dyn ProgressSink,
+) -> Result<DataLock, Failure> {
+    taken(context, title, progress, Served::IsWaitedFor).await
+}
+
+/// Who owns the data directory, in words; `None` when nobody does.
+pub(crate) async fn owner(context: &Context) -> Option<String> {
+    let data = context.data.clone();
+    let taken = tokio::task::spawn_blocking(move || {
+        DataLock::take(data.path(), "posthold service status", &SystemClock, &OsRandom)
+    });
+    let error = taken.await.ok()?.err()?;
+    matches!(error.kind(), LockErrorKind::Owned { .. }).then(|| error.to_string())
+}
+
+/// What to do where a server owns the data directory.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Served {
+    /// Say so at once: the command can be handed over to it.
+    IsBusy,
+    /// Wait for its end, when that was asked for.
+    IsWaitedFor,
+}
+
+async fn taken(
+    context: &Context,
+    title: &str,
+    progress: &dyn ProgressSink,
+    served: Served,
 ) -> Result<DataLock, Failure> {
     let data = context.data.clone();
     blocking(move || make(&data)).await?;
@@ -53,6 +83,9 @@ pub(super) async fn take_lock(
         };
         let is_owned = matches!(error.kind(), LockErrorKind::Owned { .. });
         if !is_owned || context.ownership == Ownership::AtOnce {
+            return Err(refused(&error));
+        }
+        if served == Served::IsBusy && is_served(&context.data).await {
             return Err(refused(&error));
         }
         if !told {

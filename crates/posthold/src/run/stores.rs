@@ -23,7 +23,7 @@ const TELL_EVERY: Duration = Duration::from_millis(200);
 
 /// A store that is open for writing, in a data directory that the caller owns: its own, or that of
 /// the server that it runs in.
-pub(super) struct Writing {
+pub(crate) struct Writing {
     store: Opened,
     data: DataDir,
     warnings: Vec<String>,
@@ -38,17 +38,17 @@ enum Opened {
 
 /// How a store ended that was written to.
 #[derive(Debug)]
-pub(super) struct Closed {
+pub(crate) struct Closed {
     /// Whether everything that it holds can be found.
-    pub(super) searchable: bool,
+    pub(crate) searchable: bool,
     /// What was wrong with it, or with its views.
-    pub(super) warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 impl Writing {
     /// Opens the store, or makes one. Recovers it first when it did not end cleanly. A server
     /// lends its own.
-    pub(super) async fn open(context: &Context) -> Result<Writing, Failure> {
+    pub(crate) async fn open(context: &Context) -> Result<Writing, Failure> {
         Writing::open_with(context, Use::Together).await
     }
 
@@ -93,7 +93,7 @@ impl Writing {
     /// Ends it, when its views show everything or, without waiting, as soon as the log has ended.
     /// What was acknowledged stays so, whatever goes wrong here: that is a warning. The store of
     /// a server is given back and stays open.
-    pub(super) async fn close(self, wait: WaitForViews, progress: &dyn ProgressSink) -> Closed {
+    pub(crate) async fn close(self, wait: WaitForViews, progress: &dyn ProgressSink) -> Closed {
         let entries = self.store().log().position().entries;
         let mut told = Vec::new();
         if wait == WaitForViews::Yes {
@@ -115,7 +115,7 @@ impl Writing {
 }
 
 /// Opens the store of a data directory, and says what there is to warn of. Blocks.
-pub(crate) fn open_store(
+fn open_store(
     data: &DataDir,
     network_files: NetworkFiles,
 ) -> Result<(Store, Vec<String>), Failure> {
@@ -127,13 +127,27 @@ pub(crate) fn open_store(
     Ok((store, risk.into_iter().chain(warnings_of(&report)).collect()))
 }
 
-/// Closes a store that its views may lag behind, and keeps in the state how far it is. Blocks.
-pub(crate) fn close_store(data: &DataDir, store: Store) -> Result<(), Failure> {
-    record(data, end(store, WaitForViews::Yes)?)
+/// Ends the store of a server: the log whole, the views as far as they come in time. What they
+/// have not read they read when it is opened next.
+pub(crate) async fn end_within(
+    data: &DataDir,
+    store: Store,
+    wait: Duration,
+) -> Result<(), Failure> {
+    let place = data.clone();
+    let store = blocking(move || {
+        store.log().close().map_err(|it| faults::log(&it))?;
+        record(&place, store.log().position()).map(|()| store)
+    })
+    .await?;
+    let views = blocking(move || store.close().map_err(|it| faults::store(&it)));
+    // In time or not: what counts is done.
+    let _ = tokio::time::timeout(wait, views).await;
+    Ok(())
 }
 
 /// Keeps in the state how far the log is.
-pub(crate) fn record(data: &DataDir, position: Position) -> Result<(), Failure> {
+fn record(data: &DataDir, position: Position) -> Result<(), Failure> {
     users::open(data)?.set_store_head(STORE_NAME, position).map_err(|it| faults::state(&it))
 }
 
@@ -333,8 +347,7 @@ mod tests {
         assert!(!again.log().is_stopped());
         again.close(WaitForViews::Yes, &Silent).await;
         let store = serving.store.take().await.expect("it is open");
-        let data = context.data.clone();
-        blocking(move || close_store(&data, store)).await.unwrap();
+        end_within(&context.data, store, Duration::from_secs(5)).await.unwrap();
     }
 
     #[test]

@@ -7,8 +7,8 @@ use commands::{
     SettingShown, Switch, TestAnswer, TestResult, UserShown, trust_words,
 };
 
-use super::jobs;
 use super::{Align, counted, table, warnings, words};
+use super::{jobs, service};
 
 /// Writes an answer.
 pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()> {
@@ -47,6 +47,8 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
         AdminAnswer::Runs(list) => jobs::runs(list, out),
         AdminAnswer::Run(it) => jobs::run(it, out),
         AdminAnswer::Test(it) => test(it, out),
+        AdminAnswer::Service(it) => service::status(it, out),
+        AdminAnswer::Served(it) => service::served(it, out),
     }
 }
 
