@@ -11,6 +11,7 @@
 //! - A message that is placed twice in one folder is one placement.
 //! - `Succeeded` is said only when every mailbox in scope is complete.
 //! - A run that finds nothing new appends nothing.
+//! - What removes mail at its source runs behind all of this, and sees only what was proven.
 
 mod ambiguities;
 mod append;
@@ -36,6 +37,7 @@ mod proof;
 mod read;
 mod recent;
 mod recognise;
+mod removal;
 mod report;
 mod run;
 mod settle;
@@ -49,6 +51,7 @@ use std::sync::Arc;
 
 pub use cancel::CancelToken;
 pub use options::{ArchiveOptions, ImportOptions, Limits, RetryQuarantined, Target};
+pub use removal::{RemovalReport, Stayed, remove_archived};
 pub use report::{
     ExcludedFolder, ImportReport, MailboxReport, Phase, Progress, RunFailure, RunFailureKind,
     RunReport,

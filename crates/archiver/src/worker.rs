@@ -187,7 +187,8 @@ async fn hashes_once<C: Connect, L: Log>(
     answer.map(|_| all).map_err(LineError::Source)
 }
 
-async fn hash_of(body: Body) -> Option<BlobId> {
+/// Hashes a message as it comes; `None` when it does not come whole.
+pub(crate) async fn hash_of(body: Body) -> Option<BlobId> {
     match body {
         Body::Nil => None,
         Body::Whole(bytes) => Some(BlobId::of(&bytes)),

@@ -13,8 +13,10 @@ use std::sync::Arc;
 
 use ports::{
     Body, Connect, Enumeration, FactsItem, FetchAnswer, Fetched, HeaderItem, InFlight, Known,
-    MailboxInfo, Piece, Source, SourceError, SourceErrorKind, WithHeaders,
+    MailboxInfo, MailboxStatus, Piece, Proof, Removed, Removes, Source, SourceError,
+    SourceErrorKind, Standing, WithHeaders,
 };
+use rules::removal::Way;
 use tokio::sync::mpsc;
 use types::MailboxName;
 
@@ -247,6 +249,43 @@ impl<C: Connect> Source for GovernedSource<C> {
         if let Some((source, _place)) = self.standing {
             source.close().await;
         }
+    }
+}
+
+/// Removal keeps its place from the opening of a mailbox to what is done there.
+impl<C: Connect> Removes for GovernedSource<C>
+where
+    C::Source: Removes,
+{
+    fn removes_together(&self) -> usize {
+        self.standing.as_ref().map_or(1, |(source, _)| source.removes_together())
+    }
+
+    async fn open_to_remove(
+        &mut self,
+        mailbox: &MailboxName,
+        way: &Way,
+    ) -> Result<MailboxStatus, SourceError> {
+        self.opened = None;
+        self.give_way().await?;
+        let answer = self.source()?.open_to_remove(mailbox, way).await;
+        self.connector.told(answer, Stage::Looking).await
+    }
+
+    async fn standing(&mut self, uids: &[u64]) -> Result<Vec<Standing>, SourceError> {
+        let answer = self.source()?.standing(uids).await;
+        self.connector.told(answer, Stage::Looking).await
+    }
+
+    async fn remove(&mut self, proofs: Vec<Proof>) -> Result<Removed, SourceError> {
+        let answer = self.source()?.remove(proofs).await;
+        self.connector.told(answer, Stage::Looking).await
+    }
+
+    async fn try_removal(&mut self, way: &Way) -> Result<String, SourceError> {
+        self.opened = None;
+        let answer = self.source()?.try_removal(way).await;
+        self.connector.told(answer, Stage::Looking).await
     }
 }
 

@@ -1,9 +1,11 @@
-//! An IMAP client for reading (RFC 3501, RFC 9051), on a connection layer of its own.
+//! An IMAP client for reading (RFC 3501, RFC 9051), on a connection layer of its own; what is
+//! archived it can remove (RFC 4315, RFC 6851).
 //!
 //! From the wire upwards: `frame` cuts the stream into responses and literals; `tokens`,
 //! `fetch_items`, `reply` and `lenient` read them; `command` writes; `session` keeps tags and
 //! waits; `login` and `authenticate` open a session; `listing`, `examine`, `fetch` and `headers`
-//! are what a [`Source`](ports::Source) does; `account` and `connection` are what the outside
+//! are what a [`Source`](ports::Source) does, `removal` what a [`Removes`](ports::Removes) does
+//! besides; `account` and `connection` are what the outside
 //! sees.
 //!
 //! Rules:
@@ -29,6 +31,7 @@ mod limits;
 mod listing;
 mod login;
 mod mutf7;
+mod removal;
 mod reply;
 mod session;
 mod tokens;

@@ -1,9 +1,11 @@
 //! Mail servers as sources of messages: IMAP, POP3.
 //!
-//! What it is not: a decision about mail. It reports what a server said, and never sends a
-//! command that changes a mailbox; `imap::command` and `pop3::command` list all that it can send.
+//! What it is not: a decision about mail. It reports what a server said; `imap::command` and
+//! `pop3::command` list all that it can send.
 //!
 //! Rules:
+//! - Nothing changes a mailbox but `imap::removal` and `pop3::removal`, and they take
+//!   [`Proof`](ports::Proof)s: only reading an archived copy back makes those.
 //! - Every line, literal, list and wait has a limit with a name (`imap::limits`, `pop3::limits`).
 //! - What a server leaves out, answers with NIL, answers with nothing or refuses are four
 //!   different results.

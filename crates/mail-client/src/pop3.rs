@@ -1,4 +1,5 @@
-//! A POP3 client for reading (RFC 1939, RFC 2449), on a connection layer of its own.
+//! A POP3 client for reading (RFC 1939, RFC 2449), on a connection layer of its own; what is
+//! archived it can remove.
 //!
 //! From the wire upwards: `unstuff` finds where a message ends; `reply` reads status lines;
 //! `command` writes; `session` keeps order and waits; `login` and `authenticate` open a session;
@@ -6,8 +7,7 @@
 //! `account` and `connection` are what the outside sees.
 //!
 //! Rules:
-//! - Nothing is removed: there is no DELE in `command`. Removal at the source will take the proof
-//!   that a message was read back from the archive, and will stand there and in `connection`.
+//! - Only `removal` can make a DELE, from the proof that a message was read back from the archive.
 //! - A message ends where the protocol says so. The size that a server announces is a hint.
 //! - A message counts when another answer has begun behind it: what a server forgot to escape
 //!   would otherwise pass for a shorter message.
@@ -26,6 +26,7 @@ mod identity;
 mod limits;
 mod listing;
 mod login;
+mod removal;
 mod reply;
 mod session;
 mod unstuff;

@@ -94,6 +94,25 @@ pub struct MatchRow {
     pub header_hash: Hash,
 }
 
+/// A message that stands at a source, with the copy that the archive has of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ArchivedRow {
+    /// Where it stands.
+    pub place: SourceRef,
+    /// UIDVALIDITY of the epoch that its UID belongs to, or 0.
+    pub uid_validity: u64,
+    /// The placement.
+    pub placement: PlacementId,
+    /// The exact bytes.
+    pub blob: BlobId,
+    /// Number of these bytes.
+    pub size: u64,
+    /// The date to sort it by: its own, or when it arrived, or when it was archived.
+    pub date: Timestamp,
+    /// When it was placed.
+    pub placed: Timestamp,
+}
+
 /// A message in quarantine.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct QuarantineRow {
@@ -132,6 +151,10 @@ pub trait Catalog: Send + Sync + 'static {
 
     /// The messages that stand at a source now: UID and placement, by ascending UID.
     fn source_refs(&self, source: SourceId) -> Result<Vec<(u64, PlacementId)>, CatalogError>;
+
+    /// What the archive has of these messages of a source, by ascending UID. Leaves out those that
+    /// do not stand there.
+    fn archived(&self, source: SourceId, uids: &[u64]) -> Result<Vec<ArchivedRow>, CatalogError>;
 
     /// The messages of a source in quarantine, by ascending UID.
     fn quarantined(&self, source: SourceId) -> Result<Vec<QuarantineRow>, CatalogError>;

@@ -1,6 +1,8 @@
 //! What engines ask of the outside: traits and their error kinds, nothing else.
 //!
-//! Engines see these; adapters implement them; the binary brings them together.
+//! Engines see these; adapters implement them; the binary brings them together. The one thing here
+//! that does something is the proof that removal takes: where both sides see it, and neither can
+//! make it otherwise.
 
 mod catalog;
 mod clock;
@@ -9,10 +11,12 @@ mod files;
 mod index;
 mod log;
 mod memory;
+mod removal;
 mod source;
 
 pub use catalog::{
-    Catalog, CatalogError, CursorRow, FoundPlacement, MatchRow, PlacedRow, QuarantineRow, SourceRow,
+    ArchivedRow, Catalog, CatalogError, CursorRow, FoundPlacement, MatchRow, PlacedRow,
+    QuarantineRow, SourceRow,
 };
 pub use clock::{Clock, Random};
 pub use disk::{Access, Disk, DiskFile};
@@ -22,6 +26,9 @@ pub use log::{
     Change, Found, Log, LogError, LogErrorKind, NewBody, NewPlacement, ReadError, ReadErrorKind,
 };
 pub use memory::{LeaseRow, Leases, MemoryError, PauseRow, Traffic, Visit};
+pub use removal::{
+    ArchivedCopy, Identity, Kept, Proof, ReadBack, Removed, Removes, Standing, Unproven,
+};
 pub use source::{
     Body, Connect, Enumeration, FactsItem, FetchAnswer, Fetched, HeaderItem, InFlight, Known,
     MailboxInfo, MailboxStatus, Namespace, PauseOf, Piece, Source, SourceError, SourceErrorKind,

@@ -212,7 +212,8 @@ pub enum WithHeaders {
     No,
 }
 
-/// One connection to an account. Nothing here changes anything at the source.
+/// One connection to an account. Nothing here changes anything at the source; removal is a trait
+/// of its own ([`Removes`](crate::Removes)).
 pub trait Source: Send + 'static {
     /// `imap`, `pop3`, ...: how messages come, for their placement details.
     fn transport(&self) -> &'static str;

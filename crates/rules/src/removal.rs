@@ -169,6 +169,18 @@ impl Removal {
         }
     }
 
+    /// Whether a message is too young whatever else its source says of it. `date` is its own date,
+    /// or a later one; `archived` is when it was archived.
+    #[must_use]
+    pub fn is_too_young(&self, date: Timestamp, archived: Timestamp, now: Timestamp) -> bool {
+        match self.when {
+            When::Never => true,
+            When::AtOnce => false,
+            When::After(age, DateBy::Message) => date > age.before(now),
+            When::After(age, DateBy::Archived) => archived > age.before(now),
+        }
+    }
+
     /// The mailbox that messages are moved to, which the job has to leave out.
     #[must_use]
     pub fn moves_to(&self) -> Option<&str> {
@@ -374,6 +386,27 @@ mod tests {
         check("after 1 month", just, "removed");
         let later = |it: &mut RemovalFacts| it.received = Some(at("2026-10-21T12:00:01Z"));
         check("after 1 month", later, "not old enough");
+    }
+
+    /// What is too young without asking is not old enough when asked.
+    #[test]
+    fn the_young_are_known_beforehand() {
+        let cases = [
+            ("never", true),
+            ("at once", false),
+            ("after 10 months", false),
+            ("after 11 months", true),
+            ("after 1 week by archive date", false),
+            ("after 1 month by archive date", true),
+        ];
+        for (rule, want) in cases {
+            let rule: Removal = rule.parse().unwrap();
+            let facts = facts();
+            let Archived::Since(archived) = facts.archived else { panic!("it is archived") };
+            assert_eq!(rule.is_too_young(facts.date.unwrap(), archived, at(NOW)), want, "{rule}");
+            let stays = matches!(rule.decide(&facts, at(NOW)), Decision::Stays(_));
+            assert_eq!(stays, want, "{rule}");
+        }
     }
 
     #[test]

@@ -16,5 +16,6 @@ mod fakes;
 mod filters;
 mod imports;
 mod model;
+mod removals;
 mod sorting;
 mod world;

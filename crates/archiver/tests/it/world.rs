@@ -8,8 +8,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use archiver::{
-    ArchiveOptions, CancelToken, ImportOptions, ImportReport, Limits, RetryQuarantined, RunReport,
-    Target,
+    ArchiveOptions, CancelToken, ImportOptions, ImportReport, Limits, RemovalReport,
+    RetryQuarantined, RunReport, Target,
 };
 use rules::filter::Filter;
 use rules::{DefaultFolders, Scope};
@@ -77,6 +77,27 @@ impl World {
             self.clock(),
             self.options.clone(),
             progress,
+        )
+        .await
+    }
+
+    /// One run with the removal behind it.
+    pub(crate) async fn run_and_remove(&self, rule: &str) -> (RunReport, RemovalReport) {
+        let run = self.run().await;
+        let removed = self.remove(rule, &run).await;
+        (run, removed)
+    }
+
+    /// The removal behind a run.
+    pub(crate) async fn remove(&self, rule: &str, run: &RunReport) -> RemovalReport {
+        archiver::remove_archived(
+            Arc::new(self.server.clone()),
+            Arc::clone(&self.log),
+            Arc::clone(&self.catalog),
+            self.clock(),
+            &self.options,
+            &rule.parse().unwrap(),
+            run,
         )
         .await
     }
@@ -198,6 +219,34 @@ pub(crate) fn label(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let subject = text.lines().next().and_then(|it| it.strip_prefix("Subject: "));
     subject.map_or_else(|| format!("[{} bytes]", bytes.len()), str::to_owned)
+}
+
+/// What became of messages at the source, in few lines.
+pub(crate) fn show_removal(report: &RemovalReport) -> String {
+    let mut text = format!("left {}", report.left);
+    if let Some(mailbox) = &report.moved_to {
+        write!(text, " into {mailbox}").unwrap();
+    }
+    text.push('\n');
+    for (why, count) in &report.stayed {
+        writeln!(text, "stayed {count}: {why}").unwrap();
+    }
+    if report.unconfirmed > 0 {
+        writeln!(text, "unconfirmed {}", report.unconfirmed).unwrap();
+    }
+    if report.cancelled {
+        text.push_str("cancelled\n");
+    }
+    if let Some(why) = report.not_tried {
+        writeln!(text, "not tried: {why}").unwrap();
+    }
+    if let Some(failure) = &report.failure {
+        writeln!(text, "failure: {:?}: {}", failure.kind, failure.message).unwrap();
+    }
+    for it in &report.warnings {
+        writeln!(text, "warning: {it}").unwrap();
+    }
+    text
 }
 
 /// A report in few lines.

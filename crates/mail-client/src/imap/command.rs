@@ -1,9 +1,11 @@
 //! Everything that this client can say to a server.
 //!
-//! Rule: nothing here changes a mailbox. A command that would is not in [`Command`], so it cannot
-//! be sent; a test names the whole set and reads each back with `imap-codec`.
+//! Rule: nothing here changes a mailbox but [`Command::Change`], and only `removal` can make one;
+//! a test names the whole set and reads each back with `imap-codec`.
 
 use types::Secret;
+
+use super::removal::Change;
 
 /// What is fetched of messages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -87,12 +89,19 @@ pub(crate) enum Command<'a> {
         from: u32,
         esearch: bool,
     },
+    /// Those of these UIDs that the mailbox has.
+    UidSearchSet {
+        set: &'a str,
+        esearch: bool,
+    },
     UidFetch {
         set: &'a str,
         what: FetchWhat,
     },
     /// What the oldest and the newest message are recognised by.
     FetchEnds,
+    /// What changes a mailbox.
+    Change(Change<'a>),
     Logout,
 }
 
@@ -170,6 +179,11 @@ impl Command<'_> {
                     from => writer.text(&format!("UID {from}:*")),
                 }
             }
+            Command::UidSearchSet { set, esearch } => {
+                let returns = if *esearch { "RETURN (ALL) " } else { "" };
+                writer.text(&format!("UID SEARCH {returns}UID {set}"));
+            }
+            Command::Change(change) => change.write(writer),
             Command::UidFetch { set, what } => {
                 writer.text(&format!("UID FETCH {set} ({})", fetch_items(*what)));
             }
@@ -214,7 +228,8 @@ fn write_list(writer: &mut Writer, prefix: &[u8], returns: ListReturns) {
     }
 }
 
-/// EXAMINE, never SELECT: that would clear `\Recent` for the mailbox's owner.
+/// EXAMINE, never SELECT: that would clear `\Recent` for the mailbox's owner. Only to remove
+/// messages a mailbox is opened for writing.
 fn write_examine(writer: &mut Writer, mailbox: &[u8], how: ExamineAs) {
     writer.text("EXAMINE ");
     writer.string(mailbox);
@@ -227,14 +242,16 @@ fn write_examine(writer: &mut Writer, mailbox: &[u8], how: ExamineAs) {
     }
 }
 
-struct Writer {
+/// Puts a command together.
+pub(crate) struct Writer {
     pieces: Vec<Vec<u8>>,
     piece: Vec<u8>,
     literals: LiteralForm,
 }
 
 impl Writer {
-    fn text(&mut self, text: &str) {
+    /// As it stands.
+    pub(crate) fn text(&mut self, text: &str) {
         self.piece.extend_from_slice(text.as_bytes());
     }
 
@@ -253,7 +270,7 @@ impl Writer {
     }
 
     /// A quoted string where that can hold the bytes, else a literal.
-    fn string(&mut self, bytes: &[u8]) {
+    pub(crate) fn string(&mut self, bytes: &[u8]) {
         let quotable = |it: &u8| it.is_ascii() && !matches!(it, 0 | b'\r' | b'\n');
         if bytes.iter().all(quotable) && bytes.len() <= 1000 {
             self.piece.push(b'"');

@@ -3,14 +3,17 @@
 use std::fmt;
 
 use ports::{
-    Enumeration, FactsItem, FetchAnswer, Fetched, HeaderItem, InFlight, Known, MailboxInfo, Source,
-    SourceError, WithHeaders,
+    Enumeration, FactsItem, FetchAnswer, Fetched, HeaderItem, InFlight, Known, MailboxInfo,
+    MailboxStatus, Proof, Removed, Removes, Source, SourceError, SourceErrorKind, Standing,
+    WithHeaders,
 };
+use rules::removal::Way;
 use rules::same_mailbox::Seen;
 use tokio::sync::mpsc;
 use types::MailboxName;
 
 use super::listing::Namespaces;
+use super::removal::{self, REMOVED_TOGETHER, Selected};
 use super::session::Session;
 use super::{examine, fetch, headers, listing, login};
 use crate::look::LookAtInbox;
@@ -28,7 +31,7 @@ pub(crate) struct Extensions {
     pub(crate) server_id: Vec<(String, String)>,
 }
 
-/// A session at an IMAP server, logged in. It only ever reads.
+/// A session at an IMAP server, logged in. It only reads, as long as nobody removes by it.
 ///
 /// After an error that is neither `Mailbox` nor a refusal in an answer it is over: connect again.
 #[derive(Debug)]
@@ -36,6 +39,8 @@ pub struct ImapConnection {
     session: Session,
     extensions: Extensions,
     method: &'static str,
+    /// The mailbox that is open for removal.
+    selected: Option<Selected>,
 }
 
 /// What a connection is like, for reports.
@@ -70,7 +75,7 @@ impl ImapConnection {
         extensions: Extensions,
         method: &'static str,
     ) -> ImapConnection {
-        ImapConnection { session, extensions, method }
+        ImapConnection { session, extensions, method, selected: None }
     }
 
     /// What the connection is like.
@@ -130,6 +135,7 @@ impl Source for ImapConnection {
         mailbox: &MailboxName,
         known: Option<Known>,
     ) -> Result<Enumeration, SourceError> {
+        self.selected = None;
         examine::open(&mut self.session, &self.extensions, mailbox, known).await
     }
 
@@ -157,4 +163,44 @@ impl Source for ImapConnection {
     async fn close(self) {
         self.session.log_out().await;
     }
+}
+
+impl Removes for ImapConnection {
+    fn removes_together(&self) -> usize {
+        REMOVED_TOGETHER
+    }
+
+    async fn open_to_remove(
+        &mut self,
+        mailbox: &MailboxName,
+        way: &Way,
+    ) -> Result<MailboxStatus, SourceError> {
+        if let Some(selected) = self.selected.as_ref().filter(|it| it.is(mailbox, way)) {
+            return Ok(selected.status());
+        }
+        self.selected = None;
+        let opened = removal::open(&mut self.session, &self.extensions, mailbox, way).await?;
+        Ok(self.selected.insert(opened).status())
+    }
+
+    async fn standing(&mut self, uids: &[u64]) -> Result<Vec<Standing>, SourceError> {
+        let selected = self.selected.as_ref().ok_or_else(not_open)?;
+        removal::standing(&mut self.session, selected, uids).await
+    }
+
+    async fn remove(&mut self, proofs: Vec<Proof>) -> Result<Removed, SourceError> {
+        let selected = self.selected.as_ref().ok_or_else(not_open)?;
+        removal::remove(&mut self.session, selected, &proofs).await
+    }
+
+    async fn try_removal(&mut self, way: &Way) -> Result<String, SourceError> {
+        let inbox = MailboxName::from_parts(["INBOX"]);
+        self.open_to_remove(&inbox, way).await?;
+        let shown = self.selected.as_ref().map(Selected::shown).unwrap_or_default();
+        Ok(shown.to_owned())
+    }
+}
+
+fn not_open() -> SourceError {
+    SourceError::new(SourceErrorKind::Mailbox, "no mailbox is open for removal")
 }

@@ -181,7 +181,8 @@ async fn search(
     Ok(uids)
 }
 
-fn refused(session: &Session, mailbox: &MailboxName, status: &Status) -> SourceError {
+/// The error when a mailbox is not opened or not listed.
+pub(crate) fn refused(session: &Session, mailbox: &MailboxName, status: &Status) -> SourceError {
     let reason = session.reason(status);
     if let Some(kind) = trouble::throttled(status) {
         return SourceError::new(kind, format!("the server cannot open {mailbox} now: {reason}"));

@@ -191,7 +191,7 @@ fn special_use(attribute: &str) -> Option<SpecialUse> {
 }
 
 /// The raw name, and its parts as people read them.
-fn mailbox_name(raw: Vec<u8>, separator: Option<u8>, utf8_names: bool) -> MailboxName {
+pub(crate) fn mailbox_name(raw: Vec<u8>, separator: Option<u8>, utf8_names: bool) -> MailboxName {
     let mut parts: Vec<String> = match separator {
         Some(separator) => {
             raw.split(|it| *it == separator).map(|it| decode_name(it, utf8_names)).collect()

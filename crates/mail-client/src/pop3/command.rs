@@ -1,9 +1,11 @@
 //! Everything that this client can say to a server.
 //!
-//! Rule: nothing here changes a mailbox. There is no DELE, so it cannot be sent; a test names the
+//! Rule: nothing here changes a mailbox but DELE, and only `removal` can make one; a test names the
 //! whole set.
 
 use types::Secret;
+
+use super::removal::Doomed;
 
 /// The longest login or password: RFC 2449 §4 has lines of 255 bytes, servers take more.
 const ARGUMENT_BYTES_MAX: usize = 2_000;
@@ -30,6 +32,8 @@ pub(crate) enum Command<'a> {
     Retr(u32),
     /// The header alone.
     Top(u32),
+    /// To be removed by QUIT.
+    Dele(Doomed),
     /// Nothing is to be removed, and what was fetched was not read (RFC 1939 §5).
     Rset,
     Quit,
@@ -54,6 +58,7 @@ impl Command<'_> {
             Command::Uidl => "UIDL".to_owned(),
             Command::Retr(number) => format!("RETR {number}"),
             Command::Top(number) => format!("TOP {number} 0"),
+            Command::Dele(message) => format!("DELE {}", message.number()),
             Command::Rset => "RSET".to_owned(),
             Command::Quit => "QUIT".to_owned(),
         };

@@ -1,17 +1,20 @@
 //! One session with an account: what the archiver sees. Its only mailbox is `INBOX`.
 
 use ports::{
-    Enumeration, FetchAnswer, Fetched, HeaderItem, InFlight, Known, MailboxInfo, Namespace, Source,
-    SourceError, SourceErrorKind,
+    Enumeration, FetchAnswer, Fetched, HeaderItem, Identity, InFlight, Known, MailboxInfo,
+    MailboxStatus, Namespace, Proof, Removed, Removes, Source, SourceError, SourceErrorKind,
+    Standing,
 };
+use rules::removal::Way;
 use rules::same_mailbox::Seen;
 use tokio::sync::mpsc;
-use types::MailboxName;
+use types::{Flags, MailboxName};
 
 use super::account::Pop3Account;
 use super::fetch::{self, Sizes};
 use super::headers;
 use super::listing::{self, Listing};
+use super::removal::{self, REMOVED_TOGETHER};
 use super::session::Session;
 use crate::imap::Description;
 use crate::look::LookAtInbox;
@@ -26,7 +29,7 @@ pub(crate) enum Again {
     SameSession,
 }
 
-/// A session at a POP3 server, logged in. It only ever reads.
+/// A session at a POP3 server, logged in. It only reads, as long as nobody removes by it.
 ///
 /// After an error that is no refusal in an answer it is over: connect again.
 #[derive(Debug)]
@@ -37,6 +40,8 @@ pub struct Pop3Connection {
     listing: Option<Listing>,
     /// Whether the list was made for [`Source::mailboxes`] and nobody opened it yet.
     is_unopened: bool,
+    /// Whether the list was made to remove messages.
+    is_for_removal: bool,
     sizes: Sizes,
     /// Of sessions that have ended.
     warnings: Vec<String>,
@@ -50,6 +55,7 @@ impl Pop3Connection {
             again,
             listing: None,
             is_unopened: false,
+            is_for_removal: false,
             sizes: Sizes::default(),
             warnings: Vec::new(),
         }
@@ -81,6 +87,7 @@ impl Pop3Connection {
     /// Lists the messages as they are now.
     async fn list(&mut self) -> Result<&Listing, SourceError> {
         let looked = self.listing.take().is_some();
+        self.is_for_removal = false;
         let waits = self.session()?.capabilities().login_delay().is_some();
         if let Again::NewSession(account) = &self.again
             && looked
@@ -185,5 +192,77 @@ impl Source for Pop3Connection {
         if let Some(session) = self.session.take() {
             session.quit().await;
         }
+    }
+}
+
+impl Removes for Pop3Connection {
+    fn removes_together(&self) -> usize {
+        REMOVED_TOGETHER
+    }
+
+    async fn open_to_remove(
+        &mut self,
+        mailbox: &MailboxName,
+        way: &Way,
+    ) -> Result<MailboxStatus, SourceError> {
+        check_way(way)?;
+        if !mailbox.raw.eq_ignore_ascii_case(b"INBOX") {
+            return Err(not_open());
+        }
+        if let Some(listing) = self.listing.as_ref().filter(|_| self.is_for_removal) {
+            return Ok(listing.status());
+        }
+        if self.session.is_none()
+            && let Again::NewSession(account) = &self.again
+        {
+            let (session, method) = account.session().await?;
+            (self.session, self.method) = (Some(session), method);
+        }
+        let status = self.list().await?.status();
+        self.is_for_removal = true;
+        Ok(status)
+    }
+
+    async fn standing(&mut self, uids: &[u64]) -> Result<Vec<Standing>, SourceError> {
+        let listing = self.listing.as_ref().filter(|_| self.is_for_removal);
+        let found = listing.ok_or_else(not_open)?.entries(uids);
+        let standing = found.into_iter().map(|(uid, entry)| Standing {
+            uid,
+            size: entry.size.unwrap_or(0),
+            received: None,
+            flags: Flags::default(),
+            identity: if entry.is_named { Identity::Certain } else { Identity::Uncertain },
+        });
+        Ok(standing.collect())
+    }
+
+    async fn remove(&mut self, proofs: Vec<Proof>) -> Result<Removed, SourceError> {
+        let listing = self.listing.take().filter(|_| self.is_for_removal);
+        self.is_for_removal = false;
+        let (Some(session), Some(listing)) = (self.session.take(), listing) else {
+            return Err(not_open());
+        };
+        self.warnings.extend_from_slice(session.warnings());
+        removal::remove(session, &listing, &proofs).await
+    }
+
+    /// Every server has DELE; what it makes of it shows when it is used.
+    async fn try_removal(&mut self, way: &Way) -> Result<String, SourceError> {
+        check_way(way)?;
+        let capabilities = self.session()?.capabilities();
+        if capabilities.expires_at_once() {
+            return Ok("DELE; the server removes what was fetched by itself, too".to_owned());
+        }
+        Ok("DELE".to_owned())
+    }
+}
+
+fn check_way(way: &Way) -> Result<(), SourceError> {
+    match way {
+        Way::Removed => Ok(()),
+        Way::Moved(_) => Err(trouble::configuration(
+            "POP3 has no mailbox that messages could be moved to".to_owned(),
+            "Leave out the mailbox, or use imaps:// where the server speaks IMAP.",
+        )),
     }
 }

@@ -3,7 +3,7 @@
 //! A list proves something when it is as long as STAT says; the archiver compares. Messages that
 //! only one of the two lists names are messages all the same.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use ports::{Enumeration, MailboxStatus, SourceError, SourceErrorKind, Uids};
 use tokio::time::timeout;
@@ -25,6 +25,8 @@ pub(crate) struct Entry {
     pub(crate) number: u32,
     /// As announced.
     pub(crate) size: Option<u64>,
+    /// Whether the server has a name for it that is its alone.
+    pub(crate) is_named: bool,
 }
 
 /// The messages of this session.
@@ -84,7 +86,11 @@ pub(crate) async fn list(session: &mut Session) -> Result<Listing, SourceError> 
     let uids = identity::uids(&listed, &looks).map_err(|Collision(one, other)| {
         trouble::protocol(format!("messages {one} and {other} cannot be told apart"))
     })?;
-    let entry = |it: &Listed| Entry { number: it.number, size: it.size };
+    let unclear: HashSet<u32> = unclear.into_iter().collect();
+    let entry = |it: &Listed| {
+        let is_named = !unclear.contains(&it.number);
+        Entry { number: it.number, size: it.size, is_named }
+    };
     let by_uid = uids.into_iter().zip(listed.iter().map(entry)).collect();
     Ok(Listing { messages, by_uid })
 }

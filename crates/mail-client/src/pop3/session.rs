@@ -30,6 +30,8 @@ pub(crate) struct Session {
     line: Vec<u8>,
     /// Whether TOP was refused.
     no_top: bool,
+    /// Whether a message was fetched.
+    retrieved: bool,
     usable: bool,
 }
 
@@ -52,6 +54,7 @@ impl Session {
             warnings: Vec::new(),
             line: Vec::new(),
             no_top: false,
+            retrieved: false,
             usable: true,
         }
     }
@@ -103,6 +106,11 @@ impl Session {
         self.no_top = true;
     }
 
+    /// Whether a message was fetched.
+    pub(crate) fn has_retrieved(&self) -> bool {
+        self.retrieved
+    }
+
     /// Marks the session as being in the middle of something. [`settle`](Self::settle) ends that;
     /// without it, by an error or because the caller's future was dropped, the session is over.
     pub(crate) fn begin(&mut self) -> Result<(), SourceError> {
@@ -123,6 +131,7 @@ impl Session {
     pub(crate) async fn send(&mut self, commands: &[Command<'_>]) -> Result<(), SourceError> {
         let mut bytes = Vec::new();
         for command in commands {
+            self.retrieved |= matches!(command, Command::Retr(_));
             let line = command.encode().ok_or_else(|| {
                 let message = "login or password cannot be sent: too long, or with a line end";
                 trouble::configuration(message.to_owned(), "Check both.")
@@ -285,6 +294,11 @@ impl Session {
             };
             let _ = timeout(QUIT_MAX, goodbye).await;
         }
+        self.leave().await;
+    }
+
+    /// Ends the connection.
+    pub(crate) async fn leave(self) {
         let _ = timeout(QUIT_MAX, self.stream.shut_down()).await;
     }
 }

@@ -2,7 +2,8 @@
 
 use ledger::{Certificate, EnvelopeDetail, Excluded, QuarantineReason, RunCounts, SourceRef};
 use ports::{
-    Catalog, CatalogError, CursorRow, FoundPlacement, MatchRow, PlacedRow, QuarantineRow, SourceRow,
+    ArchivedRow, Catalog, CatalogError, CursorRow, FoundPlacement, MatchRow, PlacedRow,
+    QuarantineRow, SourceRow,
 };
 use rusqlite::{OptionalExtension, Row};
 use types::{
@@ -83,6 +84,23 @@ impl Catalog for SqlCatalog {
         // SQLite takes the upper half of the numbers for negative.
         refs.sort_unstable();
         Ok(refs)
+    }
+
+    fn archived(&self, source: SourceId, uids: &[u64]) -> Result<Vec<ArchivedRow>, CatalogError> {
+        let query = "SELECT r.uid, s.uid_validity, p.id, m.blob, m.size, m.date, p.placed \
+                     FROM source_ref r JOIN source s ON s.id = r.source \
+                     JOIN placement p ON p.id = r.placement JOIN message m ON m.n = p.n \
+                     WHERE r.source = ?1 AND r.uid = ?2";
+        let mut rows: Vec<ArchivedRow> = self.with("what is archived of a source", |it| {
+            let mut statement = it.prepare_cached(query)?;
+            let read = |row: &Row<'_>| archived_row(row, source);
+            let found = uids.iter().map(|uid| {
+                statement.query_row([sql(source.0), sql(*uid)], read).optional().transpose()
+            });
+            found.flatten().collect()
+        })?;
+        rows.sort_unstable_by_key(|it| it.place);
+        Ok(rows)
     }
 
     fn quarantined(&self, source: SourceId) -> Result<Vec<QuarantineRow>, CatalogError> {
@@ -292,6 +310,18 @@ pub(super) fn counts(row: &Row<'_>, first: usize) -> rusqlite::Result<RunCounts>
             unknown_address: number(row, first + 6)?,
         },
         quarantined: number(row, first + 7)?,
+    })
+}
+
+fn archived_row(row: &Row<'_>, source: SourceId) -> rusqlite::Result<ArchivedRow> {
+    Ok(ArchivedRow {
+        place: SourceRef { source, uid: number(row, 0)? },
+        uid_validity: number(row, 1)?,
+        placement: PlacementId(number(row, 2)?),
+        blob: BlobId(hash(row, 3)?.0),
+        size: number(row, 4)?,
+        date: time(row, 5)?,
+        placed: time(row, 6)?,
     })
 }
 

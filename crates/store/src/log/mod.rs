@@ -31,7 +31,7 @@ use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use ports::{Change, Clock, Disk, Found, Log, LogError, LogErrorKind, Random, ReadError};
+use ports::{Change, Clock, Disk, Found, Log, LogError, LogErrorKind, Random, ReadBack, ReadError};
 use tokio::sync::oneshot;
 use types::limits::BATCH_BYTES_MAX;
 use types::{BlobId, EntryNumber, MessageKey, Position};
@@ -272,5 +272,15 @@ impl Log for SegmentLog {
 
     fn position(&self) -> Position {
         self.tables.position()
+    }
+}
+
+impl ReadBack for SegmentLog {
+    fn read_back(&self, blob: &BlobId, sink: &mut dyn FnMut(&[u8])) -> Result<(), ReadError> {
+        let mut into = |bytes: &[u8]| {
+            sink(bytes);
+            Ok(())
+        };
+        self.read(blob, &mut into).map(|_| ())
     }
 }

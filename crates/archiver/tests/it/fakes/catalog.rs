@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use ledger::project::{RowChange, project};
 use ledger::{Certificate, EnvelopeDetail, SourceRef};
 use ports::{
-    Catalog, CatalogError, CursorRow, FoundPlacement, Log, MatchRow, PlacedRow, QuarantineRow,
-    SourceRow,
+    ArchivedRow, Catalog, CatalogError, CursorRow, FoundPlacement, Log, MatchRow, PlacedRow,
+    QuarantineRow, SourceRow,
 };
 use types::{
     ArchiveId, BlobId, EntryNumber, Flags, FolderId, FolderPath, Hash, MailboxName, MessageKey,
@@ -27,6 +27,7 @@ pub(crate) struct Rows {
     pub(crate) folders: BTreeMap<FolderId, (ArchiveId, String)>,
     pub(crate) sources: BTreeMap<SourceId, Source>,
     pub(crate) messages: HashMap<MessageKey, (BlobId, u64, Hash)>,
+    dates: HashMap<MessageKey, Timestamp>,
     pub(crate) placements: BTreeMap<PlacementId, Placement>,
     aliases: HashMap<PlacementId, PlacementId>,
     contents: Vec<(Hash, MessageKey)>,
@@ -47,6 +48,7 @@ pub(crate) struct Placement {
     pub(crate) message: MessageKey,
     pub(crate) folder: FolderId,
     received: Option<Timestamp>,
+    placed: Timestamp,
     source: Option<SourceId>,
     flags: Flags,
     pub(crate) envelope: EnvelopeDetail,
@@ -138,9 +140,10 @@ impl Rows {
                 };
                 self.sources.insert(source, Source { row, archive, profile, account, mailbox });
             }
-            RowChange::Message { message, bytes, detail, content, .. } => {
+            RowChange::Message { message, bytes, detail, content, date, .. } => {
                 let bytes = bytes.unwrap();
                 self.contents.extend(content.map(|it| (it, message)));
+                self.dates.insert(message, date.unwrap_or(bytes.archived));
                 let header = detail.unwrap().header_hash;
                 self.messages.insert(message, (bytes.blob, bytes.size, header));
             }
@@ -149,6 +152,7 @@ impl Rows {
                 message,
                 folder,
                 received,
+                placed,
                 source,
                 flags,
                 envelope,
@@ -162,8 +166,9 @@ impl Rows {
                 if let Some(there) = there {
                     self.aliases.insert(placement, there);
                 } else {
+                    let source = None;
                     let new =
-                        Placement { message, folder, received, source: None, flags, envelope };
+                        Placement { message, folder, received, placed, source, flags, envelope };
                     self.placements.insert(placement, new);
                 }
                 if let Some(source) = source {
@@ -240,6 +245,23 @@ impl Catalog for MemoryCatalog {
         let rows = self.lag();
         let ours = rows.refs.iter().filter(|(place, _)| place.source == source);
         Ok(ours.map(|(place, placement)| (place.uid, *placement)).collect())
+    }
+
+    fn archived(&self, source: SourceId, uids: &[u64]) -> Result<Vec<ArchivedRow>, CatalogError> {
+        let rows = self.lag();
+        let uid_validity = rows.sources[&source].row.uid_validity;
+        let places = uids.iter().map(|uid| SourceRef { source, uid: *uid });
+        let found = places.filter_map(|place| Some((place, *rows.refs.get(&place)?)));
+        let mut found: Vec<ArchivedRow> = found
+            .map(|(place, placement)| {
+                let Placement { message, placed, .. } = &rows.placements[&placement];
+                let (blob, size, _) = rows.messages[message];
+                let (placed, date) = (*placed, rows.dates[message]);
+                ArchivedRow { place, uid_validity, placement, blob, size, date, placed }
+            })
+            .collect();
+        found.sort_by_key(|it| it.place);
+        Ok(found)
     }
 
     fn quarantined(&self, source: SourceId) -> Result<Vec<QuarantineRow>, CatalogError> {

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use frames::{Codec, EncodedBlob};
 use ledger::{Detail, Entry, Fact};
-use ports::{Change, Found, Log, LogError, LogErrorKind, NewBody};
+use ports::{
+    Change, Found, Log, LogError, LogErrorKind, NewBody, ReadBack, ReadError, ReadErrorKind,
+};
 use types::{BlobId, EntryNumber, MessageKey, Position, Timestamp};
 
 #[derive(Default)]
@@ -62,6 +64,13 @@ impl MemoryLog {
         state.fail_at = None;
         state.kind = None;
         std::mem::take(&mut state.has_failed)
+    }
+
+    /// Spoils the stored bytes of a message, so that only its hash tells.
+    pub(crate) fn damage(&self, bytes: &[u8]) {
+        let mut state = self.state();
+        let blob = state.blobs.get_mut(&BlobId::of(bytes)).expect("it is archived");
+        *blob.bytes.last_mut().unwrap() ^= 1;
     }
 
     /// The bytes of a message.
@@ -167,6 +176,16 @@ impl Log for MemoryLog {
 
     fn position(&self) -> Position {
         Position { entries: self.state().entries.len() as u64, ..Position::default() }
+    }
+}
+
+impl ReadBack for MemoryLog {
+    fn read_back(&self, blob: &BlobId, sink: &mut dyn FnMut(&[u8])) -> Result<(), ReadError> {
+        let state = self.state();
+        let missing = || ReadError::new(ReadErrorKind::NotFound, format!("no blob {blob}"));
+        let bytes = &state.blobs.get(blob).ok_or_else(missing)?.bytes;
+        bytes.chunks(7).for_each(sink);
+        Ok(())
     }
 }
 

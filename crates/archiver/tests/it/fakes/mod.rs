@@ -8,4 +8,4 @@ mod server;
 pub(crate) use catalog::MemoryCatalog;
 pub(crate) use log::{LogClock, MemoryLog};
 pub(crate) use mail_files::{Script, ScriptedReader};
-pub(crate) use server::{Answer, Mailbox, Server, ServerKind, mail};
+pub(crate) use server::{Answer, Mailbox, Server, ServerKind, Twist, UNDATED, mail};

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use ports::{
-    Body, Connect, Enumeration, FactsItem, FetchAnswer, Fetched, HeaderItem, InFlight, Known,
-    MailboxInfo, MailboxStatus, Namespace, Piece, Source, SourceError, SourceErrorKind, SpecialUse,
-    Uids, WithHeaders,
+    Body, Connect, Enumeration, FactsItem, FetchAnswer, Fetched, HeaderItem, Identity, InFlight,
+    Kept, Known, MailboxInfo, MailboxStatus, Namespace, Piece, Proof, Removed, Removes, Source,
+    SourceError, SourceErrorKind, SpecialUse, Standing, Uids, WithHeaders,
 };
+use rules::removal::Way;
 use tokio::sync::mpsc;
 use types::{Flags, Hash, MailboxName, Timestamp};
 
@@ -53,6 +54,27 @@ pub(crate) enum Answer {
     Cut,
 }
 
+/// How a removal goes wrong.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Twist {
+    /// The mailbox is not opened for it.
+    Closed(SourceErrorKind),
+    /// The connection breaks before anything was done.
+    BreakFirst,
+    /// It breaks when messages are marked, and not yet gone.
+    BreakBetween,
+    /// It breaks when they are gone.
+    BreakLast,
+    /// Somebody flags this message between the check and the removal.
+    Flag(u64),
+    /// This message goes, too.
+    Another(u64),
+    /// The server agrees, and keeps the messages.
+    Keep,
+    /// All goes well.
+    Fine,
+}
+
 #[derive(Clone)]
 pub(crate) struct Stored {
     pub(crate) bytes: Vec<u8>,
@@ -86,6 +108,10 @@ pub(crate) struct State {
     pub(crate) refused: VecDeque<SourceErrorKind>,
     /// Errors of the next openings of a mailbox.
     pub(crate) locked: HashMap<String, VecDeque<SourceErrorKind>>,
+    /// What happens to the next removals.
+    pub(crate) twists: VecDeque<Twist>,
+    /// Messages that are removed together.
+    pub(crate) together: usize,
     /// Whether it shows no headers (POP3 without TOP).
     pub(crate) no_headers: bool,
     /// How many of the next lists lack their last message.
@@ -103,6 +129,13 @@ pub(crate) struct State {
 /// The account. Clones are the same one.
 #[derive(Clone)]
 pub(crate) struct Server(Arc<Mutex<State>>);
+
+/// A message that the server has no date for.
+pub(crate) const UNDATED: i64 = -1;
+
+fn dated(received: i64) -> Option<Timestamp> {
+    Some(Timestamp(received)).filter(|it| it.0 != UNDATED)
+}
 
 /// A message that is like no other.
 pub(crate) fn mail(label: &str) -> Vec<u8> {
@@ -122,6 +155,8 @@ impl Server {
             clock: 1_700_000_000,
             spoiled: HashMap::new(),
             refused: VecDeque::new(),
+            twists: VecDeque::new(),
+            together: 100,
             locked: HashMap::new(),
             no_headers: false,
             short_lists: 0,
@@ -319,7 +354,8 @@ impl Connect for Server {
         state.connections += 1;
         let alert = state.alerts.pop_front();
         drop(state);
-        Ok(Line { server: self.clone(), open: None, broken: false, alert })
+        let server = self.clone();
+        Ok(Line { server, open: None, broken: false, alert, for_removal: false })
     }
 }
 
@@ -328,6 +364,7 @@ pub(crate) struct Line {
     open: Option<String>,
     broken: bool,
     alert: Option<&'static str>,
+    for_removal: bool,
 }
 
 impl Drop for Line {
@@ -391,6 +428,7 @@ impl Source for Line {
         tokio::task::yield_now().await;
         self.check()?;
         self.open = None;
+        self.for_removal = false;
         let name = by_utf8(mailbox);
         let mut state = self.server.state();
         state.seen.push(format!("open {name}"));
@@ -488,7 +526,7 @@ impl Source for Line {
             .map(|(uid, stored)| HeaderItem {
                 uid: *uid,
                 size: stored.announced.unwrap_or(stored.bytes.len() as u64),
-                received: Some(Timestamp(stored.received)),
+                received: dated(stored.received),
                 header_hash: header_hash(&stored.bytes),
             })
             .collect())
@@ -509,7 +547,7 @@ impl Source for Line {
             .map(|(uid, stored)| FactsItem {
                 uid: *uid,
                 size: stored.announced.unwrap_or(stored.bytes.len() as u64),
-                received: Some(Timestamp(stored.received)),
+                received: dated(stored.received),
                 flags: stored.flags,
                 header: (headers == WithHeaders::Yes).then(|| stored.bytes.clone()),
             })
@@ -517,6 +555,98 @@ impl Source for Line {
     }
 
     async fn close(self) {}
+}
+
+impl Removes for Line {
+    fn removes_together(&self) -> usize {
+        self.server.state().together
+    }
+
+    async fn open_to_remove(
+        &mut self,
+        mailbox: &MailboxName,
+        way: &Way,
+    ) -> Result<MailboxStatus, SourceError> {
+        self.check()?;
+        let name = by_utf8(mailbox);
+        let mut state = self.server.state();
+        state.seen.push(format!("open {name} to remove: {way:?}"));
+        if let Some(Twist::Closed(kind)) = state.twists.front().copied() {
+            state.twists.pop_front();
+            return Err(error(kind));
+        }
+        let kind = state.kind;
+        if kind == ServerKind::Restless {
+            state.mailboxes.get_mut(&name).unwrap().renumber();
+        }
+        let status = state.mailboxes[&name].status(kind);
+        drop(state);
+        (self.open, self.for_removal) = (Some(name), true);
+        Ok(status)
+    }
+
+    async fn standing(&mut self, uids: &[u64]) -> Result<Vec<Standing>, SourceError> {
+        assert!(self.for_removal);
+        let items = self.facts(uids, WithHeaders::No).await?;
+        let identity = match self.server.state().kind {
+            ServerKind::Unnumbered | ServerKind::Restless => Identity::Uncertain,
+            _ => Identity::Certain,
+        };
+        let of = |it: FactsItem| Standing {
+            uid: it.uid,
+            size: it.size,
+            received: it.received,
+            flags: it.flags,
+            identity,
+        };
+        Ok(items.into_iter().map(of).collect())
+    }
+
+    async fn remove(&mut self, proofs: Vec<Proof>) -> Result<Removed, SourceError> {
+        self.check()?;
+        assert!(self.for_removal);
+        let name = self.open.clone().unwrap();
+        let uids: Vec<u64> = proofs.iter().map(Proof::uid).collect();
+        let twist = self.server.state().twists.pop_front().unwrap_or(Twist::Fine);
+        self.server.state().seen.push(format!("remove {name} {uids:?}"));
+        let broken = || Err(error(SourceErrorKind::Transient));
+        if twist == Twist::BreakFirst {
+            self.broken = true;
+            return broken();
+        }
+        let mut removed = Removed::default();
+        for uid in uids {
+            if twist == Twist::Flag(uid) {
+                self.server.set_flags(&name, uid, Flags::FLAGGED);
+            }
+            let flags = self.server.state().mailboxes[&name].messages.get(&uid).map(|it| it.flags);
+            match flags {
+                None => removed.kept.push((uid, Kept::Gone)),
+                Some(it) if it.contains(Flags::FLAGGED) => removed.kept.push((uid, Kept::Flagged)),
+                Some(_) if twist == Twist::Keep => removed.kept.push((uid, Kept::StillThere)),
+                Some(it) if twist == Twist::BreakBetween => {
+                    self.server.set_flags(&name, uid, it.with(Flags::DELETED));
+                }
+                Some(_) => {
+                    self.server.expunge(&name, uid);
+                    removed.gone.push(uid);
+                }
+            }
+        }
+        if let Twist::Another(uid) = twist {
+            self.server.expunge(&name, uid);
+            removed.others = 1;
+        }
+        if matches!(twist, Twist::BreakBetween | Twist::BreakLast) {
+            self.broken = true;
+            return broken();
+        }
+        Ok(removed)
+    }
+
+    async fn try_removal(&mut self, _: &Way) -> Result<String, SourceError> {
+        Ok("everything".to_owned())
+    }
 }
 
 fn header_hash(bytes: &[u8]) -> Hash {
@@ -550,7 +680,7 @@ async fn send(
     } else {
         Body::Whole(bytes.clone())
     };
-    let received = Some(Timestamp(stored.received));
+    let received = dated(stored.received);
     let (flags, keywords) = (stored.flags, Vec::new());
     let fetched = Fetched { uid, size_claimed, received, flags, keywords, body, permit };
     let _ = out.send(fetched).await;
