@@ -60,6 +60,8 @@ pub struct Due {
 
 struct Planned {
     entry: Entry,
+    /// When its last run began, by the clock of then. In `entry.last` it is never in the future.
+    began: Option<Timestamp>,
     runs: bool,
     /// What is to be done as soon as it may.
     owed: Option<Why>,
@@ -82,9 +84,13 @@ impl Agenda {
     /// Puts a job on it, or changes it. What it owes and whether it runs stays.
     pub fn set(&mut self, job: JobKey, entry: Entry) {
         match self.jobs.get_mut(&job) {
-            Some(planned) => planned.entry = entry,
+            Some(planned) => {
+                planned.began = entry.last.started;
+                planned.entry = entry;
+            }
             None => {
-                self.jobs.insert(job, Planned { entry, runs: false, owed: None });
+                let began = entry.last.started;
+                self.jobs.insert(job, Planned { entry, began, runs: false, owed: None });
             }
         }
     }
@@ -113,6 +119,7 @@ impl Agenda {
         if let Some(planned) = self.jobs.get_mut(&job) {
             planned.runs = true;
             planned.owed = None;
+            planned.began = Some(now);
             planned.entry.last = LastRun { started: Some(now), ended: None };
         }
     }
@@ -136,6 +143,7 @@ impl Agenda {
             if planned.runs {
                 continue;
             }
+            planned.hold_to(now);
             if planned.owed.is_none() && planned.came(from, now) {
                 planned.owed = Some(Why::Time);
             }
@@ -162,6 +170,13 @@ impl Agenda {
 }
 
 impl Planned {
+    /// A last run in the future is a clock that was wrong: intervals count from now on.
+    fn hold_to(&mut self, now: Timestamp) {
+        let last = &mut self.entry.last;
+        last.started = last.started.map(|it| it.min(now));
+        last.ended = last.ended.map(|it| it.min(now));
+    }
+
     /// Whether a time of it came behind `from` and up to `now`.
     fn came(&self, from: Timestamp, now: Timestamp) -> bool {
         let Entry { schedule, zone, last, .. } = &self.entry;
@@ -169,7 +184,7 @@ impl Planned {
         if schedule.next_after(now, *last, zone.as_ref()) == Some(now) {
             return true;
         }
-        let began = last.started.filter(|it| it.0 <= now.0.saturating_add(BACK_MAX_SECONDS));
+        let began = self.began.filter(|it| it.0 <= now.0.saturating_add(BACK_MAX_SECONDS));
         let from = began.map_or(from, |it| it.max(from)).min(now);
         // Without its last run only expressions are left, and intervals that are due.
         let next = schedule.next_after(from, *last, zone.as_ref());
