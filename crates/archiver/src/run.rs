@@ -303,6 +303,8 @@ impl<'a, L: Log, K: Catalog> Run<'a, L, K> {
         let outcome = match (&failure, cancelled, complete) {
             (None, false, true) => Outcome::Succeeded,
             (_, true, _) => Outcome::Partial,
+            // A pause that the server asks for is no fault: the next run goes on.
+            (Some(failure), ..) if failure.kind == RunFailureKind::Throttled => Outcome::Partial,
             _ if done => Outcome::Partial,
             _ => Outcome::Failed,
         };

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use net::{NetError, NetErrorKind, Server};
-use ports::{SourceError, SourceErrorKind};
+use ports::{PauseOf, SourceError, SourceErrorKind};
 
 use crate::sasl::{Mechanism, SaslError};
 
@@ -104,8 +104,9 @@ pub(crate) fn throttled(code: Option<&str>, text: &str) -> Option<SourceErrorKin
     const CODES: [&str; 6] =
         ["THROTTLED", "OVERQUOTA", "LIMIT", "UNAVAILABLE", "INUSE", "SERVERBUG"];
     // Also beside a code that says something else: they name the reason.
-    const STRONG: [&str; 12] = [
+    const STRONG: [&str; 19] = [
         "too many",
+        "too often",
         "throttl",
         "rate limit",
         "bandwidth",
@@ -117,6 +118,15 @@ pub(crate) fn throttled(code: Option<&str>, text: &str) -> Option<SourceErrorKin
         "maximum number of connections",
         "connection limit",
         "exceeded",
+        // Gmail, to accounts that fetched too much.
+        "lockdown in sector",
+        // Exchange, when it closes a mailbox that it does not get to.
+        "authenticated but not connected",
+        // POP3 servers without RFC 2449 §8.1.2.
+        "already locked",
+        "unable to lock",
+        "mailbox is locked",
+        "mailbox in use",
     ];
     // Only where nothing else is said.
     const WEAK: [&str; 5] = ["try again", "temporar", "server busy", "unavailable", "system error"];
@@ -125,6 +135,15 @@ pub(crate) fn throttled(code: Option<&str>, text: &str) -> Option<SourceErrorKin
     let by_code = code.is_some_and(|code| CODES.contains(&code));
     let says_so = by_code || has(&STRONG) || (code.is_none() && has(&WEAK));
     says_so.then(|| SourceErrorKind::Throttled { retry_after: asked_pause(&text) })
+}
+
+/// Whom a refusal asks for a pause: what locks one mailbox or is counted for one account says
+/// nothing of the others.
+pub(crate) fn pause_of(code: Option<&str>) -> PauseOf {
+    match code {
+        Some("INUSE" | "IN-USE" | "LOGIN-DELAY" | "OVERQUOTA") => PauseOf::Account,
+        _ => PauseOf::Server,
+    }
 }
 
 /// The pause that a text names: "backoff time: 299961 milliseconds", "in 5 minutes".

@@ -1644,7 +1644,7 @@ mod failures {
         check(
             &show(&world.run().await),
             &expect![[r#"
-            Failed
+            Partial
             failure: Throttled: the server failed (Throttled { retry_after: Some(3600s) })
         "#]],
         );

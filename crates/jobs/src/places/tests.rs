@@ -177,7 +177,8 @@ impl Model {
     }
 
     fn check(&self) {
-        let count = |fits: &dyn Fn(&Claim) -> bool| self.held.iter().filter(|it| fits(&it.1)).count();
+        let count =
+            |fits: &dyn Fn(&Claim) -> bool| self.held.iter().filter(|it| fits(&it.1)).count();
         assert!(self.held.len() <= self.places_max);
         for (_, claim) in &self.held {
             let of = |it: &Claim| match &claim.counted {

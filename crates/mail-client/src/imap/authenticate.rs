@@ -252,7 +252,7 @@ pub(crate) fn login_refused(session: &Session, status: &Status) -> SourceError {
     let reason = session.reason(status);
     if let Some(kind) = trouble::throttled(status) {
         let message = format!("{server} wants a pause before it takes a login: {reason}");
-        return SourceError::new(kind, message)
+        return trouble::paused(kind, status, message)
             .with_hint("This is no wrong password. Wait, then run again.");
     }
     let code = status.code.as_ref().map(Code::name);

@@ -185,7 +185,8 @@ async fn search(
 pub(crate) fn refused(session: &Session, mailbox: &MailboxName, status: &Status) -> SourceError {
     let reason = session.reason(status);
     if let Some(kind) = trouble::throttled(status) {
-        return SourceError::new(kind, format!("the server cannot open {mailbox} now: {reason}"));
+        let message = format!("the server cannot open {mailbox} now: {reason}");
+        return trouble::paused(kind, status, message);
     }
     let message = format!("the server does not open {mailbox}: {reason}");
     SourceError::new(SourceErrorKind::Mailbox, message)

@@ -53,7 +53,7 @@ fn refusal(session: &Session, status: &Status) -> Result<FetchAnswer, SourceErro
     let reason = session.reason(status);
     if let Some(kind) = trouble::throttled(status) {
         let message = format!("{} wants a pause: {reason}", session.server());
-        return Err(SourceError::new(kind, message));
+        return Err(trouble::paused(kind, status, message));
     }
     match status.kind {
         StatusKind::Bad => Err(trouble::protocol(format!(

@@ -138,7 +138,7 @@ fn check_refusal(session: &Session, status: &Status) -> Result<(), SourceError> 
         (None, _) => return Ok(()),
     };
     let message = format!("{} does not give headers: {reason}", session.server());
-    Err(SourceError::new(kind, message))
+    Err(trouble::paused(kind, status, message))
 }
 
 fn header_item(session: &mut Session) -> Result<Option<HeaderItem>, SourceError> {

@@ -122,7 +122,7 @@ fn check_listed(session: &mut Session, prefix: &[u8], status: &Status) -> Result
     let reason = session.reason(status);
     if let Some(kind) = trouble::throttled(status) {
         let message = format!("{} wants a pause: {reason}", session.server());
-        return Err(SourceError::new(kind, message));
+        return Err(trouble::paused(kind, status, message));
     }
     if prefix.is_empty() {
         let message = format!("{} does not list its mailboxes: {reason}", session.server());
@@ -151,7 +151,7 @@ async fn ask_states(
     for status in statuses.iter().filter(|it| it.kind != StatusKind::Ok) {
         if let Some(kind) = trouble::throttled(status) {
             let message = format!("{} wants a pause: {}", session.server(), status.shown());
-            return Err(SourceError::new(kind, message));
+            return Err(trouble::paused(kind, status, message));
         }
     }
     Ok(())

@@ -244,7 +244,8 @@ fn refused(session: &Session, reply: &Reply) -> SourceError {
     if reply.code.as_deref() == Some("IN-USE") {
         let kind = SourceErrorKind::Throttled { retry_after: None };
         let message = format!("another session has the mailbox at {server} open: {reason}");
-        return SourceError::new(kind, message)
+        return reply
+            .paused(kind, message)
             .with_hint("This is no wrong password. Wait until it has ended, then run again.");
     }
     if reply.code.as_deref() == Some("SYS/TEMP") {
@@ -253,7 +254,8 @@ fn refused(session: &Session, reply: &Reply) -> SourceError {
     }
     if let Some(kind) = reply.pause(session.capabilities().login_delay()) {
         let message = format!("{server} wants a pause before it takes a login: {reason}");
-        return SourceError::new(kind, message)
+        return reply
+            .paused(kind, message)
             .with_hint("This is no wrong password. Wait, then run again.");
     }
     if reply.code.as_deref() == Some("SYS/PERM") {

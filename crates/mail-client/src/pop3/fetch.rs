@@ -62,7 +62,7 @@ pub(crate) async fn fetch(
     let Some(refused) = refused else { return Ok(FetchAnswer::Done) };
     if let Some(kind) = refused.pause(session.capabilities().login_delay()) {
         let message = format!("{} wants a pause: {}", session.server(), refused.shown());
-        return Err(SourceError::new(kind, message));
+        return Err(refused.paused(kind, message));
     }
     Ok(FetchAnswer::Refused(refused.shown()))
 }

@@ -65,6 +65,11 @@ impl Reply {
         }
     }
 
+    /// The error of a refusal that [`pause`](Reply::pause) gave a kind to.
+    pub(crate) fn paused(&self, kind: SourceErrorKind, message: String) -> SourceError {
+        SourceError::new(kind, message).asking(trouble::pause_of(self.code.as_deref()))
+    }
+
     /// The error when a command is refused without which nothing goes on.
     pub(crate) fn refused(&self, server: &Server, what: &str) -> SourceError {
         let message = format!("{server} refused {what}: {}", self.shown());
@@ -74,7 +79,7 @@ impl Reply {
             Some(kind) => kind,
             None => SourceErrorKind::Mailbox,
         };
-        SourceError::new(kind, message)
+        self.paused(kind, message)
     }
 }
 
@@ -109,24 +114,42 @@ mod tests {
         }
     }
 
+    /// What servers say when they want a pause, and what they say when it is something else.
     #[test]
-    fn codes_say_what_to_do() {
+    fn w20_codes_and_words_say_what_to_do() {
         let server = Server { host: "h".into(), port: 110 };
         let cases = [
-            ("-ERR [LOGIN-DELAY] wait", "Throttled { retry_after: Some(60s) }"),
-            ("-ERR [IN-USE] by another session", "Throttled { retry_after: None }"),
-            ("-ERR [SYS/TEMP] later", "Transient"),
-            ("-ERR [SYS/PERM] too many errors", "Mailbox"),
-            ("-ERR no such message", "Mailbox"),
-            ("-ERR bandwidth limit, try in 5 minutes", "Throttled { retry_after: Some(300s) }"),
+            // RFC 2449 §8.1 and RFC 3206 §4.
+            (
+                "-ERR [LOGIN-DELAY] minimum time between mail checks",
+                "Throttled { retry_after: Some(60s) }, Account",
+            ),
+            ("-ERR [IN-USE] by another session", "Throttled { retry_after: None }, Account"),
+            ("-ERR [SYS/TEMP] later", "Transient, Server"),
+            ("-ERR [SYS/PERM] too many errors", "Mailbox, Server"),
+            ("-ERR no such message", "Mailbox, Server"),
+            // Words, where there is no code (RFC 1939 §4 has the first).
+            ("-ERR maildrop already locked", "Throttled { retry_after: None }, Server"),
+            ("-ERR Unable to lock maildrop", "Throttled { retry_after: None }, Server"),
+            (
+                "-ERR bandwidth limit, try in 5 minutes",
+                "Throttled { retry_after: Some(300s) }, Server",
+            ),
+            (
+                "-ERR Exceeded the login limit for a 15 minute period.",
+                "Throttled { retry_after: Some(900s) }, Server",
+            ),
+            ("-ERR mail is fetched too often", "Throttled { retry_after: None }, Server"),
         ];
         for (line, want) in cases {
             let reply = Reply::read(line.as_bytes()).unwrap();
-            let kind = match reply.pause(Some(60)) {
-                Some(kind) if reply.code.as_deref() != Some("SYS/TEMP") => kind,
-                _ => reply.refused(&server, "it").kind(),
+            let error = match reply.pause(Some(60)) {
+                Some(kind) if reply.code.as_deref() != Some("SYS/TEMP") => {
+                    reply.paused(kind, String::new())
+                }
+                _ => reply.refused(&server, "it"),
             };
-            assert_eq!(format!("{kind:?}"), want, "{line}");
+            assert_eq!(format!("{:?}, {:?}", error.kind(), error.pause_of()), want, "{line}");
         }
     }
 }

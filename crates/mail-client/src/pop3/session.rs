@@ -159,7 +159,7 @@ impl Session {
     pub(crate) fn ended(&self, reply: &Reply) -> SourceError {
         let message = format!("{} ended the session: {}", self.server(), reply.shown());
         match reply.pause(self.capabilities.login_delay()) {
-            Some(kind) => SourceError::new(kind, message).with_hint("Wait, then run again."),
+            Some(kind) => reply.paused(kind, message).with_hint("Wait, then run again."),
             None => trouble::transient(message),
         }
     }

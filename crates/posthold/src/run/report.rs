@@ -40,7 +40,8 @@ pub(super) fn of_run(report: RunReport) -> Result<RunAnswer, Failure> {
     let nothing_seen = report.mailboxes.is_empty() && report.excluded_folders.is_empty();
     let mut warnings = sentences(report.warnings);
     if let Some(failure) = report.failure {
-        if nothing_seen {
+        // A pause that the server asks for is no failure: the run is partial, and goes on.
+        if nothing_seen && failure.kind != RunFailureKind::Throttled {
             return Err(of_failure(failure));
         }
         warnings.insert(0, told(&failure));
@@ -176,6 +177,15 @@ mod tests {
         let failure = of_run(failed(Vec::new())).unwrap_err();
         assert_eq!(failure.kind, FailureKind::Unavailable);
         assert_eq!(failure.hint.as_deref(), Some("Run it again."));
+    }
+
+    #[test]
+    fn a_pause_makes_a_run_partial() {
+        let mut report = failed(Vec::new());
+        report.failure = report.failure.map(|it| RunFailure { kind: RunFailureKind::Throttled, ..it });
+        let answer = of_run(report).unwrap();
+        assert_eq!(answer.outcome, RunOutcome::Partial);
+        assert_eq!(answer.warnings.first().map(String::as_str), Some("the connection ended. Run it again."));
     }
 
     #[test]
