@@ -19,10 +19,12 @@ mod cron;
 mod parse;
 mod window;
 mod zone;
+mod zone_file;
 
 pub use cron::Cron;
 pub use window::{Weekdays, Window};
 pub use zone::{Utc, Zone};
+pub use zone_file::{ZONE_FILE_BYTES_MAX, ZoneFile, ZoneFileError};
 
 /// The most clauses of a schedule.
 pub const CLAUSES_MAX: usize = 50;

@@ -182,10 +182,14 @@ mod tests {
     #[test]
     fn a_pause_makes_a_run_partial() {
         let mut report = failed(Vec::new());
-        report.failure = report.failure.map(|it| RunFailure { kind: RunFailureKind::Throttled, ..it });
+        report.failure =
+            report.failure.map(|it| RunFailure { kind: RunFailureKind::Throttled, ..it });
         let answer = of_run(report).unwrap();
         assert_eq!(answer.outcome, RunOutcome::Partial);
-        assert_eq!(answer.warnings.first().map(String::as_str), Some("the connection ended. Run it again."));
+        assert_eq!(
+            answer.warnings.first().map(String::as_str),
+            Some("the connection ended. Run it again.")
+        );
     }
 
     #[test]
