@@ -1,3 +1,5 @@
+//! The governor: connections, pauses, bytes of a day, turns.
+
 use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! Leases: two holders and one account.
+
 use std::sync::Arc;
 use std::time::Duration;
 
