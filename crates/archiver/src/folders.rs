@@ -2,7 +2,7 @@
 
 use ledger::{Detail, Fact, FolderDetail, TreeKind};
 use ports::{Catalog, Change, Log};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 use types::{ArchiveId, FolderId, FolderPath, UserName};
 
 use crate::report::{RunFailure, RunFailureKind};
@@ -25,6 +25,16 @@ pub(crate) struct FoundFolder {
     pub(crate) made: bool,
 }
 
+/// The right to make folders, when the catalog shows all that were made.
+pub(crate) async fn making<L: Log, K: Catalog>(
+    log: &L,
+    catalog: &K,
+) -> Result<MutexGuard<'static, ()>, RunFailure> {
+    let right = MAKING.lock().await;
+    catalog.wait_for(log.position().entries).await?;
+    Ok(right)
+}
+
 /// Finds or makes a folder. The catalog need not have caught up.
 pub(crate) async fn find_or_make<L: Log, K: Catalog>(
     log: &L,
@@ -34,8 +44,7 @@ pub(crate) async fn find_or_make<L: Log, K: Catalog>(
     if let Some(id) = catalog.folder(place.archive, &place.path)? {
         return Ok(FoundFolder { id, made: false });
     }
-    let _making = MAKING.lock().await;
-    catalog.wait_for(log.position().entries).await?;
+    let _making = making(log, catalog).await?;
     if let Some(id) = catalog.folder(place.archive, &place.path)? {
         return Ok(FoundFolder { id, made: false });
     }

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use ledger::{
-    Detail, Fact, FolderDetail, Outcome, QuarantineDetail, QuarantineReason, RunCounts, RunDetail,
-    SourceDetail, SourceRef, TreeKind,
+    Detail, Fact, Outcome, QuarantineDetail, QuarantineReason, RunCounts, RunDetail, SourceDetail,
+    SourceRef,
 };
 use ports::{Catalog, Change, Clock, FileFolder, InFlight, Log, MailReader, Origin, ReadProgress};
 use tokio::runtime::Handle;
@@ -17,10 +17,11 @@ use types::{EntryNumber, FolderId, FolderPath, MailboxName, SourceId, Timestamp}
 
 use crate::ambiguities::Ambiguities;
 use crate::append::Appends;
+use crate::folders::{self, Place};
 use crate::intake::Prepared;
 use crate::large::LARGE_MAX;
 use crate::note::{MessageNote, Note};
-use crate::options::ImportOptions;
+use crate::options::{ImportOptions, Target};
 use crate::place::{Action, Decision, Placer};
 use crate::prepare::Preparer;
 use crate::read::{ReadEvent, Reading, place_of};
@@ -213,7 +214,7 @@ impl<'a, L: Log, K: Catalog> Import<'a, L, K> {
         let made = self.made.get(&path.canonical()).copied();
         let id = match made.or(self.catalog.folder(target.archive, &path)?) {
             Some(id) => id,
-            None => self.make_folder(&path).await?,
+            None => self.make_folder(path.clone()).await?,
         };
         let path = path.as_str().strip_prefix(&format!("{}/", self.placer.root));
         let path = path.map_or_else(|| name.path(), str::to_owned);
@@ -221,16 +222,15 @@ impl<'a, L: Log, K: Catalog> Import<'a, L, K> {
         Ok(())
     }
 
-    async fn make_folder(&mut self, path: &FolderPath) -> Result<FolderId, Stop> {
-        let target = &self.options.target;
-        let detail =
-            FolderDetail { user: target.user.as_str().to_owned(), path: path.as_str().to_owned() };
-        let fact =
-            Fact::FolderChanged { folder: None, archive: target.archive, kind: TreeKind::Archive };
-        let entry = self.append_now(Change::Fact(fact, Some(Detail::Folder(detail)))).await?;
+    async fn make_folder(&mut self, path: FolderPath) -> Result<FolderId, Stop> {
+        let Target { archive, user, .. } = self.options.target.clone();
+        let canonical = path.canonical();
+        let place = Place { archive, user, path };
+        let found = folders::find_or_make(self.log.as_ref(), self.catalog.as_ref(), &place).await?;
+        self.entries_told += u64::from(found.made);
         // Another slot may be the same folder in another spelling.
-        self.made.insert(path.canonical(), FolderId(entry.0));
-        Ok(FolderId(entry.0))
+        self.made.insert(canonical, found.id);
+        Ok(found.id)
     }
 
     async fn append_now(&mut self, change: Change) -> Result<EntryNumber, Stop> {

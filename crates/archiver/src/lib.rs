@@ -36,6 +36,7 @@ mod prepare;
 mod proof;
 mod read;
 mod recent;
+mod reception;
 mod recognise;
 mod removal;
 mod report;
@@ -57,6 +58,7 @@ pub use report::{
     RunReport,
 };
 
+pub use reception::{Arriving, NotReceived, Reception, ReceptionCounts, ReceptionOptions};
 pub use sorted::{Home, ResortReport, SortBy, SortOptions, UnknownAddresses, UnknownSeen, resort};
 pub use survey::as_listed;
 

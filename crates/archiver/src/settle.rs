@@ -7,6 +7,7 @@ use ledger::{Detail, Fact, FolderDetail, SourceDetail, SourceRef, TreeKind};
 use ports::{Catalog, Change, Log};
 use types::{FolderId, SourceId};
 
+use crate::folders;
 use crate::mailbox::{Adopt, Stage};
 use crate::run::{Run, Stop};
 
@@ -45,6 +46,15 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
     }
 
     async fn make_folders(&mut self) -> Result<(), Stop> {
+        if !self.mailboxes.iter().any(|it| it.stage == Stage::Compared && it.folder.is_none()) {
+            return Ok(());
+        }
+        let _making = folders::making(self.log.as_ref(), self.catalog.as_ref()).await?;
+        let archive = self.options.target.archive;
+        for mailbox in self.mailboxes.iter_mut().filter(|it| it.folder.is_none()) {
+            // Another run into this archive may have made it meanwhile.
+            mailbox.folder = self.catalog.folder(archive, &mailbox.folder_path)?;
+        }
         let mut made: HashMap<String, usize> = HashMap::new();
         let mut changes = Vec::new();
         for mailbox in self.mailboxes.iter().filter(|it| it.stage == Stage::Compared) {

@@ -5,6 +5,7 @@ use types::Secret;
 use crate::job::{EffectiveFolder, JobShown, RunShown};
 use crate::profile::ProfileShown;
 use crate::service::{ServedAnswer, ServiceStatus};
+use crate::unknown::{Assigned, UnknownShown};
 use crate::user::UserShown;
 
 /// What can be asked about the keys that secrets are sealed with.
@@ -101,6 +102,10 @@ pub enum AdminAnswer {
     Runs(Vec<RunShown>),
     /// Of `run show`.
     Run(Box<RunShown>),
+    /// Of `unknown list` and `unknown show`.
+    Unknown(Vec<UnknownShown>),
+    /// Of `unknown assign`.
+    Assigned(Assigned),
     /// Of every `test`.
     Test(TestAnswer),
     /// Of `service ...`: how the server is then.

@@ -17,6 +17,7 @@ mod progress;
 mod report;
 mod request;
 mod service;
+mod unknown;
 mod user;
 
 pub use admin::{
@@ -49,5 +50,8 @@ pub use request::{
 pub use service::{
     ChangeShown, ChangeState, GroupShown, GroupState, NextShown, Reinitialised, RunningShown,
     ServedAnswer, ServiceRequest, ServiceStatus, StuckShown, WorkerGroup,
+};
+pub use unknown::{
+    Assign, AssignAs, AssignTo, Assigned, MailDirection, UnknownRequest, UnknownShown,
 };
 pub use user::{UserSet, UserShown};

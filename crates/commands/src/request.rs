@@ -11,6 +11,7 @@ use crate::admin::{KeyRequest, SettingsRequest};
 use crate::job::JobRequest;
 use crate::profile::ProfileRequest;
 use crate::service::ServiceRequest;
+use crate::unknown::UnknownRequest;
 use crate::user::UserSet;
 
 /// One command, complete: nothing is asked back.
@@ -38,6 +39,8 @@ pub enum Request {
     UserShow(UserName),
     /// List the users.
     UserList,
+    /// Look at addresses that belong to nobody, or give one to somebody.
+    Unknown(UnknownRequest),
     /// Look after keys.
     Key(KeyRequest),
     /// Look after settings.
@@ -115,6 +118,7 @@ impl Request {
             Request::UserSet(_) => "user set",
             Request::UserShow(_) => "user show",
             Request::UserList => "user list",
+            Request::Unknown(it) => it.name(),
             Request::Key(it) => it.name(),
             Request::Settings(it) => it.name(),
             Request::Profile(it) => it.name(),

@@ -8,6 +8,7 @@ mod import;
 mod job;
 mod profile;
 mod service;
+mod unknown;
 mod user;
 mod writing;
 
@@ -135,6 +136,9 @@ enum Command {
     /// Looks after users
     #[command(subcommand)]
     User(user::UserCommand),
+    /// Looks after addresses on mail that belong to nobody
+    #[command(subcommand)]
+    Unknown(unknown::UnknownCommand),
     /// Looks after server profiles: how mail servers are reached
     #[command(subcommand)]
     Profile(Box<profile::ProfileCommand>),
@@ -443,6 +447,7 @@ fn request(command: Command, surroundings: &dyn Surroundings) -> Result<Request,
         }
         Command::Store { command: StoreCommand::RebuildIndex(_) } => Request::Rebuild(View::Index),
         Command::User(it) => it.request()?,
+        Command::Unknown(it) => it.request()?,
         Command::Profile(it) => Request::Profile(it.request(surroundings)?),
         Command::Job(it) => Request::Job(it.request(surroundings)?),
         Command::Run(it) => Request::Job(it.request()),

@@ -25,7 +25,9 @@ mod report;
 mod search;
 mod settings;
 mod show;
+mod sorting;
 mod stores;
+mod unknown;
 mod users;
 mod verify;
 
@@ -77,6 +79,7 @@ pub(crate) async fn run(
         Request::UserList => users::list(context).await,
         Request::Serve => serve::serve(context, &title, progress).await,
         Request::Service(it) => serve::service(context, it, &title, progress).await,
+        Request::Unknown(it) => unknown::run(context, it, &title, progress).await,
         Request::Demo(it) => demo::demo(context, it, progress).await,
     }
 }

@@ -16,6 +16,7 @@ mod schema;
 mod seal;
 mod secrets;
 mod settings;
+mod unknown;
 mod users;
 
 use std::io;
@@ -34,6 +35,7 @@ pub use profiles::{ProfileId, SavedProfile};
 pub use runs::RUNS_LISTED_MAX;
 pub use seal::{KeyError, KeyId, KeyRing, SealingKey};
 pub use secrets::{SecretCounts, SecretPlace};
+pub use unknown::{UNKNOWN_KEPT_MAX, UnknownFound};
 pub use users::{Standing, User, UserChange};
 
 /// How long a write waits for another process's write.

@@ -207,6 +207,14 @@ impl<L: Log, K: Catalog> SortPlacer<L, K> {
         }
     }
 
+    /// Notes that an append failed: nothing of it will become durable.
+    pub(crate) fn failed(&mut self, group: &Hash) {
+        if let Some(known) = self.recent.get_mut(group) {
+            known.flying = false;
+            known.placements.retain(|it| it.1.is_some());
+        }
+    }
+
     /// Tells the addresses that belong to nobody: before what they stood on becomes durable.
     pub(crate) fn tell_unknown(&mut self) {
         self.unknown.tell(self.options.unknown.as_ref());

@@ -526,3 +526,182 @@ async fn catchall_is_sorted_anew_when_somebody_has_the_address() {
     assert_eq!((report.counts.archived, report.counts.already), (0, 4));
     shared.assert_silent().await;
 }
+
+mod reception {
+    use super::*;
+    use archiver::{NotReceived, Reception, ReceptionOptions, RunFailureKind};
+    use ledger::EnvelopeDetail;
+    use types::BlobId;
+
+    use crate::fakes::{MemoryCatalog, MemoryLog};
+
+    type Received = Result<BlobId, NotReceived>;
+
+    impl Shared {
+        fn reception(&self) -> Reception<MemoryLog, MemoryCatalog> {
+            let world = &self.world;
+            Reception::new(
+                Arc::clone(&world.log),
+                &world.catalog,
+                Arc::new(LogClock(Arc::clone(&world.log))),
+                ReceptionOptions {
+                    title: "smtp".to_owned(),
+                    message_bytes_max: 20 << 20,
+                    cancel: CancelToken::new(),
+                },
+                Arc::new(self.options.clone()),
+            )
+        }
+    }
+
+    async fn hand_in(
+        reception: &Reception<MemoryLog, MemoryCatalog>,
+        from: &str,
+        to: &str,
+        bytes: &[u8],
+    ) -> Received {
+        let envelope = EnvelopeDetail {
+            senders: vec![from.to_owned()],
+            recipients: to.split(' ').map(str::to_owned).collect(),
+        };
+        let mut arriving = reception.begin(envelope, "mx.test [192.0.2.1]".to_owned());
+        for piece in bytes.chunks(30_000) {
+            arriving.piece(piece).await?;
+        }
+        arriving.finish().await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_envelope_is_believed_first() {
+        let shared = Shared::new(ServerKind::Full);
+        let reception = shared.reception();
+        let blind = mail("blind", "alice@x.org", "list@other.org");
+        hand_in(&reception, "alice@x.org", "bob@x.org carol@x.org", &blind).await.unwrap();
+        // A copy for the journal address alone: the header is what is left.
+        let header = mail("header", "who@other.org", "bob@x.org");
+        hand_in(&reception, "who@other.org", "journal@x.org", &header).await.unwrap();
+        check(
+            &shared.archive(),
+            &expect![[r#"
+            alice@x.org/Sent Items: blind
+            bob@x.org/INBOX: blind header
+            carol@x.org/INBOX: blind
+        "#]],
+        );
+        let rows = shared.world.catalog.rows();
+        let envelopes: Vec<_> =
+            rows.placements.values().map(|it| it.envelope.recipients.join(" ")).collect();
+        assert_eq!(
+            envelopes,
+            ["bob@x.org carol@x.org"; 3].into_iter().chain(["journal@x.org"]).collect::<Vec<_>>()
+        );
+        assert_eq!((reception.counts().received, reception.counts().archived), (2, 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_is_refused_and_told_or_caught() {
+        let shared = Shared::new(ServerKind::Full);
+        let reception = shared.reception();
+        let lost = mail("lost", "who@other.org", "dave@x.org");
+        let refused = hand_in(&reception, "who@other.org", "dave@x.org", &lost).await;
+        assert_eq!(refused, Err(NotReceived::Unclaimed));
+        assert!(shared.told().contains("dave@x.org Received Ours 1: handed in by SMTP: lost"));
+        assert!(shared.world.log.entries_from(0).is_empty());
+        let catching = Shared::catching_all(ServerKind::Full);
+        let reception = catching.reception();
+        hand_in(&reception, "who@other.org", "dave@x.org", &lost).await.unwrap();
+        check(
+            &catching.archive(),
+            &expect![[r#"
+            Unknown E-mail Addresses: lost
+        "#]],
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_again_or_at_once_is_one_message() {
+        let shared = Shared::new(ServerKind::Full);
+        let reception = shared.reception();
+        let bytes = mail("a", "alice@x.org", "bob@x.org");
+        let both = |to: &'static str| {
+            let (reception, bytes) = (reception.clone(), bytes.clone());
+            tokio::spawn(async move { hand_in(&reception, "alice@x.org", to, &bytes).await })
+        };
+        let tasks: Vec<_> =
+            ["bob@x.org", "bob@x.org carol@x.org", "bob@x.org", "carol@x.org"].map(both).into();
+        for task in tasks {
+            task.await.unwrap().unwrap();
+        }
+        // Another copy by another way.
+        let other = [b"Received: by mx2\r\n", bytes.as_slice()].concat();
+        hand_in(&reception, "alice@x.org", "bob@x.org", &other).await.unwrap();
+        check(
+            &shared.archive(),
+            &expect![[r#"
+            alice@x.org/Sent Items: a
+            bob@x.org/INBOX: a
+            carol@x.org/INBOX: a
+        "#]],
+        );
+        let placed = shared.world.log.entries_from(0);
+        let placed = placed.iter().filter(|it| matches!(it.0.fact, ledger::Fact::Placed { .. }));
+        assert_eq!(placed.count(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_cannot_be_stored_is_not_received_and_can_come_again() {
+        let shared = Shared::new(ServerKind::Full);
+        let bytes = mail("a", "alice@x.org", "bob@x.org carol@x.org");
+        for fatal in 0..6 {
+            let reception = shared.reception();
+            shared.world.log.fail_after(fatal, LogErrorKind::DiskFull);
+            let ended = hand_in(&reception, "alice@x.org", "bob@x.org", &bytes).await;
+            match ended {
+                Ok(_) => break,
+                Err(NotReceived::Failed(failure)) => {
+                    assert_eq!(failure.kind, RunFailureKind::DiskFull);
+                }
+                Err(other) => panic!("{other:?}"),
+            }
+            shared.world.log.reopen();
+        }
+        shared.world.log.reopen();
+        hand_in(&shared.reception(), "alice@x.org", "bob@x.org", &bytes).await.unwrap();
+        check(
+            &shared.archive(),
+            &expect![[r#"
+            alice@x.org/Sent Items: a
+            bob@x.org/INBOX: a
+        "#]],
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn large_messages_come_in_chunks_and_reports_are_opened() {
+        let mut shared = Shared::new(ServerKind::Full);
+        shared.options.by = SortBy::Journal;
+        let large = |label: &str, len: usize| {
+            [mail(label, "alice@x.org", "list@x.org"), vec![b'x'; len]].concat()
+        };
+        let reception = shared.reception();
+        for (label, len) in [("small", 100), ("medium", 3 << 20), ("huge", 9 << 20)] {
+            let original = large(label, len);
+            let bytes = report(label, "alice@x.org", &["bob@x.org"], &original);
+            let id = hand_in(&reception, "", "journal@x.org", &bytes).await.unwrap();
+            // What is larger than can be held is kept as it came.
+            let kept = if len < 8 << 20 { original } else { bytes };
+            assert_eq!(id, BlobId::of(&kept), "{label}");
+            assert!(shared.world.log.bytes(&id).unwrap() == kept);
+        }
+        check(
+            &shared.archive(),
+            &expect![[r#"
+            alice@x.org/Sent Items: [9437543 bytes] medium small
+            bob@x.org/INBOX: [9437543 bytes] medium small
+        "#]],
+        );
+        let too_large = large("more", 21 << 20);
+        let ended = hand_in(&reception, "", "bob@x.org", &too_large).await;
+        assert_eq!(ended, Err(NotReceived::TooLarge));
+    }
+}

@@ -4,6 +4,7 @@
 mod admin;
 mod jobs;
 mod service;
+mod unknown;
 
 use std::io::{self, Write};
 

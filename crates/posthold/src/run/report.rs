@@ -129,7 +129,7 @@ fn excluded(it: ExcludedFolder) -> MailboxCounts {
     }
 }
 
-fn of_failure(failure: RunFailure) -> Failure {
+pub(super) fn of_failure(failure: RunFailure) -> Failure {
     let kind = match failure.kind {
         RunFailureKind::Credentials => FailureKind::Credentials,
         RunFailureKind::Configuration => FailureKind::Configuration,

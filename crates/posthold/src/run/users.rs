@@ -4,7 +4,7 @@ use commands::{AdminAnswer, Answer, Failure, FailureKind, Switch, UserListed, Us
 use disk::{OsRandom, SystemClock};
 use ports::Clock;
 use state::{Standing, State, StateErrorKind, User, UserChange};
-use types::UserName;
+use types::{ArchiveId, Timestamp, UserName};
 
 use super::{blocking, faults};
 use crate::context::{Context, DataDir};
@@ -12,6 +12,7 @@ use crate::context::{Context, DataDir};
 /// Makes a user.
 pub(super) async fn add(context: &Context, name: UserName) -> Result<Answer, Failure> {
     let data = context.data.clone();
+    refuse_catch_all(&name)?;
     blocking(move || {
         let mut state = open(&data)?;
         let now = SystemClock.now();
@@ -54,7 +55,7 @@ pub(super) async fn show(context: &Context, name: UserName) -> Result<Answer, Fa
 }
 
 /// Addresses are compared and looked up, so they must be one each.
-fn check_address(text: &str) -> Result<(), Failure> {
+pub(super) fn check_address(text: &str) -> Result<(), Failure> {
     let is_odd = |it: char| it.is_whitespace() || it.is_control() || "<>,;".contains(it);
     let parts =
         text.rsplit_once('@').filter(|(local, domain)| !local.is_empty() && !domain.is_empty());
@@ -109,6 +110,7 @@ pub(super) async fn list(context: &Context) -> Result<Answer, Failure> {
 
 /// The user of this name; made when missing. The caller owns the data directory.
 pub(super) fn find_or_make(data: &DataDir, name: &UserName) -> Result<User, Failure> {
+    refuse_catch_all(name)?;
     let mut state = open(data)?;
     if let Some(user) = state.user(name).map_err(|it| faults::state(&it))? {
         return Ok(user);
@@ -122,11 +124,37 @@ pub(super) fn find_or_make(data: &DataDir, name: &UserName) -> Result<User, Fail
 
 /// The user of this name; a failure when there is none.
 pub(super) fn find(data: &DataDir, name: &UserName) -> Result<User, Failure> {
-    let user = open_for_reading(data)?.user(name).map_err(|it| faults::state(&it))?;
-    user.ok_or_else(|| {
+    let state = open_for_reading(data)?;
+    let user = match *name == UserName::catch_all() {
+        true => state.catch_all().map(|it| it.map(catch_all)),
+        false => state.user(name),
+    };
+    user.map_err(|it| faults::state(&it))?.ok_or_else(|| {
         Failure::new(FailureKind::Request, format!("there is no user {:?}", name.as_str()))
             .with_hint("`posthold user list` shows the users.")
     })
+}
+
+/// The archive of what belongs to nobody, as one looks for it. It is no user.
+fn catch_all(archive: ArchiveId) -> User {
+    User {
+        name: UserName::catch_all(),
+        archive,
+        created: Timestamp(0),
+        full_name: String::new(),
+        standing: Standing::Deactivated,
+        addresses: Vec::new(),
+        aliases: Vec::new(),
+    }
+}
+
+/// Nobody can be called like it.
+pub(super) fn refuse_catch_all(name: &UserName) -> Result<(), Failure> {
+    if *name != UserName::catch_all() {
+        return Ok(());
+    }
+    let message = format!("{name} is the archive for mail that belongs to nobody, and no user");
+    Err(Failure::new(FailureKind::Request, message).with_hint("Name the user otherwise."))
 }
 
 /// Opens the state. The caller owns the data directory.

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::jobs::{FolderObject, JobObject, RunObject};
 use super::object;
 use super::service::{ServedObject, StatusObject};
+use super::unknown::{AssignedObject, UnknownObject};
 
 /// One object, or one a line for lists.
 pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()> {
@@ -42,6 +43,10 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
         }
         AdminAnswer::Runs(list) => list.iter().try_for_each(|it| object(&RunObject::from(it), out)),
         AdminAnswer::Run(it) => object(&RunObject::from(&**it), out),
+        AdminAnswer::Unknown(list) => {
+            list.iter().try_for_each(|it| object(&UnknownObject::from(it), out))
+        }
+        AdminAnswer::Assigned(it) => object(&AssignedObject::from(it), out),
         AdminAnswer::Test(it) => object(&TestObject::from(it), out),
         AdminAnswer::Service(it) => object(&StatusObject::from(&**it), out),
         AdminAnswer::Served(it) => object(&ServedObject::from(it), out),

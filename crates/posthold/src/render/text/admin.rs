@@ -8,7 +8,7 @@ use commands::{
 };
 
 use super::{Align, counted, table, warnings, words};
-use super::{jobs, service};
+use super::{jobs, service, unknown};
 
 /// Writes an answer.
 pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()> {
@@ -46,6 +46,8 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
         AdminAnswer::Folders(list) => jobs::folders(list, out),
         AdminAnswer::Runs(list) => jobs::runs(list, out),
         AdminAnswer::Run(it) => jobs::run(it, out),
+        AdminAnswer::Unknown(list) => unknown::list(list, out),
+        AdminAnswer::Assigned(it) => unknown::assigned(it, out),
         AdminAnswer::Test(it) => test(it, out),
         AdminAnswer::Service(it) => service::status(it, out),
         AdminAnswer::Served(it) => service::served(it, out),
