@@ -20,7 +20,7 @@ mod lease;
 mod pace;
 mod pause;
 mod places;
-mod proof;
+mod visits;
 
 pub use agenda::{Agenda, Due, Entry, JobKey, Why};
 pub use allowance::{AccountKey, Allowance, Counted, JobShare, ServerKey};
@@ -28,4 +28,4 @@ pub use governed::{Governed, GovernedSource};
 pub use governor::Governor;
 pub use lease::{Lease, LeaseError, LeaseTimes};
 pub use pace::Pace;
-pub use proof::{Stuck, TooEarly, stuck, too_early};
+pub use visits::{TooEarly, too_early};

@@ -25,7 +25,7 @@ pub use index::{Index, IndexDoc, IndexError};
 pub use log::{
     Change, Found, Log, LogError, LogErrorKind, NewBody, NewPlacement, ReadError, ReadErrorKind,
 };
-pub use memory::{LeaseRow, Leases, MemoryError, PauseRow, Traffic, Visit};
+pub use memory::{LeaseRow, Leases, MemoryError, PauseRow, Traffic};
 pub use removal::{
     ArchivedCopy, Identity, Kept, Proof, ReadBack, Removed, Removes, Standing, Unproven,
 };

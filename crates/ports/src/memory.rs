@@ -44,20 +44,8 @@ pub trait Traffic: Send + Sync {
     /// When an account was visited last.
     fn visited(&self, account: &str) -> Result<Option<Timestamp>, MemoryError>;
 
-    /// Remembers a visit, and whether it proved that everything is archived.
-    fn set_visited(&self, account: &str, visit: Visit) -> Result<(), MemoryError>;
-
-    /// When everything of an account was last proven to be archived.
-    fn complete(&self, account: &str) -> Result<Option<Timestamp>, MemoryError>;
-}
-
-/// A visit to an account.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Visit {
-    /// It begins at this time.
-    Begun(Timestamp),
-    /// It ended at this time, and everything in scope was proven to be archived.
-    Complete(Timestamp),
+    /// Remembers that a visit to an account began.
+    fn set_visited(&self, account: &str, at: Timestamp) -> Result<(), MemoryError>;
 }
 
 /// Who works on something, and until when that counts.

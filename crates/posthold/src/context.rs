@@ -6,6 +6,7 @@ use std::sync::Arc;
 use archiver::CancelToken;
 use types::Secret;
 
+use crate::run::Governing;
 use crate::serving::Serving;
 
 /// The store that mail goes to until stores can be made and named.
@@ -46,6 +47,8 @@ pub(crate) struct Context {
     /// The server, in the process that serves the data directory: it owns the directory and has
     /// the store open.
     pub(crate) serving: Option<Arc<Serving>>,
+    /// What holds steps to their limits: one for the whole process.
+    pub(crate) governing: Governing,
 }
 
 /// Where the keys of secrets are.

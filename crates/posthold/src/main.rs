@@ -29,6 +29,7 @@ use tracing::level_filters::LevelFilter;
 use crate::cli::{Format, Invocation, Refused, Task};
 use crate::context::{Context, DataDir, KeySource};
 use crate::progress::Surface;
+use crate::run::Governing;
 use crate::serve::Typed;
 
 /// Threads that run tasks. Fetching, writing and answering want two; hashing, compression and
@@ -55,7 +56,9 @@ fn command() -> ExitCode {
             let surface = Arc::new(Surface::of_process(format));
             let (data, stop) = (DataDir::new(data), CancelToken::new());
             let keys = KeySource::of_process();
-            let context = Context { data, ownership, network_files, stop, keys, serving: None };
+            let governing = Governing::default();
+            let context =
+                Context { data, ownership, network_files, stop, keys, serving: None, governing };
             let typed = Typed { args, secrets: recorded.secrets() };
             execute(request, &context, &surface, &typed)
         }

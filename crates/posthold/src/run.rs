@@ -12,6 +12,7 @@ mod demo;
 mod export;
 mod export_settings;
 mod faults;
+mod governing;
 mod import;
 mod job_work;
 mod jobs;
@@ -30,6 +31,7 @@ mod stores;
 mod unknown;
 mod users;
 mod verify;
+mod zones;
 
 use std::pin::Pin;
 
@@ -37,6 +39,7 @@ use commands::{Answer, Failure, Progress, ProgressSink, Request, Work};
 use tokio::sync::watch;
 
 pub(crate) use bench::{SearchTimes, bench_search};
+pub(crate) use governing::Governing;
 pub(crate) use jobs::jobs_of_profile;
 pub(crate) use ownership::{owner, take_lock};
 pub(crate) use stores::{Writing, end_within};

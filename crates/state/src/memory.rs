@@ -5,7 +5,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use ports::{LeaseRow, Leases, MemoryError, PauseRow, Traffic, Visit};
+use ports::{LeaseRow, Leases, MemoryError, PauseRow, Traffic};
 use rusqlite::{OptionalExtension, Row, TransactionBehavior, params};
 use types::Timestamp;
 
@@ -67,27 +67,14 @@ impl Traffic for Memory {
     }
 
     fn visited(&self, account: &str) -> Result<Option<Timestamp>, MemoryError> {
-        self.state().visit_column("SELECT visited FROM visit WHERE account = ?", account)
+        let sql = "SELECT visited FROM visit WHERE account = ?";
+        let found = self.state().db.query_row(sql, [account], |row| row.get(0).map(Timestamp));
+        found.optional().map_err(failed)
     }
 
-    fn set_visited(&self, account: &str, visit: Visit) -> Result<(), MemoryError> {
-        let (sql, at) = match visit {
-            Visit::Begun(at) => (
-                "INSERT INTO visit (account, visited) VALUES (?1, ?2)
-                 ON CONFLICT (account) DO UPDATE SET visited = ?2",
-                at,
-            ),
-            Visit::Complete(at) => (
-                "INSERT INTO visit (account, complete) VALUES (?1, ?2)
-                 ON CONFLICT (account) DO UPDATE SET complete = ?2",
-                at,
-            ),
-        };
+    fn set_visited(&self, account: &str, at: Timestamp) -> Result<(), MemoryError> {
+        let sql = "INSERT OR REPLACE INTO visit VALUES (?, ?)";
         self.state().db.execute(sql, params![account, at.0]).map(|_| ()).map_err(failed)
-    }
-
-    fn complete(&self, account: &str) -> Result<Option<Timestamp>, MemoryError> {
-        self.state().visit_column("SELECT complete FROM visit WHERE account = ?", account)
     }
 }
 
@@ -144,11 +131,6 @@ impl State {
         let sql = "DELETE FROM lease WHERE substr(holder, 1, length(?1)) <> ?1";
         let forgotten = self.db.execute(sql, [holders]);
         forgotten.map_err(|it| crate::StateError::query("forget who worked on what", it))
-    }
-
-    fn visit_column(&self, sql: &str, account: &str) -> Result<Option<Timestamp>, MemoryError> {
-        let found = self.db.query_row(sql, [account], |row| row.get::<_, Option<i64>>(0));
-        Ok(found.optional().map_err(failed)?.flatten().map(Timestamp))
     }
 }
 
@@ -210,8 +192,8 @@ mod tests {
             it.set_pause(&pause(2)).unwrap();
             it.add_bytes("p", 7, 100).unwrap();
             it.add_bytes("p", 7, 20).unwrap();
-            it.set_visited("h:993 alice", Visit::Complete(Timestamp(5))).unwrap();
-            it.set_visited("h:993 alice", Visit::Begun(Timestamp(6))).unwrap();
+            it.set_visited("h:993 alice", Timestamp(5)).unwrap();
+            it.set_visited("h:993 alice", Timestamp(6)).unwrap();
         }
         let it = memory(dir.path());
         assert_eq!(it.pauses().unwrap(), [pause(2)]);
@@ -220,7 +202,6 @@ mod tests {
         it.add_bytes("p", 8, 5).unwrap();
         assert_eq!((it.bytes("p", 8).unwrap(), it.bytes("p", 7).unwrap()), (5, 0));
         assert_eq!(it.visited("h:993 alice").unwrap(), Some(Timestamp(6)));
-        assert_eq!(it.complete("h:993 alice").unwrap(), Some(Timestamp(5)));
         assert_eq!(it.visited("h:993 bob").unwrap(), None);
         it.forget_pause("h:993").unwrap();
         assert_eq!(it.pauses().unwrap(), []);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use ports::{Clock, LeaseRow, Leases, MemoryError, PauseRow, Traffic, Visit};
+use ports::{Clock, LeaseRow, Leases, MemoryError, PauseRow, Traffic};
 use tokio::time::Instant;
 use types::Timestamp;
 
@@ -66,12 +66,8 @@ impl Traffic for Remembered {
         Ok(None)
     }
 
-    fn set_visited(&self, _: &str, _: Visit) -> Result<(), MemoryError> {
+    fn set_visited(&self, _: &str, _: Timestamp) -> Result<(), MemoryError> {
         Ok(())
-    }
-
-    fn complete(&self, _: &str) -> Result<Option<Timestamp>, MemoryError> {
-        Ok(None)
     }
 }
 

@@ -145,7 +145,7 @@ impl Source for Connection {
         for uid in uids {
             let bytes = vec![b'x'; self.0.size];
             // Messages of odd size come in pieces.
-            let (body, mut rest) = if self.0.size % 2 == 0 {
+            let (body, mut rest) = if self.0.size.is_multiple_of(2) {
                 (Body::Whole(bytes), Vec::new())
             } else {
                 let (into, pieces) = mpsc::channel(1);

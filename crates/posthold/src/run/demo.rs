@@ -15,7 +15,7 @@ use disk::{OsRandom, RealDisk};
 use ports::{Access, Disk, Random};
 use types::UserName;
 
-use super::{blocking, faults, run};
+use super::{Governing, blocking, faults, run};
 use crate::context::{Context, DataDir, KeySource, Ownership};
 
 /// Whose mail the sample is.
@@ -48,6 +48,7 @@ fn within(context: &Context, dir: &Path) -> Context {
         stop: context.stop.clone(),
         keys: KeySource::DataDir,
         serving: None,
+        governing: Governing::default(),
     }
 }
 

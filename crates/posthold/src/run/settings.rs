@@ -23,6 +23,7 @@ pub(super) async fn run(
         _ => None,
     };
     let answer = blocking(move || carry_out(&data, request)).await?;
+    context.governing.settings_changed(&context.data).await?;
     Ok(Answer::Admin(Box::new(answer)))
 }
 

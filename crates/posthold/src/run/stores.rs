@@ -307,6 +307,7 @@ mod tests {
 
     use super::*;
     use crate::context::{KeySource, Ownership};
+    use crate::run::Governing;
     use crate::serving::Serving;
 
     struct Silent;
@@ -328,6 +329,7 @@ mod tests {
             stop: CancelToken::new(),
             keys: KeySource::DataDir,
             serving: Some(Arc::clone(&serving)),
+            governing: Governing::default(),
         };
         let one = Writing::open(&context).await.unwrap();
         let other = Writing::open(&context).await.unwrap();

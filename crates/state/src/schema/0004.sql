@@ -13,9 +13,8 @@ CREATE TABLE fetched (
     bytes  INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE visit (
-    account  TEXT PRIMARY KEY,
-    visited  INTEGER,
-    complete INTEGER -- when everything was last proven to be archived
+    account TEXT PRIMARY KEY,
+    visited INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE lease (
     "key"   TEXT PRIMARY KEY,

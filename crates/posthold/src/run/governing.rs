@@ -1,0 +1,119 @@
+//! What holds every command of a process to its limits: the governor, and what it remembers.
+//!
+//! What it is not: a limit. Those are in profiles, jobs and settings; `jobs` holds to them.
+//!
+//! Rule: whoever opens it owns the data directory, so that every other holder of a lease is dead.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use ::settings::SERVER_CONNECTIONS;
+use commands::{Failure, FailureKind};
+use disk::{OsRandom, SystemClock};
+use jobs::{AccountKey, Governor, Lease, LeaseError, LeaseTimes, TooEarly};
+use ports::{Clock, Leases, Random, Traffic};
+use state::Memory;
+use tokio::sync::OnceCell;
+
+use super::{blocking, faults, settings, users};
+use crate::context::DataDir;
+
+/// The governor of a process, opened when it is needed.
+#[derive(Clone, Default)]
+pub(crate) struct Governing(Arc<OnceCell<Bounds>>);
+
+/// What steps are held to.
+pub(crate) struct Bounds {
+    /// How much is asked of servers.
+    pub(crate) governor: Arc<Governor>,
+    memory: Arc<Memory>,
+    /// Which process holds leases: the same name is never given twice.
+    boot: String,
+    n_leases: AtomicU64,
+}
+
+impl Governing {
+    /// What steps are held to in this data directory.
+    pub(crate) async fn open(&self, data: &DataDir) -> Result<&Bounds, Failure> {
+        let data = data.clone();
+        self.0.get_or_try_init(|| blocking(move || Bounds::open(&data))).await
+    }
+
+    /// A setting was changed: what it means for what runs.
+    pub(crate) async fn settings_changed(&self, data: &DataDir) -> Result<(), Failure> {
+        let Some(bounds) = self.0.get() else { return Ok(()) };
+        let data = data.clone();
+        let connections = blocking(move || server_connections(&users::open(&data)?)).await?;
+        bounds.governor.set_server_connections(connections);
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Governing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Governing")
+    }
+}
+
+impl Bounds {
+    fn open(data: &DataDir) -> Result<Bounds, Failure> {
+        let mut state = users::open(data)?;
+        let mut random = [0; 8];
+        OsRandom.fill(&mut random);
+        let boot = format!("{:016x}", u64::from_ne_bytes(random));
+        state.forget_leases_but(&boot).map_err(|it| faults::state(&it))?;
+        let connections = server_connections(&state)?;
+        let memory = Arc::new(Memory::new(state));
+        let governor = Governor::new(Arc::clone(&memory) as _, Arc::new(SystemClock), connections);
+        Ok(Bounds { governor: Arc::new(governor), memory, boot, n_leases: AtomicU64::new(0) })
+    }
+
+    /// Leases an account, so that nobody else works on it meanwhile. Fails as `Busy` when
+    /// somebody does.
+    pub(crate) async fn lease(&self, account: &AccountKey) -> Result<Lease, Failure> {
+        let number = self.n_leases.fetch_add(1, Ordering::Relaxed);
+        let holder = format!("{}/{number}", self.boot);
+        let (leases, clock) = (Arc::clone(&self.memory), Arc::new(SystemClock));
+        let times = LeaseTimes::default();
+        let leased =
+            Lease::take(leases as Arc<dyn Leases>, clock, account.as_str(), &holder, times);
+        leased.await.map_err(|error| match error {
+            LeaseError::Held { since, .. } => {
+                let message = format!("another step works on the account {account} since {since}");
+                Failure::new(FailureKind::Busy, message)
+                    .with_hint("Two never work on one account at once. It is in the next run.")
+            }
+            LeaseError::Memory(_) => Failure::chain(FailureKind::Store, &error),
+        })
+    }
+
+    /// Notes a visit to an account, or why it comes too early. `every`: the least time between two
+    /// visits, for those that nobody asked for.
+    pub(crate) async fn visit(
+        &self,
+        account: &AccountKey,
+        every: Option<Duration>,
+    ) -> Result<Option<TooEarly>, Failure> {
+        let (memory, account) = (Arc::clone(&self.memory), account.as_str().to_owned());
+        let now = SystemClock.now();
+        blocking(move || {
+            let failed = |it| Failure::chain(FailureKind::Store, &it);
+            if let Some(every) = every.filter(|it| !it.is_zero()) {
+                let visited = memory.visited(&account).map_err(failed)?;
+                if let Some(early) = jobs::too_early(visited, every, now) {
+                    return Ok(Some(early));
+                }
+            }
+            memory.set_visited(&account, now).map_err(failed)?;
+            Ok(None)
+        })
+        .await
+    }
+}
+
+fn server_connections(state: &state::State) -> Result<u16, Failure> {
+    let connections = settings::values(state)?.number(&SERVER_CONNECTIONS);
+    Ok(u16::try_from(connections).unwrap_or(u16::MAX))
+}
