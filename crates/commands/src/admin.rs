@@ -2,8 +2,9 @@
 
 use types::Secret;
 
-use crate::job::{EffectiveFolder, JobShown, RunShown};
+use crate::job::{EffectiveFolder, JobShown};
 use crate::profile::ProfileShown;
+use crate::run::RunShown;
 use crate::service::{ServedAnswer, ServiceStatus};
 use crate::unknown::{Assigned, UnknownShown};
 use crate::user::UserShown;

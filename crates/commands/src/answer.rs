@@ -6,14 +6,19 @@ use types::{Address, BlobId, Timestamp, UserName};
 
 use crate::admin::AdminAnswer;
 use crate::failure::ExitCode;
+use crate::profile::Switch;
 use crate::progress::Hit;
 use crate::request::{ExportFormat, View};
+use crate::run::ManyAnswer;
+use crate::user::{LoginBy, Rank};
 
 /// How a command ended that did not fail.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Answer {
-    /// Of `archive`.
+    /// Of `archive`, and of a job for a single mailbox.
     Archive(RunAnswer),
+    /// Of a job for many accounts.
+    Many(Box<ManyAnswer>),
     /// Of `import`.
     Import(RunAnswer, ImportCounts),
     /// Of `search`: the hits came before.
@@ -45,12 +50,14 @@ impl Answer {
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         let partly_if = |partly| if partly { ExitCode::Partly } else { ExitCode::Done };
+        let of_run = |outcome| match outcome {
+            RunOutcome::Succeeded => ExitCode::Done,
+            RunOutcome::Partial => ExitCode::Partly,
+            RunOutcome::Failed => ExitCode::Failed,
+        };
         match self {
-            Answer::Archive(run) | Answer::Import(run, _) => match run.outcome {
-                RunOutcome::Succeeded => ExitCode::Done,
-                RunOutcome::Partial => ExitCode::Partly,
-                RunOutcome::Failed => ExitCode::Failed,
-            },
+            Answer::Archive(run) | Answer::Import(run, _) => of_run(run.outcome),
+            Answer::Many(run) => of_run(run.outcome),
             Answer::Export(export) => partly_if(!export.is_whole()),
             Answer::Verify(verify) => partly_if(!verify.is_clean()),
             Answer::Demo(demo) => partly_if(!demo.verify.is_clean()),
@@ -129,6 +136,15 @@ pub struct ExcludedCounts {
     pub filter: u64,
     /// To and from addresses that nobody has.
     pub unknown_address: u64,
+}
+
+impl std::ops::AddAssign for ExcludedCounts {
+    fn add_assign(&mut self, other: ExcludedCounts) {
+        self.default_folders += other.default_folders;
+        self.folder_list += other.folder_list;
+        self.filter += other.filter;
+        self.unknown_address += other.unknown_address;
+    }
 }
 
 impl ExcludedCounts {
@@ -343,6 +359,12 @@ pub struct RebuildAnswer {
 pub struct UserListed {
     /// Its name.
     pub name: UserName,
+    /// Whether it takes part.
+    pub switch: Switch,
+    /// What it may do.
+    pub rank: Rank,
+    /// How it logs in.
+    pub login_by: LoginBy,
     /// Messages in its archive.
     pub messages: u64,
     /// When it was made.

@@ -16,6 +16,7 @@ mod profile;
 mod progress;
 mod report;
 mod request;
+mod run;
 mod service;
 mod unknown;
 mod user;
@@ -32,8 +33,10 @@ pub use answer::{
 };
 pub use failure::{ExitCode, Failure, FailureKind};
 pub use job::{
-    EffectiveFolder, JOB_CONNECTIONS_DEFAULT, Job, JobChange, JobRequest, JobShown, RunShown,
-    StepShown,
+    BatchAccounts, EffectiveFolder, FileMapping, FileTrees, JOB_ACCOUNTS_DEFAULT,
+    JOB_CONNECTIONS_DEFAULT, Job, JobChange, JobKind, JobRequest, JobShown, JobSource, MasterLogin,
+    SMTP_SIZE_MAX_DEFAULT, SharedMailbox, SingleMailbox, SmtpAccess, SmtpReception, SmtpRecipients,
+    SortBy, SortingRules, SourceChange, UnclaimedMail,
 };
 pub use profile::{
     CONNECTIONS_DEFAULT, Counted, Half, HalfChange, HalfName, NAME_BYTES_MAX, OutgoingLogin,
@@ -45,8 +48,10 @@ pub use report::{ReportForm, ReportRequest, RunFilter, RunReport, Sending, StepD
 pub use request::{
     Account, Archive, Compression, Demo, Export, ExportFormat, ExportScope, FolderChoice,
     FolderScope, Import, KeepDir, MboxForm, Mechanism, Order, Plaintext, Request, Scheme, Search,
-    SearchOutput, Show, ShowForm, Trust, View, WaitForViews,
+    SearchOutput, SharedFolders, Show, ShowForm, Trust, View, WaitForViews,
 };
+pub use run::{ManyAnswer, RunShown, RunState, StepAnswer, StepShown, Trigger};
+pub use user::{LoginBy, Rank, UserSet, UserShown};
 pub use service::{
     ChangeShown, ChangeState, GroupShown, GroupState, NextShown, Reinitialised, RunningShown,
     ServedAnswer, ServiceRequest, ServiceStatus, StuckShown, WorkerGroup,
@@ -54,4 +59,3 @@ pub use service::{
 pub use unknown::{
     Assign, AssignAs, AssignTo, Assigned, MailDirection, UnknownRequest, UnknownShown,
 };
-pub use user::{UserSet, UserShown};

@@ -227,6 +227,8 @@ impl fmt::Display for Account {
 pub struct FolderChoice {
     /// Whether Trash, Junk, Drafts and Outbox are left out.
     pub scope: FolderScope,
+    /// Whether folders of other users and of everybody are left out.
+    pub shared: SharedFolders,
     /// If not empty, only these.
     pub include: Vec<String>,
     /// Never these.
@@ -241,6 +243,17 @@ pub enum FolderScope {
     WithoutDiscarded,
     /// Every folder.
     All,
+}
+
+/// Whether the folders of other users and of everybody, as far as an account sees them, are
+/// archived with its own (RFC 2342).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum SharedFolders {
+    /// They are.
+    #[default]
+    Archived,
+    /// They are left out, and counted.
+    LeftOut,
 }
 
 /// Whether the connection may stay unencrypted.

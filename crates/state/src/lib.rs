@@ -8,6 +8,7 @@
 //! database of a newer schema is refused by its number; no SQL and no sealed bytes leave it.
 
 mod error;
+mod job_fields;
 mod jobs;
 mod memory;
 mod profiles;
@@ -32,7 +33,7 @@ pub use error::{StateError, StateErrorKind};
 pub use jobs::{JobId, SavedJob};
 pub use memory::Memory;
 pub use profiles::{ProfileId, SavedProfile};
-pub use runs::RUNS_LISTED_MAX;
+pub use runs::{PlannedStep, RUNS_LISTED_MAX};
 pub use seal::{KeyError, KeyId, KeyRing, SealingKey};
 pub use secrets::{SecretCounts, SecretPlace};
 pub use unknown::{UNKNOWN_KEPT_MAX, UnknownFound};
@@ -56,11 +57,13 @@ impl State {
         db.busy_timeout(BUSY_TIMEOUT).map_err(|it| failed("open", it))?;
         db.pragma_update(None, "journal_mode", "WAL").map_err(|it| failed("open", it))?;
         db.pragma_update(None, "synchronous", "NORMAL").map_err(|it| failed("open", it))?;
-        db.pragma_update(None, "foreign_keys", true).map_err(|it| failed("open", it))?;
         // Closing must not sync: a pass that found nothing new syncs nothing.
         db.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
             .map_err(|it| failed("open", it))?;
+        // Tables that are made anew lose no rows of those that refer to them.
+        db.pragma_update(None, "foreign_keys", false).map_err(|it| failed("open", it))?;
         schema::upgrade(&mut db, path)?;
+        db.pragma_update(None, "foreign_keys", true).map_err(|it| failed("open", it))?;
         // Several commands of one server write: who reads first and writes then must not find
         // that another wrote in between. Taking the right to write at once makes it wait instead.
         db.set_transaction_behavior(TransactionBehavior::Immediate);

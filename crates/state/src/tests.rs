@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use commands::{HalfChange, HalfName, Profile, ProfileChange};
+use commands::{
+    ExcludedCounts, HalfChange, HalfName, Profile, ProfileChange, Rank, RunOutcome, RunState,
+    StepShown, Switch, Trigger,
+};
 use ports::Random;
 use types::{ArchiveId, Secret, UserName};
 
@@ -343,19 +346,111 @@ fn with_users(state: &mut State) {
 
 fn job(name: &str) -> commands::Job {
     let change = commands::JobChange {
-        target: UserName::new("alice").ok(),
         owner: UserName::new("bob").ok(),
         filter: Some(Some("size > 1".into())),
-        profile: Some("office".into()),
-        login: Some(Some("alice".into())),
+        removal: Some(Some("after 3 months".into())),
+        schedule: Some(Some("every 5 minutes".into())),
+        accounts: Some(7),
+        preset: Some(Some("kerio-connect".into())),
         folders: Some(commands::FolderChoice {
             scope: commands::FolderScope::All,
+            shared: commands::SharedFolders::LeftOut,
             include: vec!["b".into(), "a".into()],
             exclude: vec!["c".into()],
         }),
+        source: commands::SourceChange {
+            target: UserName::new("alice").ok(),
+            profile: Some("office".into()),
+            login: Some(Some("alice".into())),
+            ..commands::SourceChange::default()
+        },
         ..commands::JobChange::default()
     };
     change.begin(name).unwrap()
+}
+
+/// A job of every kind, with every field of that kind.
+fn sources() -> Vec<commands::JobSource> {
+    use commands::{
+        BatchAccounts, FileMapping, FileTrees, JobSource, MasterLogin, MboxForm, Security,
+        SharedMailbox, SmtpAccess, SmtpReception, SmtpRecipients, SortBy, SortingRules,
+        UnclaimedMail,
+    };
+    let sorting = |by| SortingRules {
+        by,
+        received: "In/Box".into(),
+        sent: "Out".into(),
+        unclaimed: UnclaimedMail::CatchAll,
+        journal_address: Some("j@example.org".into()),
+    };
+    let profile = || "office".to_owned();
+    let shared = |by| SharedMailbox {
+        profile: profile(),
+        login: Some("journal".into()),
+        authzid: Some("j".into()),
+        sorting: sorting(by),
+    };
+    let smtp = |recipients| SmtpReception {
+        listen: vec!["[::1]:25".into(), "127.0.0.1:25".into()],
+        security: Security::Tls,
+        certificate: Some("cert.pem".into()),
+        key: Some("key.pem".into()),
+        networks: vec!["10.0.0.0/8".into()],
+        access: SmtpAccess::NetworkOrLogin,
+        login: Some("exchange".into()),
+        senders: vec!["*@example.org".into()],
+        recipients,
+        size_max: 1 << 33,
+        sorting: sorting(SortBy::JournalReport),
+    };
+    let files = |mapping| FileTrees {
+        paths: vec!["a".into(), "b c".into()],
+        mbox: MboxForm::Mboxcl2,
+        mapping,
+        root: Some("old".into()),
+    };
+    vec![
+        JobSource::Master(MasterLogin {
+            profile: profile(),
+            login: Some("master".into()),
+            form: "user*master".into(),
+            identity: "^0@example.org".into(),
+            users: "all except alice".into(),
+        }),
+        JobSource::Batch(BatchAccounts {
+            profile: profile(),
+            file: "staff.csv".into(),
+            code_page: Some("iso-8859-15".into()),
+        }),
+        JobSource::Sorting(shared(SortBy::Header)),
+        JobSource::Sorting(shared(SortBy::EnvelopeField("X-Envelope-To".into()))),
+        JobSource::Smtp(smtp(SmtpRecipients::Known)),
+        JobSource::Smtp(smtp(SmtpRecipients::Any)),
+        JobSource::Smtp(smtp(SmtpRecipients::Listed(vec!["j@example.org".into()]))),
+        JobSource::Files(files(FileMapping::FirstLevel)),
+        JobSource::Files(files(FileMapping::User(UserName::new("alice").unwrap()))),
+    ]
+}
+
+#[test]
+fn every_kind_of_job_comes_back_as_it_went_in() {
+    let (_dir, path) = fresh();
+    let random = Different::default();
+    let mut state = State::open(&path).unwrap();
+    with_users(&mut state);
+    state.add_profile(&profile("office"), &[], None, Timestamp(1), &random).unwrap();
+    for (n, source) in sources().into_iter().enumerate() {
+        let name = format!("job {n}");
+        let job = commands::Job { source, ..job(&name) };
+        let saved = state.add_job(&job, None, Timestamp(1), &random).unwrap();
+        assert_eq!(state.named_job(&name).unwrap(), saved);
+        // Fields that are gone are gone.
+        let job = commands::Job { folders: commands::FolderChoice::default(), ..job };
+        let saved = SavedJob { job, ..saved };
+        state.change_job(&saved, None, Timestamp(2), &random).unwrap();
+        assert_eq!(state.named_job(&name).unwrap(), saved);
+    }
+    assert_eq!(state.jobs().unwrap().len(), sources().len());
 }
 
 #[test]
@@ -380,26 +475,114 @@ fn jobs_come_back_as_they_went_in() {
     let mut office = state.named_profile("office").unwrap();
     office.profile.name = "head".into();
     state.change_profile(&office, &[], None, Timestamp(2), &random).unwrap();
-    assert_eq!(state.named_job("j").unwrap().job.profile, "head");
-    let run = state.begin_run(Some(saved.id), "job run j", "alice", "alice", Timestamp(3)).unwrap();
-    assert_eq!(state.run(run).unwrap().outcome, None);
-    let step = commands::StepShown {
-        account: "alice".into(),
-        target: "alice".into(),
-        outcome: Some(commands::RunOutcome::Partial),
-        archived: 1,
-        already: 2,
-        excluded: 3,
-        quarantined: 4,
-        told: vec!["One.".into(), "Two.".into()],
-    };
-    state.end_run(run, &step, Timestamp(4)).unwrap();
-    let kept = state.runs(Some(saved.id)).unwrap();
-    assert_eq!((kept.len(), &kept[0].steps), (1, &vec![step]));
-    assert_eq!((kept[0].job.as_deref(), kept[0].ended), (Some("j"), Some(Timestamp(4))));
+    assert_eq!(state.named_job("j").unwrap().job.source.profile(), Some("head"));
     state.remove_job("j").unwrap();
     assert!(!state.has_secret(place).unwrap());
-    assert_eq!(state.runs(None).unwrap()[0].job, None, "what it did stays");
     state.remove_profile("head").unwrap();
+}
+
+fn ended(outcome: RunOutcome) -> StepShown {
+    StepShown {
+        account: "alice".into(),
+        target: "alice".into(),
+        began: Some(Timestamp(4)),
+        ended: Some(Timestamp(6)),
+        state: RunState::Ended(outcome),
+        archived: 1,
+        already: 2,
+        excluded: ExcludedCounts {
+            default_folders: 3,
+            folder_list: 4,
+            filter: 5,
+            unknown_address: 6,
+        },
+        quarantined: 7,
+        told: vec!["One.".into(), "Two.".into()],
+    }
+}
+
+fn planned(account: &str) -> PlannedStep {
+    PlannedStep { account: account.into(), target: "alice".into() }
+}
+
+#[test]
+fn a_run_is_kept_step_by_step() {
+    let (_dir, path) = fresh();
+    let random = Different::default();
+    let mut state = State::open(&path).unwrap();
+    with_users(&mut state);
+    state.add_profile(&profile("office"), &[], None, Timestamp(1), &random).unwrap();
+    let job = state.add_job(&job("j"), None, Timestamp(1), &random).unwrap().id;
+    assert_eq!(state.newest_run(job).unwrap(), None);
+    let run = state.begin_run(Some(job), Trigger::Schedule, "job run j", Timestamp(3)).unwrap();
+    assert_eq!(state.run(run).unwrap().state, RunState::Running);
+    state.plan_steps(run, &[planned("alice"), planned("b"), planned("c")]).unwrap();
+    state.step_is_alive(run, 0, Timestamp(4)).unwrap();
+    state.step_is_alive(run, 1, Timestamp(4)).unwrap();
+    state.step_is_alive(run, 0, Timestamp(5)).unwrap();
+    state.end_step(run, 0, &ended(RunOutcome::Partial), Timestamp(6)).unwrap();
+    let states = |state: &State| -> Vec<&'static str> {
+        state.run(run).unwrap().steps.iter().map(|it| it.state.name()).collect()
+    };
+    assert_eq!(states(&state), ["partial", "running", "waiting"]);
+    // Whoever comes after its process died finds it interrupted, and what ended ended.
+    state.interrupt_runs().unwrap();
+    assert_eq!(states(&state), ["partial", "interrupted", "interrupted"]);
+    let kept = state.newest_run(job).unwrap().unwrap();
+    assert_eq!((kept.state, kept.ended), (RunState::Interrupted, None));
+    assert_eq!(kept.steps[0], ended(RunOutcome::Partial));
+    let next = state.begin_run(Some(job), Trigger::Hand, "job run j", Timestamp(7)).unwrap();
+    assert_eq!(state.accounts_before(job, next).unwrap(), ["alice", "b", "c"]);
+    state.end_run(next, RunOutcome::Failed, &["No.".into()], Timestamp(8)).unwrap();
+    state.interrupt_runs().unwrap();
+    let kept = state.runs(Some(job)).unwrap();
+    assert_eq!(
+        (kept.len(), kept[0].state.name(), kept[1].trigger.name()),
+        (2, "failed", "schedule")
+    );
+    assert_eq!((kept[0].ended, &kept[0].told), (Some(Timestamp(8)), &vec!["No.".to_owned()]));
+    state.remove_job("j").unwrap();
+    assert_eq!(state.runs(None).unwrap()[0].job, None, "what it did stays");
     assert_eq!(state.run(99).unwrap_err().kind(), StateErrorKind::Missing);
+}
+
+#[test]
+fn jobs_and_runs_of_the_second_schema_are_upgraded() {
+    let (_dir, path) = fresh();
+    let db = Connection::open(&path).unwrap();
+    db.execute_batch(include_str!("schema/0001.sql")).unwrap();
+    db.execute_batch(include_str!("schema/0002.sql")).unwrap();
+    db.execute_batch(
+        "INSERT INTO user (name, archive, created) VALUES ('alice', 1, 1);
+         INSERT INTO profile VALUES (5, 'office', '', 1, 'same', 10, NULL, 0, 500, 60000, 1);
+         INSERT INTO profile_half VALUES
+           (5, 'incoming', 'imap', 'mail.example.org', 'tls', 'auto', NULL, 'system', NULL, NULL);
+         INSERT INTO job VALUES (-3, 'j', 'single_mailbox', 'd', 0, 'alice', 'alice', 'r', 5,
+           'login', NULL, 1, 2, 1, 'unread', 1);
+         INSERT INTO job_folder VALUES (-3, 'exclude', 0, 'Projects');
+         INSERT INTO run (job, title, began, ended, outcome) VALUES (-3, 't', 1, 2, 'partial');
+         INSERT INTO step VALUES (1, 0, 'login', 'alice', 1, 2, 'partial', 1, 2, 3, 4, 'Told.');
+         INSERT INTO run (job, title, began) VALUES (-3, 'u', 3);
+         PRAGMA user_version = 2;",
+    )
+    .unwrap();
+    drop(db);
+    let state = State::open(&path).unwrap();
+    let job = state.named_job("j").unwrap().job;
+    let source = commands::SingleMailbox {
+        profile: "office".into(),
+        target: UserName::new("alice").unwrap(),
+        root: Some("r".into()),
+        login: Some("login".into()),
+        authzid: None,
+    };
+    assert_eq!(job.source, commands::JobSource::Single(source));
+    assert_eq!((job.filter.as_deref(), job.accounts, job.connections), (Some("unread"), 4, 2));
+    assert_eq!((job.folders.exclude, job.switch), (vec!["Projects".into()], Switch::Disabled));
+    let runs = state.runs(None).unwrap();
+    assert_eq!((runs.len(), runs[1].job.as_deref(), runs[1].steps.len()), (2, Some("j"), 1));
+    assert_eq!((runs[1].steps[0].excluded.total(), runs[0].state.name()), (3, "running"));
+    let fails = "INSERT INTO job_folder VALUES (9, 'exclude', 0, 'x')";
+    assert!(state.db.execute(fails, []).is_err(), "references are kept");
+    assert_eq!(state.user(&UserName::new("alice").unwrap()).unwrap().unwrap().rank, Rank::Ordinary);
 }

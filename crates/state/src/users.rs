@@ -1,7 +1,8 @@
 //! Users and the archives they own.
 
+use commands::{LoginBy, Rank};
 use ports::Random;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
 use types::{ArchiveId, Timestamp, UserName};
 
 use crate::{State, StateError, StateErrorKind, signed, unsigned};
@@ -19,6 +20,10 @@ pub struct User {
     pub full_name: String,
     /// Whether the user takes part.
     pub standing: Standing,
+    /// What the user may do.
+    pub rank: Rank,
+    /// How the user logs in.
+    pub login_by: LoginBy,
     /// Mail addresses, the primary one first.
     pub addresses: Vec<String>,
     /// Addresses that mail to this user may bear besides, in no order of rank.
@@ -41,6 +46,8 @@ pub struct UserChange {
     pub full_name: Option<String>,
     /// Whether the user takes part.
     pub standing: Option<Standing>,
+    /// What the user may do.
+    pub rank: Option<Rank>,
     /// All addresses, the primary one first.
     pub addresses: Option<Vec<String>>,
     /// All aliases.
@@ -51,27 +58,18 @@ impl State {
     /// Every user, by name.
     pub fn users(&self) -> Result<Vec<User>, StateError> {
         let failed = |it| StateError::query("list the users", it);
-        let sql = "SELECT name, archive, created, full_name, active FROM user ORDER BY name";
+        let sql = "SELECT name, archive, created, full_name, active, administrator, login_by
+                   FROM user ORDER BY name";
         let mut select = self.db.prepare_cached(sql).map_err(failed)?;
-        let rows = select
-            .query_map([], |row| {
-                Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
-            })
-            .map_err(failed)?;
+        let rows = select.query_map([], columns).map_err(failed)?;
         let mut users = Vec::new();
         for row in rows {
-            let (name, archive, created, full_name, active): (_, i64, i64, _, bool) =
-                row.map_err(failed)?;
             // Only names that were checked are in the table.
-            let Ok(name) = UserName::new(&name) else { continue };
+            let Some(user) = row.map_err(failed)? else { continue };
             users.push(User {
-                archive: ArchiveId(unsigned(archive)),
-                created: Timestamp(created),
-                full_name,
-                standing: if active { Standing::Active } else { Standing::Deactivated },
-                addresses: self.texts("SELECT address FROM user_address", &name)?,
-                aliases: self.texts("SELECT alias FROM user_alias", &name)?,
-                name,
+                addresses: self.texts("SELECT address FROM user_address", &user.name)?,
+                aliases: self.texts("SELECT alias FROM user_alias", &user.name)?,
+                ..user
             });
         }
         Ok(users)
@@ -113,6 +111,8 @@ impl State {
             created: now,
             full_name: String::new(),
             standing: Standing::Active,
+            rank: Rank::Ordinary,
+            login_by: LoginBy::Nothing,
             addresses: addresses.to_vec(),
             aliases: Vec::new(),
         })
@@ -137,8 +137,11 @@ impl State {
             found.ok_or_else(missing)?;
             let active = change.standing.map(|it| it == Standing::Active);
             let sql = "UPDATE user SET full_name = coalesce(?2, full_name),
-                       active = coalesce(?3, active) WHERE name = ?1";
-            tx.execute(sql, params![name.as_str(), change.full_name, active]).map_err(failed)?;
+                       active = coalesce(?3, active), administrator = coalesce(?4, administrator)
+                       WHERE name = ?1";
+            let administrator = change.rank.map(|it| it == Rank::Administrator);
+            let row = params![name.as_str(), change.full_name, active, administrator];
+            tx.execute(sql, row).map_err(failed)?;
             if let Some(addresses) = &change.addresses {
                 replace(tx, name, List::Addresses, addresses).map_err(failed)?;
             }
@@ -157,6 +160,26 @@ impl State {
         let rows = select.query_map([name.as_str()], |row| row.get(0)).map_err(failed)?;
         rows.collect::<Result<_, _>>().map_err(failed)
     }
+}
+
+/// A user without addresses; `None` when the name is none.
+fn columns(row: &Row<'_>) -> rusqlite::Result<Option<User>> {
+    let name: String = row.get(0)?;
+    let active: bool = row.get(4)?;
+    let administrator: bool = row.get(5)?;
+    let login_by: String = row.get(6)?;
+    let Ok(name) = UserName::new(&name) else { return Ok(None) };
+    Ok(Some(User {
+        name,
+        archive: ArchiveId(unsigned(row.get(1)?)),
+        created: Timestamp(row.get(2)?),
+        full_name: row.get(3)?,
+        standing: if active { Standing::Active } else { Standing::Deactivated },
+        rank: if administrator { Rank::Administrator } else { Rank::Ordinary },
+        login_by: LoginBy::from_name(&login_by).unwrap_or_default(),
+        addresses: Vec::new(),
+        aliases: Vec::new(),
+    }))
 }
 
 #[derive(Clone, Copy)]
