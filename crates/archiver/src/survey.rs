@@ -181,7 +181,7 @@ pub(crate) fn count_excluded(counts: &mut RunCounts, folder: &ExcludedFolder) {
     counts.server_count += messages;
     match folder.reason {
         OutReason::DefaultFolder(_) => counts.excluded.default_folders += messages,
-        OutReason::NotIncluded | OutReason::ExcludeList { .. } => {
+        OutReason::NotIncluded | OutReason::NotOwn(_) | OutReason::ExcludeList { .. } => {
             counts.excluded.folder_list += messages;
         }
     }

@@ -23,7 +23,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use commands::{
     Account, Archive, Compression, Demo, Export, ExportFormat, ExportScope, Failure, FailureKind,
     FolderChoice, FolderScope, KeepDir, Mechanism, Order, Plaintext, Request, Scheme, Search,
-    SearchOutput, Show, ShowForm, Trust, View, WaitForViews,
+    SearchOutput, SharedFolders, Show, ShowForm, Trust, View, WaitForViews,
 };
 use mail_client::ServerUrl;
 use types::{Secret, UserName};
@@ -217,6 +217,10 @@ struct ArchiveArgs {
     /// Archive Trash, Junk, Drafts and Outbox too
     #[arg(long, help_heading = "Folders")]
     all_folders: bool,
+
+    /// Leave out folders of other users and of everybody, as far as the account sees them
+    #[arg(long, help_heading = "Folders")]
+    no_shared_folders: bool,
 
     /// Archive only these folders and those below (repeatable): PATH, PATH/. without those
     /// below, ||REGEX or |i|REGEX
@@ -494,7 +498,16 @@ fn archive(args: ArchiveArgs, surroundings: &dyn Surroundings) -> Result<Archive
         password,
         user,
         root: args.root.map(|it| name_of("--root", it)).transpose()?,
-        folders: FolderChoice { scope, include: args.include, exclude: args.exclude },
+        folders: FolderChoice {
+            scope,
+            shared: if args.no_shared_folders {
+                SharedFolders::LeftOut
+            } else {
+                SharedFolders::Archived
+            },
+            include: args.include,
+            exclude: args.exclude,
+        },
         filter: args.filter,
         connections: args.connections,
         plaintext: if args.plain { Plaintext::Always } else { Plaintext::LoopbackOnly },

@@ -14,6 +14,7 @@ mod export_settings;
 mod faults;
 mod governing;
 mod import;
+mod job_check;
 mod job_work;
 mod jobs;
 mod keys;

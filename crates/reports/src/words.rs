@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use commands::{ExcludedCounts, LoginBy};
 use types::Timestamp;
 
 /// `1,234,567`
@@ -20,6 +21,31 @@ pub fn count(n: u64) -> String {
 /// `1 message`, `2 messages`
 pub fn counted(n: u64, one: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{} {one}s", count(n)) }
+}
+
+/// `31 excluded (30 in default folders, 1 by the filter)`
+pub(crate) fn excluded(it: ExcludedCounts) -> String {
+    let reasons = [
+        (it.default_folders, "in default folders"),
+        (it.folder_list, "by the choice of folders"),
+        (it.filter, "by the filter"),
+        (it.unknown_address, "of unknown addresses"),
+    ];
+    let named = reasons.iter().filter(|(n, _)| *n != 0);
+    let named: Vec<String> = named.map(|(n, why)| format!("{} {why}", count(*n))).collect();
+    match named.is_empty() {
+        true => "0 excluded".to_owned(),
+        false => format!("{} excluded ({})", count(it.total()), named.join(", ")),
+    }
+}
+
+/// How a user logs in.
+pub(crate) fn login_by(it: LoginBy) -> &'static str {
+    match it {
+        LoginBy::Nothing => "not until a password or a directory login is set",
+        LoginBy::Password => "by password",
+        LoginBy::Directory => "by a directory",
+    }
 }
 
 /// `999 B`, `1.0 kB`, `12 MB`: powers of 1000, two or three digits.

@@ -3,7 +3,8 @@
 //! Asked in this order, the first reason counts:
 //! 1. an entry of the exclude list matches: out;
 //! 2. the include list is not empty and no entry of it matches: out;
-//! 3. it is Trash, Junk, Drafts or Outbox, or below one of them: out, unless
+//! 3. it is another user's or everybody's: out, if the scope is [`Scope::own_only`];
+//! 4. it is Trash, Junk, Drafts or Outbox, or below one of them: out, unless
 //!    [`DefaultFolders::Kept`].
 //!
 //! What is Trash, Junk or Drafts is said by SPECIAL-USE (RFC 6154) where the server marks any
@@ -108,6 +109,8 @@ pub enum OutReason {
     DefaultFolder(DefaultFolder),
     /// The include list does not name it.
     NotIncluded,
+    /// It is another user's, or nobody's in particular.
+    NotOwn(Whose),
     /// The exclude list names it.
     ExcludeList {
         /// By this entry.
@@ -120,6 +123,8 @@ impl fmt::Display for OutReason {
         match self {
             OutReason::DefaultFolder(which) => write!(f, "{which} is left out by default"),
             OutReason::NotIncluded => f.write_str("not in the include list"),
+            OutReason::NotOwn(Whose::OtherUsers) => f.write_str("a folder of another user"),
+            OutReason::NotOwn(_) => f.write_str("a public folder"),
             OutReason::ExcludeList { entry } => write!(f, "in the exclude list: {entry}"),
         }
     }
@@ -129,6 +134,7 @@ impl fmt::Display for OutReason {
 #[derive(Clone, Debug)]
 pub struct Scope {
     defaults: DefaultFolders,
+    own_only: bool,
     include: Vec<Pattern>,
     exclude: Vec<Pattern>,
 }
@@ -146,9 +152,16 @@ impl Scope {
         };
         Ok(Scope {
             defaults,
+            own_only: false,
             include: parse(PatternList::Include, include)?,
             exclude: parse(PatternList::Exclude, exclude)?,
         })
+    }
+
+    /// The same scope without the mailboxes of other users and of everybody (RFC 2342).
+    #[must_use]
+    pub fn own_only(self) -> Scope {
+        Scope { own_only: true, ..self }
     }
 
     /// Names what this scope means: it changes whenever a mailbox could change sides. The order
@@ -160,6 +173,9 @@ impl Scope {
             DefaultFolders::LeftOut => "default folders left out\n",
             DefaultFolders::Kept => "default folders kept\n",
         });
+        if self.own_only {
+            text.push_str("own folders only\n");
+        }
         for (sign, list) in [('+', &self.include), ('-', &self.exclude)] {
             let mut entries: Vec<&str> = list.iter().map(|it| it.text.as_str()).collect();
             entries.sort_unstable();
@@ -199,6 +215,9 @@ impl Scope {
         }
         if !self.include.is_empty() && !self.include.iter().any(|it| it.matches(&path)) {
             return Verdict::Out(OutReason::NotIncluded);
+        }
+        if self.own_only && mailbox.whose != Whose::Own {
+            return Verdict::Out(OutReason::NotOwn(mailbox.whose));
         }
         match (self.defaults, account.default_folder(mailbox)) {
             (DefaultFolders::LeftOut, Some(which)) => Verdict::Out(OutReason::DefaultFolder(which)),

@@ -85,6 +85,7 @@ fn administration(place: &Place) {
     check("key-rotate", &place.ok(["key", "rotate", "--json"]).json());
     let add = ["job", "add", "j", "--user", "bob", "--profile", "p", "--login", "b", "--json"];
     check("job", &place.ok(add.iter().chain(&["--exclude", "x"])).json());
+    kinds(place);
     check("user", &place.ok(["user", "set", "bob", "--address", "b@h", "--json"]).json());
     let mut run = place.command(["job", "set", "j", "--password"]);
     assert!(run.env("POSTHOLD_PASSWORD", "x").output().unwrap().status.success());
@@ -92,4 +93,28 @@ fn administration(place: &Place) {
     check("run", &place.ok(["run", "show", "1", "--json"]).json());
     check("job-remove", &place.ok(["job", "remove", "j", "--json"]).json());
     check("profile-remove", &place.ok(["profile", "remove", "p", "--json"]).json());
+}
+
+/// What each kind of job has of its own.
+fn kinds(place: &Place) {
+    place.ok(["user", "set", "bob", "--administrator"]);
+    let cases: [(&str, &[&str]); 5] = [
+        ("master", &["--profile", "p"]),
+        ("batch", &["--profile", "p", "--file", "staff.csv"]),
+        ("sorting", &["--profile", "p"]),
+        ("smtp", &["--listen", "127.0.0.1:1", "--security", "plain", "--network", "127.0.0.1"]),
+        ("files", &["--path", "mail", "--by-first-level"]),
+    ];
+    for (kind, line) in cases {
+        let add = ["job", "add", kind, "--kind", kind, "--json"];
+        let more: &[&str] = match kind {
+            "smtp" => &["--sender", "*", "--recipient", "j@h", "--certificate", "c", "--key", "k"],
+            "sorting" => &["--sort-by", "envelope:X-To"],
+            _ => &[],
+        };
+        let job = place.ok(add.iter().chain(line).chain(more)).json();
+        assert_eq!((&job["kind"], &job["owner"]), (&kind.into(), &"bob".into()), "{job}");
+        check(&format!("job-{kind}"), &job[kind]);
+        place.ok(["job", "remove", kind]);
+    }
 }

@@ -32,8 +32,8 @@ fn users_are_made_and_listed() {
         &["user", "list"],
         &expect![[r#"
             exit code 0
-              alice            0 messages  since TIME 
-              bob@example.org  0 messages  since TIME 
+              alice            0 messages  since TIME   cannot log in yet
+              bob@example.org  0 messages  since TIME   cannot log in yet
         "#]],
     );
     check(
@@ -67,33 +67,35 @@ fn users_are_changed_and_shown() {
         &place,
         &[&line[..], &more].concat(),
         &expect![[r#"
-        exit code 0
-        User alice, deactivated.
-          Full name:    Alice A.
-          Addresses:    a@example.org, alice@example.org
-          Aliases:      info@example.org
-          Since:        TIME 
-        warning: info@example.org is an address of the user bob too.
-    "#]],
+            exit code 0
+            User alice, deactivated.
+              Logs in:      not until a password or a directory login is set
+              Full name:    Alice A.
+              Addresses:    a@example.org, alice@example.org
+              Aliases:      info@example.org
+              Since:        TIME 
+            warning: info@example.org is an address of the user bob too.
+        "#]],
     );
     check(
         &place,
         &["user", "set", "alice", "--activate", "--no-aliases"],
         &expect![[r#"
-        exit code 0
-        User alice, active.
-          Full name:    Alice A.
-          Addresses:    a@example.org, alice@example.org
-          Since:        TIME 
-    "#]],
+            exit code 0
+            User alice, active.
+              Logs in:      not until a password or a directory login is set
+              Full name:    Alice A.
+              Addresses:    a@example.org, alice@example.org
+              Since:        TIME 
+        "#]],
     );
     check(
         &place,
         &["user", "show", "alice", "--json"],
         &expect![[r#"
-        exit code 0
-        {"user":"alice","full_name":"Alice A.","active":true,"addresses":["a@example.org","alice@example.org"],"aliases":[],"created":"TIME","jobs":[],"warnings":[]}
-    "#]],
+            exit code 0
+            {"user":"alice","full_name":"Alice A.","active":true,"administrator":false,"login_by":"nothing","addresses":["a@example.org","alice@example.org"],"aliases":[],"created":"TIME","jobs":[],"warnings":[]}
+        "#]],
     );
     check(
         &place,

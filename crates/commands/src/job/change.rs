@@ -373,7 +373,7 @@ impl SourceChange {
             ("--access", self.access.is_some()),
             ("--sender", self.senders.is_some()),
             ("--recipient", self.recipients.is_some()),
-            ("--size-max", self.size_max.is_some()),
+            ("--megabytes-max", self.size_max.is_some()),
             ("--path", self.paths.is_some()),
             ("--mbox", self.mbox.is_some()),
             ("--by-first-level", self.by_first_level.is_some()),

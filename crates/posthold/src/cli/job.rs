@@ -1,18 +1,20 @@
 //! `job ...` and `run ...`.
 
+mod kinds;
+
 use std::num::NonZeroU16;
-use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use commands::{Failure, FolderChoice, FolderScope, JobChange, JobRequest, Switch};
+use commands::{Failure, FolderChoice, FolderScope, JobChange, JobRequest, SharedFolders, Switch};
 
 use super::writing::WriteArgs;
-use super::{Surroundings, name_of, user_name};
+use super::{Surroundings, user_name};
+use kinds::{KindArg, SourceArgs};
 
 /// What is done with jobs.
 #[derive(Subcommand, Debug)]
 pub(super) enum JobCommand {
-    /// Makes a job that archives a single mailbox
+    /// Makes a job
     Add(ChangeArgs),
     /// Changes a job, and says what its next run will do; cursors and history stay
     Set(ChangeArgs),
@@ -90,49 +92,45 @@ pub(super) struct ChangeArgs {
     /// Its name
     name: String,
 
+    /// Its kind, which stays [default: single]
+    #[arg(long)]
+    kind: Option<KindArg>,
+
+    /// Follow what is known of a kind of server; empty for none (`posthold preset list`)
+    #[arg(long, value_name = "PRESET")]
+    preset: Option<String>,
+
     /// What it is for
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
 
-    /// Whose archive the mail goes to
-    #[arg(long, value_name = "NAME")]
-    user: Option<String>,
-
-    /// Whose job it is [default: the user whose archive it is]
+    /// Whose job it is [default: whose archive it goes to, else the only administrator]
     #[arg(long, value_name = "NAME")]
     owner: Option<String>,
 
-    /// The first level of the folder tree; empty for the login name of the account
-    #[arg(long)]
-    root: Option<String>,
-
-    /// The server profile
-    #[arg(long, value_name = "NAME")]
-    profile: Option<String>,
-
-    /// The login of the account; empty to use that of the server profile
-    #[arg(long)]
-    login: Option<String>,
-
-    /// Take its password from POSTHOLD_PASSWORD, or ask for it
-    #[arg(long, conflicts_with = "password_file")]
-    password: bool,
-
-    /// Take its password from the first line of this file
-    #[arg(long, value_name = "FILE")]
-    password_file: Option<PathBuf>,
-
-    /// Whose mailbox, when the login may open that of others; empty for its own
-    #[arg(long, value_name = "NAME")]
-    authzid: Option<String>,
-
-    /// Connections at the same time, at most [default: 3]
+    /// Connections to one account at the same time, at most [default: 3]
     #[arg(long, value_name = "N")]
     connections: Option<NonZeroU16>,
+
+    /// Accounts at the same time, at most [default: 4]
+    #[arg(long, value_name = "N")]
+    accounts: Option<NonZeroU16>,
 
     /// Archive only the messages that this holds for, as in `posthold archive`; empty for all
     #[arg(long)]
     filter: Option<String>,
+
+    /// When archived messages leave the server, such as "after 3 months"
+    /// (docs/reference/removal.md); empty for never
+    #[arg(long, value_name = "RULE")]
+    removal: Option<String>,
+
+    /// When it runs, such as "every 5 minutes" (docs/reference/schedule.md); empty for by hand
+    #[arg(long, value_name = "SCHEDULE")]
+    schedule: Option<String>,
+
+    #[command(flatten)]
+    source: SourceArgs,
 
     #[command(flatten)]
     folders: FolderArgs,
@@ -151,6 +149,10 @@ struct FolderArgs {
     /// Archive Trash, Junk, Drafts and Outbox too
     #[arg(long)]
     all_folders: bool,
+
+    /// Leave out folders of other users and of everybody, as far as an account sees them
+    #[arg(long)]
+    no_shared_folders: bool,
 
     /// Archive only these folders and those below (repeatable; as in `posthold archive`)
     #[arg(long, value_name = "FOLDER")]
@@ -220,27 +222,22 @@ fn change(
     surroundings: &dyn Surroundings,
 ) -> Result<(String, Box<JobChange>), Failure> {
     let unless_empty = |text: String| (!text.is_empty()).then_some(text);
-    let root = match args.root.map(unless_empty) {
-        Some(Some(root)) => Some(Some(name_of("--root", root)?)),
-        root => root,
-    };
-    let FolderArgs { default_folders, all_folders, include, exclude } = args.folders;
-    let names_folders =
-        default_folders || all_folders || !include.is_empty() || !exclude.is_empty();
-    let scope = if all_folders { FolderScope::All } else { FolderScope::WithoutDiscarded };
+    let account = &args.source.account;
+    let (asks, file) = (account.password, account.password_file.clone());
     let change = JobChange {
+        kind: args.kind.map(KindArg::value),
         description: args.description,
         owner: args.owner.as_deref().map(user_name).transpose()?,
-        target: args.user.as_deref().map(user_name).transpose()?,
-        root,
-        profile: args.profile,
-        login: args.login.map(unless_empty),
-        authzid: args.authzid.map(unless_empty),
-        folders: names_folders.then_some(FolderChoice { scope, include, exclude }),
+        preset: args.preset.map(unless_empty),
+        folders: folders(args.folders),
         filter: args.filter.map(unless_empty),
+        removal: args.removal.map(unless_empty),
+        schedule: args.schedule.map(unless_empty),
         connections: args.connections.map(NonZeroU16::get),
+        accounts: args.accounts.map(NonZeroU16::get),
+        source: args.source.change()?,
         // Last, because it may ask a person.
-        secret: match (args.password, &args.password_file) {
+        secret: match (asks, &file) {
             (false, None) => None,
             (_, file) => {
                 let prompt = format!("Password of the account of the job {}: ", args.name);
@@ -249,4 +246,17 @@ fn change(
         },
     };
     Ok((args.name, Box::new(change)))
+}
+
+/// The whole choice of folders, when anything of it is named.
+fn folders(args: FolderArgs) -> Option<FolderChoice> {
+    let FolderArgs { default_folders, all_folders, no_shared_folders, include, exclude } = args;
+    let named = default_folders
+        || all_folders
+        || no_shared_folders
+        || !include.is_empty()
+        || !exclude.is_empty();
+    let scope = if all_folders { FolderScope::All } else { FolderScope::WithoutDiscarded };
+    let shared = if no_shared_folders { SharedFolders::LeftOut } else { SharedFolders::Archived };
+    named.then_some(FolderChoice { scope, shared, include, exclude })
 }

@@ -76,6 +76,7 @@ fn archive() {
                         root: None,
                         folders: FolderChoice {
                             scope: WithoutDiscarded,
+                            shared: Archived,
                             include: [],
                             exclude: [],
                         },

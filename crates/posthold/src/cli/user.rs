@@ -1,7 +1,7 @@
 //! `user ...`.
 
 use clap::{Args, Subcommand};
-use commands::{Failure, Request, Switch, UserSet};
+use commands::{Failure, Rank, Request, Switch, UserSet};
 
 use super::user_name;
 use super::writing::WriteArgs;
@@ -61,6 +61,14 @@ pub(super) struct SetArgs {
     #[arg(long)]
     deactivate: bool,
 
+    /// Let the user own jobs of every kind
+    #[arg(long, conflicts_with = "no_administrator")]
+    administrator: bool,
+
+    /// Only jobs for single mailboxes into the own archive
+    #[arg(long)]
+    no_administrator: bool,
+
     #[command(flatten)]
     write: WriteArgs,
 }
@@ -94,6 +102,11 @@ fn set(args: SetArgs) -> Result<Request, Failure> {
         switch: match (args.activate, args.deactivate) {
             (true, _) => Some(Switch::Enabled),
             (false, true) => Some(Switch::Disabled),
+            (false, false) => None,
+        },
+        rank: match (args.administrator, args.no_administrator) {
+            (true, _) => Some(Rank::Administrator),
+            (false, true) => Some(Rank::Ordinary),
             (false, false) => None,
         },
         addresses: list(args.address, args.no_addresses),

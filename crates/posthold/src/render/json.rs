@@ -10,7 +10,8 @@ use std::io::{self, Write};
 
 use commands::{
     Answer, DemoAnswer, ExcludedCounts, ExportAnswer, ExportFormat, Failure, Hit, ImportCounts,
-    RebuildAnswer, RunAnswer, SearchAnswer, ShowAnswer, UserListed, VerifyAnswer, View,
+    Rank, RebuildAnswer, RunAnswer, SearchAnswer, ShowAnswer, Switch, UserListed, VerifyAnswer,
+    View,
 };
 use serde::Serialize;
 use types::Address;
@@ -26,6 +27,7 @@ pub(crate) fn hits(hits: &[Hit], out: &mut dyn Write) -> io::Result<()> {
 pub(crate) fn answer(answer: &Answer, out: &mut dyn Write) -> io::Result<()> {
     match answer {
         Answer::Archive(run) => object(&RunObject::new(run, None), out),
+        Answer::Many(run) => object(&jobs::ManyObject::from(&**run), out),
         Answer::Import(run, read) => object(&RunObject::new(run, Some(*read)), out),
         // The hits are the answer; a line that is no hit would have to be told from them.
         Answer::Search(_) | Answer::Raw => Ok(()),
@@ -45,9 +47,7 @@ pub(crate) fn answer(answer: &Answer, out: &mut dyn Write) -> io::Result<()> {
 
 /// `{"error": {"kind", "message", "hint"}}`
 pub(crate) fn failure(failure: &Failure, out: &mut dyn Write) -> io::Result<()> {
-    let Failure { kind, message, hint } = failure;
-    let error = ErrorObject { kind: kind.name(), message, hint: hint.as_deref() };
-    object(&FailureObject { error }, out)
+    object(&FailureObject { error: ErrorObject::from(failure) }, out)
 }
 
 /// `{"first_us", "again_us"}`: microseconds, query by query.
@@ -71,6 +71,12 @@ struct ErrorObject<'a> {
     kind: &'static str,
     message: &'a str,
     hint: Option<&'a str>,
+}
+
+impl<'a> From<&'a Failure> for ErrorObject<'a> {
+    fn from(Failure { kind, message, hint }: &'a Failure) -> ErrorObject<'a> {
+        ErrorObject { kind: kind.name(), message, hint: hint.as_deref() }
+    }
 }
 
 #[derive(Serialize)]
@@ -377,6 +383,9 @@ struct AddedObject<'a> {
 #[derive(Serialize)]
 struct UserObject<'a> {
     user: &'a str,
+    active: bool,
+    administrator: bool,
+    login_by: &'static str,
     messages: u64,
     created: String,
 }
@@ -385,6 +394,9 @@ impl<'a> From<&'a UserListed> for UserObject<'a> {
     fn from(it: &'a UserListed) -> UserObject<'a> {
         UserObject {
             user: it.name.as_str(),
+            active: it.switch == Switch::Enabled,
+            administrator: it.rank == Rank::Administrator,
+            login_by: it.login_by.name(),
             messages: it.messages,
             created: it.created.to_string(),
         }

@@ -8,8 +8,9 @@ mod unknown;
 use std::io::{self, Write};
 
 use commands::{
-    Answer, DemoAnswer, DemoImport, ExportAnswer, Failure, Hit, ImportCounts, IndexReach,
-    RebuildAnswer, RunAnswer, RunOutcome, SearchAnswer, ShowAnswer, UserListed, VerifyAnswer, View,
+    Answer, DemoAnswer, DemoImport, ExportAnswer, Failure, Hit, ImportCounts, IndexReach, LoginBy,
+    Rank, RebuildAnswer, RunAnswer, RunOutcome, SearchAnswer, ShowAnswer, Switch, UserListed,
+    VerifyAnswer, View,
 };
 use types::Address;
 
@@ -51,6 +52,7 @@ fn sender(from: &str) -> String {
 pub(crate) fn answer(answer: &Answer, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<()> {
     match answer {
         Answer::Archive(it) => run(it, None, out),
+        Answer::Many(it) => jobs::many(it, out),
         Answer::Import(it, read) => run(it, Some(read), out),
         Answer::Search(it) => searched(it, err),
         Answer::Count(it) => {
@@ -93,7 +95,7 @@ fn run(run: &RunAnswer, read: Option<&ImportCounts>, out: &mut dyn Write) -> io:
         counts.insert(0, format!("{} read", count(read.read)));
     }
     if run.excluded.total() != 0 {
-        counts.push(format!("{} excluded", count(run.excluded.total())));
+        counts.push(words::excluded(run.excluded));
     }
     if run.quarantined != 0 {
         counts.push(format!("{} quarantined", count(run.quarantined)));
@@ -288,10 +290,18 @@ fn user_list(users: &[UserListed], out: &mut dyn Write) -> io::Result<()> {
     }
     let row = |it: &UserListed| {
         let messages = counted(it.messages, "message");
-        vec![it.name.to_string(), messages, format!("since {}", words::minute(it.created))]
+        let what = match (it.switch, it.rank, it.login_by) {
+            (Switch::Disabled, ..) => "deactivated",
+            (_, Rank::Administrator, LoginBy::Nothing) => "administrator, cannot log in yet",
+            (_, Rank::Administrator, _) => "administrator",
+            (_, Rank::Ordinary, LoginBy::Nothing) => "cannot log in yet",
+            (_, Rank::Ordinary, _) => "",
+        };
+        let since = format!("since {}", words::minute(it.created));
+        vec![it.name.to_string(), messages, since, what.to_owned()]
     };
     let rows: Vec<Vec<String>> = users.iter().map(row).collect();
-    table::write(&[Align::Left, Align::Right, Align::Left], &rows, out)
+    table::write(&[Align::Left, Align::Right, Align::Left, Align::Left], &rows, out)
 }
 
 fn demo(demo: &DemoAnswer, out: &mut dyn Write) -> io::Result<()> {

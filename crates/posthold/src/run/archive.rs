@@ -8,7 +8,8 @@ use std::time::Duration;
 use archiver::{ArchiveOptions, Limits, RetryQuarantined, RunReport, Target};
 use commands::{
     Account, Answer, Archive, Compression, Failure, FailureKind, FolderChoice, FolderScope,
-    Mechanism, Plaintext, ProgressSink, RunAnswer, Scheme, Trust, WaitForViews,
+    Mechanism, Plaintext, ProgressSink, RunAnswer, Scheme, SharedFolders, StepAnswer, Trigger,
+    Trust,
 };
 use disk::SystemClock;
 use mail_client::{
@@ -18,10 +19,11 @@ use mail_client::{
 use ports::{Clock, Connect};
 use rules::filter::Filter;
 use rules::{DefaultFolders, Scope, WordingError};
-use state::JobId;
+use state::{JobId, PlannedStep, User};
 
+use super::recorded::Recorded;
 use super::stores::Writing;
-use super::{blocking, faults, ownership, recorded, report, users};
+use super::{blocking, faults, ownership, report, users};
 use crate::context::{Context, STORE_NAME};
 
 /// One mailbox to archive: what `archive` makes of its arguments, and a job of what is saved.
@@ -32,6 +34,8 @@ pub(super) struct Work {
     pub(super) profile: String,
     /// The job that it is done for.
     pub(super) job: Option<JobId>,
+    /// What began it.
+    pub(super) trigger: Trigger,
     /// What the report says besides: sentences.
     pub(super) warnings: Vec<String>,
     /// The pause after the first failure, and the longest.
@@ -49,6 +53,7 @@ pub(super) async fn archive(
     let work = Work {
         profile: request.account.server(),
         job: None,
+        trigger: Trigger::Hand,
         warnings: Vec::new(),
         pauses: (limits.pause_first, limits.pause_max),
         request,
@@ -64,51 +69,20 @@ pub(super) async fn carry_out(
     progress: &dyn ProgressSink,
 ) -> Result<Answer, Failure> {
     // What is wrong with the request is said before anything is made.
-    if is_pop3(&work.request) {
-        check_pop3(&work.request)?;
-    }
-    let scope = scope(&work.request.folders)?;
-    let filter = filter(work.request.filter.as_deref())?;
-    let account = account(&work.request)?;
+    work.check()?;
     let _owned = ownership::take(context, title, progress).await?;
     let (data, name) = (context.data.clone(), work.request.user.clone());
     let user = blocking(move || users::find_or_make(&data, &name)).await?;
-    let run = recorded::begin(context, &work, title).await?;
-    let target = Target {
-        archive: user.archive,
-        user: user.name,
-        root: work.request.root.clone().unwrap_or_else(|| opened_account(&work.request).to_owned()),
+    let run = Recorded::begin(context, work.job, work.trigger, title).await?;
+    run.plan(vec![work.planned()]).await?;
+    run.alive(0).await?;
+    let ended = once(context, &work, user, title, progress).await;
+    let step = work.answer(Some(ended));
+    let mut recorded = run.end_step(0, &step).await;
+    recorded = recorded.and(run.end(step.outcome(), &[]).await);
+    let Some(ended) = step.ended else {
+        return Err(Failure::new(FailureKind::Internal, "a step ended without an answer"));
     };
-    let options = ArchiveOptions {
-        target,
-        profile: work.profile.clone(),
-        account: opened_account(&work.request).to_owned(),
-        title: title.to_owned(),
-        scope,
-        filter,
-        // One session has the mailbox; another would be refused (RFC 1939 §4).
-        connections: if is_pop3(&work.request) {
-            NonZeroU16::MIN
-        } else {
-            work.request.connections
-        },
-        // Somebody asked for this run.
-        quarantine: RetryQuarantined::All,
-        cancel: context.stop.clone(),
-        limits: Limits {
-            pause_first: work.pauses.0,
-            pause_max: work.pauses.1,
-            ..Limits::default()
-        },
-    };
-    for warning in &work.warnings {
-        tracing::warn!(title, "{warning}");
-    }
-    let mut ended = once(context, account, &options, work.request.wait, progress).await;
-    if let Ok(answer) = &mut ended {
-        answer.warnings.extend(work.warnings.clone());
-    }
-    let recorded = recorded::end(context, run, &work, &ended).await;
     let mut answer = ended?;
     answer.warnings.extend(recorded.err().map(|it| format!("{}.", it.message)));
     Ok(Answer::Archive(answer))
@@ -117,20 +91,96 @@ pub(super) async fn carry_out(
 /// One run, from opening the store to closing it.
 async fn once(
     context: &Context,
-    account: Reached,
-    options: &ArchiveOptions,
-    wait: WaitForViews,
+    work: &Work,
+    user: User,
+    title: &str,
     progress: &dyn ProgressSink,
 ) -> Result<RunAnswer, Failure> {
     let writing = Writing::open(context).await?;
-    let report = match account {
-        Reached::Imap(account) => run(account, &writing, options, progress).await,
-        Reached::Pop3(account) => run(account, &writing, options, progress).await,
+    let ended = step(context, &writing, work, user, title, progress).await;
+    let closed = writing.close(work.request.wait, progress).await;
+    ended.map(|it| report::with_end(it, closed))
+}
+
+/// One account into an open store: the only way in which accounts are archived.
+pub(super) async fn step(
+    context: &Context,
+    writing: &Writing,
+    work: &Work,
+    user: User,
+    title: &str,
+    progress: &dyn ProgressSink,
+) -> Result<RunAnswer, Failure> {
+    let options = work.options(context, user, title)?;
+    for warning in &work.warnings {
+        tracing::warn!(title, "{warning}");
+    }
+    let report = match account(&work.request)? {
+        Reached::Imap(account) => run(account, writing, &options, progress).await,
+        Reached::Pop3(account) => run(account, writing, &options, progress).await,
     };
-    let confirmed = confirm(&writing, context, options, &report).await;
-    let mut closed = writing.close(wait, progress).await;
-    closed.warnings.extend(confirmed.err().map(|it| it.message));
-    report::of_run(report).map(|it| report::with_end(it, closed))
+    let confirmed = confirm(writing, context, &options, &report).await;
+    let mut answer = report::of_run(report)?;
+    answer.warnings.extend(confirmed.err().map(|it| format!("{}.", it.message)));
+    answer.warnings.extend(work.warnings.clone());
+    Ok(answer)
+}
+
+impl Work {
+    /// Whether the request can be carried out, as far as that can be said without a server.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        if is_pop3(&self.request) {
+            check_pop3(&self.request)?;
+        }
+        scope(&self.request.folders)?;
+        filter(self.request.filter.as_deref())?;
+        account(&self.request).map(|_| ())
+    }
+
+    /// The account, as it is kept among the steps of a run.
+    pub(super) fn planned(&self) -> PlannedStep {
+        PlannedStep {
+            account: opened_account(&self.request).to_owned(),
+            target: self.request.user.to_string(),
+        }
+    }
+
+    /// What became of it.
+    pub(super) fn answer(&self, ended: Option<Result<RunAnswer, Failure>>) -> StepAnswer {
+        let PlannedStep { account, target } = self.planned();
+        StepAnswer { account, target, ended }
+    }
+
+    fn options(
+        &self,
+        context: &Context,
+        user: User,
+        title: &str,
+    ) -> Result<ArchiveOptions, Failure> {
+        let request = &self.request;
+        Ok(ArchiveOptions {
+            target: Target {
+                archive: user.archive,
+                user: user.name,
+                root: request.root.clone().unwrap_or_else(|| opened_account(request).to_owned()),
+            },
+            profile: self.profile.clone(),
+            account: opened_account(request).to_owned(),
+            title: title.to_owned(),
+            scope: scope(&request.folders)?,
+            filter: filter(request.filter.as_deref())?,
+            // One session has the mailbox; another would be refused (RFC 1939 §4).
+            connections: if is_pop3(request) { NonZeroU16::MIN } else { request.connections },
+            // Somebody asked for this run.
+            quarantine: RetryQuarantined::All,
+            cancel: context.stop.clone(),
+            limits: Limits {
+                pause_first: self.pauses.0,
+                pause_max: self.pauses.1,
+                ..Limits::default()
+            },
+        })
+    }
 }
 
 /// An account, by the protocol that it is reached with.
@@ -159,7 +209,7 @@ fn is_pop3(request: &Archive) -> bool {
 
 /// What was asked for and POP3 has not is an error: whoever asked would take it for done.
 fn check_pop3(request: &Archive) -> Result<(), Failure> {
-    let FolderChoice { scope, include, exclude } = &request.folders;
+    let FolderChoice { scope, shared, include, exclude } = &request.folders;
     let wrong = |option: &str, why: &str, hint: &str| {
         let message = format!("{option} does not go with POP3: {why}");
         Err(Failure::new(FailureKind::Request, message).with_hint(hint))
@@ -170,6 +220,9 @@ fn check_pop3(request: &Archive) -> Result<(), Failure> {
     };
     if *scope == FolderScope::All {
         return folders("--all-folders");
+    }
+    if *shared == SharedFolders::LeftOut {
+        return folders("--no-shared-folders");
     }
     if !include.is_empty() {
         return folders("--include");
@@ -228,9 +281,13 @@ pub(super) fn scope(folders: &FolderChoice) -> Result<Scope, Failure> {
         FolderScope::WithoutDiscarded => DefaultFolders::LeftOut,
         FolderScope::All => DefaultFolders::Kept,
     };
-    Scope::parse(defaults, &folders.include, &folders.exclude).map_err(|error| {
+    let scope = Scope::parse(defaults, &folders.include, &folders.exclude).map_err(|error| {
         Failure::chain(FailureKind::Request, &error)
             .with_hint("`posthold archive --help` shows how folders are named.")
+    })?;
+    Ok(match folders.shared {
+        SharedFolders::Archived => scope,
+        SharedFolders::LeftOut => scope.own_only(),
     })
 }
 

@@ -3,20 +3,22 @@
 use std::num::NonZeroU16;
 
 use commands::{
-    Account, AdminAnswer, Archive, Compression, Failure, FailureKind, HalfName, Job, Plaintext,
-    Profile, Protocol, Scheme, Security, Switch, TestAnswer, TestResult, TestStep, WaitForViews,
+    Account, AdminAnswer, Archive, Compression, Failure, FailureKind, HalfName, Job, JobSource,
+    Plaintext, Profile, Protocol, Scheme, Security, SingleMailbox, Switch, TestAnswer, TestResult,
+    TestStep, Trigger, WaitForViews,
 };
 use state::{JobId, ProfileId, SecretPlace, Standing, User};
 use types::Secret;
 
 use super::archive::{self, Work};
-use super::{faults, jobs, keys, profile_test, profiles, settings as values_of, users};
+use super::{faults, job_check, jobs, keys, profile_test, profiles, settings as values_of, users};
 use crate::context::{DataDir, KeySource};
 
 /// A job with everything that a run of it needs.
 pub(super) struct Ready {
     id: JobId,
     job: Job,
+    mailbox: SingleMailbox,
     profile_id: ProfileId,
     profile: Profile,
     target: User,
@@ -29,8 +31,12 @@ pub(super) fn ready(data: &DataDir, source: &KeySource, name: &str) -> Result<Re
     let failed = |it| faults::state(&it);
     let state = users::open_for_reading(data)?;
     let saved = jobs::named(&state, name)?;
-    let profile = profiles::named(&state, &saved.job.profile)?;
-    let place = match saved.job.login {
+    let JobSource::Single(mailbox) = saved.job.source.clone() else {
+        return Err(not_yet(&saved.job));
+    };
+    job_check::owner(&state, &saved.job)?;
+    let profile = profiles::named(&state, &mailbox.profile)?;
+    let place = match mailbox.login {
         Some(_) => SecretPlace::Job(saved.id),
         None => SecretPlace::Profile(profile.id, HalfName::Incoming),
     };
@@ -38,10 +44,11 @@ pub(super) fn ready(data: &DataDir, source: &KeySource, name: &str) -> Result<Re
         true => state.secret(place, &keys::needed(data, source)?).map_err(failed)?,
         false => None,
     };
-    let limits = jobs::limits(&state, &saved.job, &profile.profile)?;
+    let limits = jobs::limits(&state, &saved.job, Some(&profile.profile))?;
     Ok(Ready {
         id: saved.id,
-        target: users::find(data, &saved.job.target)?,
+        target: users::find(data, &mailbox.target)?,
+        mailbox,
         connections: limits.first().map_or(1, |(_, limit)| *limit),
         job: saved.job,
         profile_id: profile.id,
@@ -50,9 +57,15 @@ pub(super) fn ready(data: &DataDir, source: &KeySource, name: &str) -> Result<Re
     })
 }
 
+/// Kinds that nothing carries out yet.
+fn not_yet(job: &Job) -> Failure {
+    let message = format!("jobs of the kind {} cannot be run yet", job.source.kind().name());
+    Failure::new(FailureKind::Request, message)
+}
+
 impl Ready {
     fn login(&self) -> Option<&String> {
-        self.job.login.as_ref().or(self.profile.incoming.login.as_ref())
+        self.mailbox.login.as_ref().or(self.profile.incoming.login.as_ref())
     }
 
     /// The domain that `^0` stands for.
@@ -100,15 +113,15 @@ impl Ready {
         let request = Archive {
             account: Account { scheme, login: login.clone(), host, port },
             password,
-            user: job.target.clone(),
-            root: job.root.clone(),
+            user: self.mailbox.target.clone(),
+            root: self.mailbox.root.clone(),
             folders: job.folders.clone(),
             filter: job.filter.clone(),
             connections: NonZeroU16::new(connections).unwrap_or(NonZeroU16::MIN),
             plaintext,
             trust: half.trust.clone(),
             mechanism: half.mechanism,
-            authzid: job.authzid.clone(),
+            authzid: self.mailbox.authzid.clone(),
             compression: Compression::Off,
             timeout: half.timeout,
             wait: WaitForViews::Yes,
@@ -119,6 +132,7 @@ impl Ready {
             // By id: cursors stay when the profile gets another name or the server another host.
             profile: format!("profile:{:016x}", self.profile_id.0),
             job: Some(self.id),
+            trigger: Trigger::Hand,
             warnings: insecure,
             pauses: (profile.limits.pause_first, profile.limits.pause_max),
         })
@@ -131,7 +145,7 @@ pub(super) async fn test(ready: Ready) -> Result<AdminAnswer, Failure> {
     let mut warnings: Vec<String> =
         values_of::insecure(&ready.profile).into_iter().map(|it| it.warning).collect();
     let half = &ready.profile.incoming;
-    let whose = ready.job.authzid.clone();
+    let whose = ready.mailbox.authzid.clone();
     let tried = profile_test::tried(half, account, whose, ready.domain(), &mut warnings).await?;
     let mut steps = profile_test::filled_up(tried);
     steps.push(match archive::scope(&ready.job.folders) {

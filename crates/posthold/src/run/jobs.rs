@@ -2,8 +2,8 @@
 
 use ::settings::SERVER_CONNECTIONS;
 use commands::{
-    AdminAnswer, Answer, EffectiveFolder, Failure, FailureKind, Job, JobChange, JobRequest,
-    JobShown, ProgressSink, Switch, check_name,
+    AdminAnswer, Answer, EffectiveFolder, Failure, FailureKind, Job, JobChange, JobKind,
+    JobRequest, JobShown, ProgressSink, Rank, Switch, check_name,
 };
 use disk::{OsRandom, SystemClock};
 use ports::{Clock, Connect, Source};
@@ -11,7 +11,9 @@ use rules::Verdict;
 use state::{SavedJob, SecretPlace, State};
 
 use super::job_work::{self, Ready};
-use super::{archive, blocking, faults, keys, ownership, profiles, settings as values_of, users};
+use super::{
+    archive, blocking, faults, job_check, keys, ownership, profiles, settings as values_of, users,
+};
 use crate::context::{Context, DataDir, KeySource};
 
 /// Carries out a request about jobs.
@@ -89,6 +91,7 @@ fn carry_out(
     let (saved, next_run) = match request {
         JobRequest::Add(name, change) => {
             check_name(&name)?;
+            let change = with_owner(&state, *change)?;
             return add(&mut state, data, source, &change.begin(&name)?, &change);
         }
         JobRequest::Copy { from, to, change } => {
@@ -105,7 +108,7 @@ fn carry_out(
         JobRequest::Set(name, change) => {
             let SavedJob { id, job: before } = named(&state, &name)?;
             let job = change.apply(before.clone())?;
-            archive::filter(job.filter.as_deref())?;
+            job_check::check(&state, &job)?;
             let next_run = next_run(&before, &job)?;
             let saved = SavedJob { id, job };
             let (keys, told) = keys_for(&change, data, source, &state)?;
@@ -142,8 +145,7 @@ fn add(
     job: &Job,
     change: &JobChange,
 ) -> Result<(AdminAnswer, Told), Failure> {
-    archive::scope(&job.folders)?;
-    archive::filter(job.filter.as_deref())?;
+    job_check::check(state, job)?;
     if state.jobs().map_err(|it| faults::state(&it))?.iter().any(|it| it.job.name == job.name) {
         return Err(Failure::new(
             FailureKind::Request,
@@ -156,6 +158,20 @@ fn add(
     let saved = state.add_job(job, secret, SystemClock.now(), &OsRandom);
     let saved = saved.map_err(|it| faults::state(&it))?;
     Ok((AdminAnswer::Job(Box::new(shown(state, saved, None)?)), told))
+}
+
+/// A job without one user as its target belongs to the administrator, when there is one only.
+fn with_owner(state: &State, change: JobChange) -> Result<JobChange, Failure> {
+    let is_single = matches!(change.kind, None | Some(JobKind::Single));
+    if change.owner.is_some() || (is_single && change.source.target.is_some()) {
+        return Ok(change);
+    }
+    let users = state.users().map_err(|it| faults::state(&it))?;
+    let mut administrators = users.into_iter().filter(|it| it.rank == Rank::Administrator);
+    match (administrators.next(), administrators.next()) {
+        (Some(only), None) => Ok(JobChange { owner: Some(only.name), ..change }),
+        _ => Ok(change),
+    }
 }
 
 fn keys_for(
@@ -195,14 +211,13 @@ pub(super) fn named(state: &State, name: &str) -> Result<SavedJob, Failure> {
 pub(super) fn limits(
     state: &State,
     job: &Job,
-    profile: &commands::Profile,
+    profile: Option<&commands::Profile>,
 ) -> Result<Vec<(&'static str, u64)>, Failure> {
     let server = values_of::values(state)?.number(&SERVER_CONNECTIONS);
-    let mut limits = vec![
-        ("job", u64::from(job.connections)),
-        ("profile", u64::from(profile.limits.connections)),
-        ("server", server),
-    ];
+    let of_profile = profile.map(|it| ("profile", u64::from(it.limits.connections)));
+    let of_job = ("job", u64::from(job.connections));
+    let mut limits: Vec<_> = [of_job].into_iter().chain(of_profile).collect();
+    limits.push(("server", server));
     limits.sort_by_key(|(_, limit)| *limit);
     Ok(limits)
 }
@@ -213,21 +228,24 @@ fn shown(
     next_run: Option<String>,
 ) -> Result<JobShown, Failure> {
     let failed = |it| faults::state(&it);
-    let profile = profiles::named(state, &job.profile)?;
+    let profile = job.source.profile().map(|it| profiles::named(state, it)).transpose()?;
+    let profile = profile.map(|it| it.profile);
     let has_secret = state.has_secret(SecretPlace::Job(id)).map_err(failed)?;
-    let last_run = state.runs(Some(id)).map_err(failed)?.into_iter().next();
-    let limits = limits(state, &job, &profile.profile)?;
-    let mut warnings: Vec<String> =
-        values_of::insecure(&profile.profile).into_iter().map(|it| it.warning).collect();
-    let has_login = match &job.login {
-        Some(_) => has_secret,
-        None => profile.profile.incoming.login.is_some(),
-    };
-    if !has_login {
-        warnings.push("The account has no login with a password yet.".into());
-    }
-    if profile.profile.switch == Switch::Disabled {
-        warnings.push("Its server profile is disabled.".into());
+    let last_run = state.newest_run(id).map_err(failed)?;
+    let limits = limits(state, &job, profile.as_ref())?;
+    let mut warnings = Vec::new();
+    if let Some(profile) = &profile {
+        warnings.extend(values_of::insecure(profile).into_iter().map(|it| it.warning));
+        let has_login = match job.source.may_keep_secret() {
+            true => has_secret,
+            false => profile.incoming.login.is_some(),
+        };
+        if !has_login && job.source.kind() != JobKind::Batch {
+            warnings.push("The account has no login with a password yet.".into());
+        }
+        if profile.switch == Switch::Disabled {
+            warnings.push("Its server profile is disabled.".into());
+        }
     }
     let next_run = match (job.switch, next_run, &last_run) {
         (Switch::Disabled, _, _) => "It is disabled and does not run.".to_owned(),
@@ -245,20 +263,14 @@ fn shown(
 
 /// What a change means for the next run: a sentence.
 fn next_run(before: &Job, after: &Job) -> Result<String, Failure> {
-    let place = |it: &Job| {
-        (
-            it.target.clone(),
-            it.profile.clone(),
-            it.login.clone(),
-            it.authzid.clone(),
-            it.root.clone(),
-        )
-    };
     let scopes = (archive::scope(&before.folders)?, archive::scope(&after.folders)?);
-    Ok(if place(before) != place(after) {
+    Ok(if before.source != after.source {
         "Account or target changed: the next run begins there anew. What was archived stays where \
          it is."
-    } else if scopes.0.fingerprint() != scopes.1.fingerprint() || before.filter != after.filter {
+    } else if scopes.0.fingerprint() != scopes.1.fingerprint()
+        || before.filter != after.filter
+        || before.folders.shared != after.folders.shared
+    {
         "The choice of folders or messages changed: the next run enumerates every mailbox again, \
          and fetches only what is not archived yet."
     } else {

@@ -33,8 +33,8 @@ pub(super) async fn set(context: &Context, change: UserSet) -> Result<Answer, Fa
             Switch::Enabled => Standing::Active,
             Switch::Disabled => Standing::Deactivated,
         });
-        let UserSet { name, full_name, addresses, aliases, .. } = change;
-        let change = UserChange { full_name, standing, addresses, aliases };
+        let UserSet { name, full_name, rank, addresses, aliases, .. } = change;
+        let change = UserChange { full_name, standing, rank, addresses, aliases };
         let user = state.change_user(&name, &change).map_err(|it| {
             faults::state(&it)
                 .with_hint("`posthold user list` shows the users, `posthold user add` makes one.")
@@ -70,7 +70,8 @@ pub(super) fn check_address(text: &str) -> Result<(), Failure> {
 fn shown(state: &State, user: User) -> Result<Answer, Failure> {
     let failed = |it| faults::state(&it);
     let jobs = state.jobs().map_err(failed)?;
-    let jobs = jobs.into_iter().map(|it| it.job).filter(|it| it.target == user.name);
+    let jobs =
+        jobs.into_iter().map(|it| it.job).filter(|it| it.source.target() == Some(&user.name));
     let mut warnings = Vec::new();
     for other in state.users().map_err(failed)?.iter().filter(|it| it.name != user.name) {
         let theirs: Vec<String> =
@@ -83,10 +84,9 @@ fn shown(state: &State, user: User) -> Result<Answer, Failure> {
     }
     let shown = UserShown {
         jobs: jobs.map(|it| it.name).collect(),
-        switch: match user.standing {
-            Standing::Active => Switch::Enabled,
-            Standing::Deactivated => Switch::Disabled,
-        },
+        switch: switch(user.standing),
+        rank: user.rank,
+        login_by: user.login_by,
         name: user.name,
         full_name: user.full_name,
         addresses: user.addresses,
@@ -97,12 +97,26 @@ fn shown(state: &State, user: User) -> Result<Answer, Failure> {
     Ok(Answer::Admin(Box::new(AdminAnswer::User(Box::new(shown)))))
 }
 
+fn switch(standing: Standing) -> Switch {
+    match standing {
+        Standing::Active => Switch::Enabled,
+        Standing::Deactivated => Switch::Disabled,
+    }
+}
+
 /// Lists the users.
 pub(super) async fn list(context: &Context) -> Result<Answer, Failure> {
     let data = context.data.clone();
     blocking(move || {
         let users = open_for_reading(&data)?.users().map_err(|it| faults::state(&it))?;
-        let listed = |it: User| UserListed { name: it.name, messages: 0, created: it.created };
+        let listed = |it: User| UserListed {
+            name: it.name,
+            switch: switch(it.standing),
+            rank: it.rank,
+            login_by: it.login_by,
+            messages: 0,
+            created: it.created,
+        };
         Ok(Answer::UserList(users.into_iter().map(listed).collect()))
     })
     .await

@@ -294,3 +294,26 @@ fn a_fingerprint_changes_with_the_meaning() {
     expect!["2a867fb210befce7d7b7e5a1ee4092e76da1898dde3be732d3b247af96219f0e"]
         .assert_eq(&scope("+a -b").fingerprint().to_string());
 }
+
+#[test]
+fn folders_of_others_are_left_out_when_asked() {
+    let own = MailboxName::from_parts(["INBOX"]);
+    let names = [own, MailboxName::from_parts(["Public", "News"])];
+    let listed = |whose| ListedMailbox { name: &names[1], role: None, whose };
+    let inbox = ListedMailbox { name: &names[0], role: None, whose: Whose::Own };
+    let verdicts = |scope: &Scope, whose| -> Vec<Verdict> { scope.apply(&[inbox, listed(whose)]) };
+    let all = scope("");
+    assert_eq!(verdicts(&all, Whose::Shared), [Verdict::In, Verdict::In]);
+    let own = all.clone().own_only();
+    assert_ne!(all.fingerprint(), own.fingerprint());
+    for (whose, want) in
+        [(Whose::Shared, "a public folder"), (Whose::OtherUsers, "a folder of another user")]
+    {
+        let [Verdict::In, Verdict::Out(reason)] = &verdicts(&own, whose)[..] else { panic!() };
+        assert_eq!(reason.to_string(), want);
+    }
+    // What a list says comes first.
+    let named = scope("-Public").own_only();
+    let want = Verdict::Out(OutReason::ExcludeList { entry: "Public".into() });
+    assert_eq!(verdicts(&named, Whose::Shared)[1], want);
+}

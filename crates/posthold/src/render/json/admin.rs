@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use commands::{
-    AdminAnswer, Half, Insecure, KeyStatus, OutgoingLogin, ProfileShown, SettingShown, Switch,
-    TestAnswer, UserShown, trust_words,
+    AdminAnswer, Half, Insecure, KeyStatus, OutgoingLogin, ProfileShown, Rank, SettingShown,
+    Switch, TestAnswer, UserShown, trust_words,
 };
 use serde::Serialize;
 
@@ -217,6 +217,8 @@ struct UserObject<'a> {
     user: &'a str,
     full_name: &'a str,
     active: bool,
+    administrator: bool,
+    login_by: &'static str,
     addresses: &'a [String],
     aliases: &'a [String],
     created: String,
@@ -230,6 +232,8 @@ impl<'a> From<&'a UserShown> for UserObject<'a> {
             user: it.name.as_str(),
             full_name: &it.full_name,
             active: it.switch == Switch::Enabled,
+            administrator: it.rank == Rank::Administrator,
+            login_by: it.login_by.name(),
             addresses: &it.addresses,
             aliases: &it.aliases,
             created: it.created.to_string(),

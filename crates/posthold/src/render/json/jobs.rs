@@ -1,7 +1,15 @@
 //! Answers about jobs and runs, for programs.
 
-use commands::{EffectiveFolder, FolderScope, JobShown, RunOutcome, RunShown, StepShown, Switch};
+mod source;
+
+use commands::{
+    EffectiveFolder, ExcludedCounts, FolderScope, JobShown, ManyAnswer, RunAnswer, RunOutcome,
+    RunShown, SharedFolders, StepAnswer, StepShown, Switch,
+};
 use serde::Serialize;
+
+use super::{ErrorObject, ExcludedObject, RunObject as AccountObject};
+use source::SourceObject;
 
 #[derive(Serialize)]
 pub(super) struct JobObject<'a> {
@@ -10,16 +18,18 @@ pub(super) struct JobObject<'a> {
     description: &'a str,
     enabled: bool,
     owner: &'a str,
-    user: &'a str,
-    root: Option<&'a str>,
-    profile: &'a str,
-    login: Option<&'a str>,
+    preset: Option<&'a str>,
+    #[serde(flatten)]
+    source: SourceObject<'a>,
     has_password: bool,
-    authzid: Option<&'a str>,
     all_folders: bool,
+    shared_folders: bool,
     include: &'a [String],
     exclude: &'a [String],
     filter: Option<&'a str>,
+    removal: Option<&'a str>,
+    schedule: Option<&'a str>,
+    accounts: u16,
     connections: u64,
     limits: Vec<LimitObject>,
     next_run: &'a str,
@@ -39,20 +49,21 @@ impl<'a> From<&'a JobShown> for JobObject<'a> {
         let limits = shown.limits.iter();
         JobObject {
             name: &it.name,
-            kind: "single_mailbox",
+            kind: it.source.kind().name(),
             description: &it.description,
             enabled: it.switch == Switch::Enabled,
             owner: it.owner.as_str(),
-            user: it.target.as_str(),
-            root: it.root.as_deref(),
-            profile: &it.profile,
-            login: it.login.as_deref(),
+            preset: it.preset.as_deref(),
+            source: SourceObject::from(&it.source),
             has_password: shown.has_secret,
-            authzid: it.authzid.as_deref(),
             all_folders: it.folders.scope == FolderScope::All,
+            shared_folders: it.folders.shared == SharedFolders::Archived,
             include: &it.folders.include,
             exclude: &it.folders.exclude,
             filter: it.filter.as_deref(),
+            removal: it.removal.as_deref(),
+            schedule: it.schedule.as_deref(),
+            accounts: it.accounts,
             connections: shown.connections,
             limits: limits.map(|(of, n)| LimitObject { of, connections: *n }).collect(),
             next_run: &shown.next_run,
@@ -86,9 +97,12 @@ pub(super) struct RunObject<'a> {
     run: u64,
     job: Option<&'a str>,
     title: &'a str,
+    trigger: &'static str,
     began: String,
     ended: Option<String>,
+    state: &'static str,
     outcome: Option<&'static str>,
+    messages: &'a [String],
     steps: Vec<StepObject<'a>>,
 }
 
@@ -96,10 +110,14 @@ pub(super) struct RunObject<'a> {
 struct StepObject<'a> {
     account: &'a str,
     user: &'a str,
+    began: Option<String>,
+    ended: Option<String>,
+    state: &'static str,
     outcome: Option<&'static str>,
     archived: u64,
     already: u64,
     excluded: u64,
+    excluded_by: ExcludedObject,
     quarantined: u64,
     messages: &'a [String],
 }
@@ -109,10 +127,14 @@ impl<'a> From<&'a RunShown> for RunObject<'a> {
         let step = |it: &'a StepShown| StepObject {
             account: &it.account,
             user: &it.target,
-            outcome: it.outcome.map(RunOutcome::name),
+            began: it.began.map(|it| it.to_string()),
+            ended: it.ended.map(|it| it.to_string()),
+            state: it.state.name(),
+            outcome: it.state.outcome().map(RunOutcome::name),
             archived: it.archived,
             already: it.already,
-            excluded: it.excluded,
+            excluded: it.excluded.total(),
+            excluded_by: it.excluded.into(),
             quarantined: it.quarantined,
             messages: &it.told,
         };
@@ -120,10 +142,74 @@ impl<'a> From<&'a RunShown> for RunObject<'a> {
             run: it.id,
             job: it.job.as_deref(),
             title: &it.title,
+            trigger: it.trigger.name(),
             began: it.began.to_string(),
             ended: it.ended.map(|it| it.to_string()),
-            outcome: it.outcome.map(RunOutcome::name),
+            state: it.state.name(),
+            outcome: it.state.outcome().map(RunOutcome::name),
+            messages: &it.told,
             steps: it.steps.iter().map(step).collect(),
+        }
+    }
+}
+
+/// Of a run over many accounts, while it is answered: with what `archive` answers for each.
+#[derive(Serialize)]
+pub(super) struct ManyObject<'a> {
+    run: u64,
+    job: &'a str,
+    outcome: &'static str,
+    cancelled: bool,
+    archived: u64,
+    already: u64,
+    excluded: u64,
+    excluded_by: ExcludedObject,
+    quarantined: u64,
+    index_complete: bool,
+    warnings: &'a [String],
+    steps: Vec<ManyStepObject<'a>>,
+}
+
+#[derive(Serialize)]
+struct ManyStepObject<'a> {
+    account: &'a str,
+    user: &'a str,
+    outcome: &'static str,
+    result: Option<AccountObject<'a>>,
+    error: Option<ErrorObject<'a>>,
+}
+
+impl<'a> From<&'a ManyAnswer> for ManyObject<'a> {
+    fn from(it: &'a ManyAnswer) -> ManyObject<'a> {
+        let sum = |of: fn(&RunAnswer) -> u64| it.ended().map(of).sum();
+        let mut excluded = ExcludedCounts::default();
+        it.ended().for_each(|run| excluded += run.excluded);
+        ManyObject {
+            run: it.run,
+            job: &it.job,
+            outcome: it.outcome.name(),
+            cancelled: it.cancelled,
+            archived: sum(|it| it.archived),
+            already: sum(|it| it.already),
+            excluded: excluded.total(),
+            excluded_by: excluded.into(),
+            quarantined: sum(|it| it.quarantined),
+            index_complete: it.searchable,
+            warnings: &it.warnings,
+            steps: it.steps.iter().map(ManyStepObject::from).collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a StepAnswer> for ManyStepObject<'a> {
+    fn from(it: &'a StepAnswer) -> ManyStepObject<'a> {
+        let ended = it.ended.as_ref();
+        ManyStepObject {
+            account: &it.account,
+            user: &it.target,
+            outcome: it.outcome().name(),
+            result: ended.and_then(|it| it.as_ref().ok()).map(|it| AccountObject::new(it, None)),
+            error: ended.and_then(|it| it.as_ref().err()).map(ErrorObject::from),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use commands::{
-    AdminAnswer, Counted, Half, Insecure, KeyStatus, OutgoingLogin, Profile, ProfileShown,
+    AdminAnswer, Counted, Half, Insecure, KeyStatus, OutgoingLogin, Profile, ProfileShown, Rank,
     SettingShown, Switch, TestAnswer, TestResult, UserShown, trust_words,
 };
 
@@ -173,8 +173,10 @@ fn half_lines(head: &'static str, half: &Half, has: bool, lines: &mut Vec<(&str,
 
 fn user(it: &UserShown, out: &mut dyn Write) -> io::Result<()> {
     let active = if it.switch == Switch::Enabled { "active" } else { "deactivated" };
-    writeln!(out, "User {}, {active}.", it.name)?;
+    let rank = if it.rank == Rank::Administrator { ", administrator" } else { "" };
+    writeln!(out, "User {}, {active}{rank}.", it.name)?;
     let lines = [
+        ("Logs in", words::login_by(it.login_by).to_owned()),
         ("Full name", it.full_name.clone()),
         ("Addresses", it.addresses.join(", ")),
         ("Aliases", it.aliases.join(", ")),

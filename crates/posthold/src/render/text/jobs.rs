@@ -2,7 +2,14 @@
 
 use std::io::{self, Write};
 
-use commands::{EffectiveFolder, FolderScope, JobShown, RunOutcome, RunShown, Switch};
+mod many;
+mod source;
+
+use commands::{
+    EffectiveFolder, FolderScope, JobShown, RunOutcome, RunShown, RunState, SharedFolders, Switch,
+};
+
+pub(super) use many::many;
 
 use super::{Align, count, table, warnings, words};
 
@@ -13,54 +20,65 @@ pub(super) fn list(jobs: &[JobShown], out: &mut dyn Write) -> io::Result<()> {
     }
     let row = |it: &JobShown| {
         let last = it.last_run.as_ref().map_or("never run".into(), |run| {
-            format!("{} {}", outcome(run.outcome), words::minute(run.began))
+            format!("{} {}", state(run.state), words::minute(run.began))
         });
         let last = if it.job.switch == Switch::Disabled { "disabled".into() } else { last };
         let name = words::line(&it.job.name).into_owned();
-        let profile = words::line(&it.job.profile).into_owned();
-        vec![name, format!("into {}", it.job.target), format!("from {profile}"), last]
+        let from = it.job.source.profile().map(|it| format!("from {}", words::line(it)));
+        let into = it.job.source.target().map(|it| format!("into {it}"));
+        let kind = it.job.source.kind().name().to_owned();
+        vec![name, kind, from.unwrap_or_default(), into.unwrap_or_default(), last]
     };
     let rows: Vec<_> = jobs.iter().map(row).collect();
-    table::write(&[Align::Left; 4], &rows, out)
+    table::write(&[Align::Left; 5], &rows, out)
 }
 
 /// Everything about one job.
 pub(super) fn one(shown: &JobShown, out: &mut dyn Write) -> io::Result<()> {
     let it = &shown.job;
     let enabled = if it.switch == Switch::Enabled { "enabled" } else { "disabled" };
-    writeln!(out, "Job {}, {enabled}: archives a single mailbox.", words::line(&it.name))?;
-    let login = match (&it.login, shown.has_secret) {
-        (Some(login), true) => format!("{login}, its password is kept"),
-        (Some(login), false) => format!("{login}, no password is kept"),
-        (None, _) => "the login of the server profile".to_owned(),
-    };
+    let does = it.source.kind().does();
+    writeln!(out, "Job {}, {enabled}: {does}.", words::line(&it.name))?;
     let scope = match it.folders.scope {
         FolderScope::WithoutDiscarded => "all but Trash, Junk, Drafts and Outbox",
         FolderScope::All => "all",
+    };
+    let shared = match it.folders.shared {
+        SharedFolders::Archived => "",
+        SharedFolders::LeftOut => ", and not those of others",
     };
     let limits: Vec<String> =
         shown.limits.iter().map(|(name, limit)| format!("{name} {limit}")).collect();
     let counts = shown.limits.first().map_or("", |(name, _)| *name);
     let connections =
         format!("{}: that of the {counts} counts ({})", shown.connections, limits.join(", "));
-    let last = shown.last_run.as_ref().map(|run| {
-        format!("{}, {} (run {})", outcome(run.outcome), words::minute(run.began), run.id)
-    });
-    let lines = [
+    let last = shown
+        .last_run
+        .as_ref()
+        .map(|run| format!("{}, {} (run {})", state(run.state), words::minute(run.began), run.id));
+    let mut lines = vec![
         ("For", it.description.clone()),
         ("Owner", it.owner.to_string()),
-        ("Into", format!("the archive of {}", it.target)),
-        ("Root", it.root.clone().unwrap_or_else(|| "the login of the account".into())),
-        ("From", format!("the server profile {}", it.profile)),
-        ("Account", login),
-        ("Mailbox of", it.authzid.clone().unwrap_or_default()),
-        ("Folders", scope.to_owned()),
-        ("Only", it.folders.include.join(", ")),
-        ("Never", it.folders.exclude.join(", ")),
-        ("Messages", it.filter.clone().unwrap_or_default()),
-        ("Connections", connections),
-        ("Last run", last.unwrap_or_default()),
+        ("Preset", it.preset.clone().unwrap_or_default()),
     ];
+    lines.extend(source::lines(&it.source, shown.has_secret));
+    if it.source.profile().is_some() {
+        lines.extend([
+            ("Folders", format!("{scope}{shared}")),
+            ("Only", it.folders.include.join(", ")),
+            ("Never", it.folders.exclude.join(", ")),
+            ("Messages", it.filter.clone().unwrap_or_default()),
+            ("Removal", it.removal.clone().unwrap_or_else(|| "never".into())),
+            ("Connections", connections),
+        ]);
+    }
+    if source::has_many(&it.source) {
+        lines.push(("Accounts", format!("{} at the same time", it.accounts)));
+    }
+    lines.extend([
+        ("Runs", it.schedule.clone().unwrap_or_else(|| "by hand".into())),
+        ("Last run", last.unwrap_or_default()),
+    ]);
     for (head, value) in lines.iter().filter(|(_, value)| !value.is_empty()) {
         writeln!(out, "  {:<14}{}", format!("{head}:"), words::line(value))?;
     }
@@ -89,31 +107,37 @@ pub(super) fn runs(runs: &[RunShown], out: &mut dyn Write) -> io::Result<()> {
         vec![
             it.id.to_string(),
             words::minute(it.began),
-            outcome(it.outcome).to_owned(),
+            state(it.state).to_owned(),
+            words::counted(it.steps.len() as u64, "account"),
             format!("{} archived", count(archived)),
             words::line(&it.title).into_owned(),
         ]
     };
     let rows: Vec<_> = runs.iter().map(row).collect();
     use Align::{Left, Right};
-    table::write(&[Right, Left, Left, Right, Left], &rows, out)
+    table::write(&[Right, Left, Left, Right, Right, Left], &rows, out)
 }
 
 /// One run with its steps.
 pub(super) fn run(run: &RunShown, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "Run {}: {}", run.id, words::line(&run.title))?;
     let ended = run.ended.map_or("not ended".into(), |it| format!("to {}", words::minute(it)));
-    writeln!(out, "  {}, from {} {ended}", outcome(run.outcome), words::minute(run.began))?;
+    let began = words::minute(run.began);
+    let trigger = run.trigger.name();
+    writeln!(out, "  {}, from {began} {ended}, begun by {trigger}", state(run.state))?;
+    for told in &run.told {
+        writeln!(out, "  {}", words::line(told))?;
+    }
     for it in &run.steps {
         let counts = format!(
-            "{} archived, {} there already, {} excluded, {} quarantined",
+            "{} archived, {} there already, {}, {} quarantined",
             count(it.archived),
             count(it.already),
-            count(it.excluded),
+            words::excluded(it.excluded),
             count(it.quarantined)
         );
         let (account, target) = (words::line(&it.account), words::line(&it.target));
-        writeln!(out, "  {account} into {target}: {}: {counts}", outcome(it.outcome))?;
+        writeln!(out, "  {account} into {target}: {}: {counts}", state(it.state))?;
         for told in &it.told {
             writeln!(out, "    {}", words::line(told))?;
         }
@@ -121,11 +145,19 @@ pub(super) fn run(run: &RunShown, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn outcome(outcome: Option<RunOutcome>) -> &'static str {
+fn state(state: RunState) -> &'static str {
+    match state {
+        RunState::Ended(ended) => outcome(ended),
+        RunState::Waiting => "waiting",
+        RunState::Running => "not ended",
+        RunState::Interrupted => "interrupted",
+    }
+}
+
+fn outcome(outcome: RunOutcome) -> &'static str {
     match outcome {
-        Some(RunOutcome::Succeeded) => "succeeded",
-        Some(RunOutcome::Partial) => "done in part",
-        Some(RunOutcome::Failed) => "failed",
-        None => "not ended",
+        RunOutcome::Succeeded => "succeeded",
+        RunOutcome::Partial => "done in part",
+        RunOutcome::Failed => "failed",
     }
 }

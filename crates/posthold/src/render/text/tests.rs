@@ -26,7 +26,7 @@ fn runs() {
         &Answer::Archive(sample::partial_run()),
         &expect![[r#"
             stdout:
-            Done in part: 1,002 archived, 200 there already, 31 excluded, 1 quarantined.
+            Done in part: 1,002 archived, 200 there already, 31 excluded (31 in default folders), 1 quarantined.
 
               mailbox  there  archived  already  excluded  quarantined
               INBOX    1,200     1,000      200         0            0
@@ -47,7 +47,7 @@ fn runs() {
         &Answer::Import(whole, ImportCounts { read: 1203, skipped: 1 }),
         &expect![[r#"
             stdout:
-            All done: 1,203 read, 1,002 archived, 200 there already, 31 excluded.
+            All done: 1,203 read, 1,002 archived, 200 there already, 31 excluded (31 in default folders).
             Passed over 1 file known not to be mail.
         "#]],
     );
@@ -61,7 +61,7 @@ fn runs() {
         &Answer::Archive(stopped),
         &expect![[r#"
             stdout:
-            Stopped as asked; the next run goes on from here: 1,002 archived, 200 there already, 31 excluded, 1 quarantined.
+            Stopped as asked; the next run goes on from here: 1,002 archived, 200 there already, 31 excluded (31 in default folders), 1 quarantined.
 
               mailbox  there  archived  already  excluded  quarantined
               INBOX    1,200     1,000      200         0            0  not complete
@@ -250,6 +250,9 @@ fn checks() {
 #[test]
 fn users_and_views() {
     let user = |name: &str, messages| UserListed {
+        switch: commands::Switch::Enabled,
+        rank: commands::Rank::Ordinary,
+        login_by: commands::LoginBy::Nothing,
         name: UserName::new(name).unwrap(),
         messages,
         created: Timestamp(1_795_284_100),
@@ -258,8 +261,8 @@ fn users_and_views() {
         &Answer::UserList(vec![user("alice", 1), user("bob@example.org", 12_000)]),
         &expect![[r#"
             stdout:
-              alice                  1 message  since 2026-11-21 18:01
-              bob@example.org  12,000 messages  since 2026-11-21 18:01
+              alice                  1 message  since 2026-11-21 18:01  cannot log in yet
+              bob@example.org  12,000 messages  since 2026-11-21 18:01  cannot log in yet
         "#]],
     );
     check(
