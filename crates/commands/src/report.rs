@@ -7,7 +7,7 @@ use types::{Timestamp, UserName};
 use crate::admin::Insecure;
 use crate::answer::{ExcludedCounts, MailboxCounts, RunOutcome};
 use crate::failure::FailureKind;
-use crate::job::RunShown;
+use crate::run::RunShown;
 
 /// What is kept of one account of a run besides its sums.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

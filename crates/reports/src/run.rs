@@ -32,7 +32,7 @@ pub fn run_report(report: &RunReport) -> Document {
     blocks.extend(steps.iter().filter_map(|it| mailboxes(it, steps.len())));
     Document {
         title: format!("Run {}: {}", run.id, run.title),
-        tone: tone(run.outcome),
+        tone: tone(run.state.outcome()),
         verdict: verdict(run, &steps, &sums),
         lead: Vec::new(),
         blocks,
@@ -73,7 +73,7 @@ impl Step<'_> {
     }
 
     fn is_complete(&self) -> bool {
-        self.shown.outcome == Some(RunOutcome::Succeeded)
+        self.shown.state.outcome() == Some(RunOutcome::Succeeded)
     }
 
     /// What was told of it that no table has.
@@ -116,7 +116,7 @@ impl Sums {
         for Step { shown, details } in steps {
             sums.archived += shown.archived;
             sums.already += shown.already;
-            sums.excluded += shown.excluded;
+            sums.excluded += shown.excluded.total();
             sums.quarantined += shown.quarantined;
             sums.missing += details.missing();
             sums.removed += details.removed;
@@ -163,7 +163,7 @@ fn verdict(run: &RunShown, steps: &[Step<'_>], sums: &Sums) -> String {
         1 => String::new(),
         _ => format!(" {} of {} are complete.", count(complete), counted(all, "account")),
     };
-    match run.outcome {
+    match run.state.outcome() {
         Some(RunOutcome::Succeeded) if sums.archived == 0 => {
             "Succeeded: everything in scope is archived, nothing was new.".to_owned()
         }
@@ -188,7 +188,7 @@ fn facts(run: &RunShown, steps: &[Step<'_>]) -> Vec<Fact> {
         format!("{}, after {}", words::minute(it), words::duration(it.0 - run.began.0))
     });
     facts.push(fact("Ended", ended));
-    facts.push(fact("Outcome", outcome(run.outcome).to_owned()));
+    facts.push(fact("Outcome", outcome(run.state.outcome()).to_owned()));
     if let [one] = steps {
         facts.push(fact("Account", one.name()));
         facts.extend(last_complete(one).map(|it| fact("Last proven complete", it)));
@@ -227,11 +227,12 @@ fn missing(steps: &[Step<'_>]) -> Option<Block> {
             table.push(tone, [account, it.mailbox.clone(), missing, quarantined, why(it)]);
         }
         if table.rows.len() == before {
-            let told = step.told().first().map_or(outcome(step.shown.outcome), |it| it.as_str());
+            let told =
+                step.told().first().map_or(outcome(step.shown.state.outcome()), |it| it.as_str());
             let account = step.shown.account.clone();
             let quarantined = count(step.shown.quarantined);
             let cells = [account, "(all)".into(), "?".into(), quarantined, told.to_owned()];
-            table.push(tone(step.shown.outcome), cells);
+            table.push(tone(step.shown.state.outcome()), cells);
         }
     }
     if table.rows.is_empty() {
@@ -268,7 +269,7 @@ fn insecure(steps: &[Step<'_>]) -> Option<Block> {
 fn attention(steps: &[Step<'_>]) -> Option<Block> {
     let mut notes = Vec::new();
     for step in steps {
-        let tone = match step.shown.outcome {
+        let tone = match step.shown.state.outcome() {
             Some(RunOutcome::Failed) => Tone::Bad,
             _ => Tone::Warn,
         };
@@ -331,11 +332,11 @@ fn accounts(steps: &[Step<'_>]) -> Option<Block> {
         let it = step.shown;
         let mut cells = vec![it.account.clone(), it.target.clone()];
         let missing = step.details.missing();
-        let numbers = [it.archived, it.already, it.excluded, it.quarantined, missing];
+        let numbers = [it.archived, it.already, it.excluded.total(), it.quarantined, missing];
         cells.extend(numbers.map(count));
         cells.push(last_complete(step).unwrap_or_default());
-        cells.push(outcome(it.outcome).to_owned());
-        table.push(tone(it.outcome), cells);
+        cells.push(outcome(it.state.outcome()).to_owned());
+        table.push(tone(it.state.outcome()), cells);
     }
     Some(Block::Section(Section::new("Accounts", vec![Block::Table(table)])))
 }
@@ -380,9 +381,9 @@ fn mailboxes(step: &Step<'_>, of: usize) -> Option<Block> {
         summary: if of == 1 {
             String::new()
         } else {
-            format!("{n}, {}", outcome(step.shown.outcome))
+            format!("{n}, {}", outcome(step.shown.state.outcome()))
         },
-        tone: tone(step.shown.outcome),
+        tone: tone(step.shown.state.outcome()),
         unfolded,
         blocks: vec![Block::Table(table)],
     }))

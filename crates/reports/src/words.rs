@@ -24,7 +24,7 @@ pub fn counted(n: u64, one: &str) -> String {
 }
 
 /// `31 excluded (30 in default folders, 1 by the filter)`
-pub(crate) fn excluded(it: ExcludedCounts) -> String {
+pub fn excluded(it: ExcludedCounts) -> String {
     let reasons = [
         (it.default_folders, "in default folders"),
         (it.folder_list, "by the choice of folders"),
@@ -40,7 +40,7 @@ pub(crate) fn excluded(it: ExcludedCounts) -> String {
 }
 
 /// How a user logs in.
-pub(crate) fn login_by(it: LoginBy) -> &'static str {
+pub fn login_by(it: LoginBy) -> &'static str {
     match it {
         LoginBy::Nothing => "not until a password or a directory login is set",
         LoginBy::Password => "by password",

@@ -1,4 +1,4 @@
-use commands::{ExcludedCounts, InsecureKind};
+use commands::{ExcludedCounts, InsecureKind, RunState, Trigger};
 use expect_test::{Expect, expect};
 use types::Timestamp;
 
@@ -23,10 +23,12 @@ fn step(account: &str, outcome: RunOutcome) -> StepShown {
     StepShown {
         account: account.into(),
         target: account.split('@').next().unwrap().into(),
-        outcome: Some(outcome),
+        began: None,
+        ended: None,
+        state: RunState::Ended(outcome),
         archived: 12,
         already: 1_200,
-        excluded: 0,
+        excluded: ExcludedCounts::default(),
         quarantined: 0,
         told: Vec::new(),
     }
@@ -37,9 +39,11 @@ fn report(outcome: RunOutcome, steps: Vec<StepShown>, details: Vec<StepDetails>)
         id: 12,
         job: Some("office".into()),
         title: "job run office".into(),
+        trigger: Trigger::Hand,
         began: Timestamp(1_795_284_100),
         ended: Some(Timestamp(1_795_284_163)),
-        outcome: Some(outcome),
+        state: RunState::Ended(outcome),
+        told: Vec::new(),
         steps,
     };
     RunReport { run, details }
@@ -219,7 +223,7 @@ fn text_and_page_say_the_same() {
 #[test]
 fn a_run_that_did_not_end() {
     let mut report = report(RunOutcome::Failed, Vec::new(), Vec::new());
-    report.run.outcome = None;
+    report.run.state = RunState::Interrupted;
     report.run.ended = None;
     check(
         &report,
