@@ -51,7 +51,6 @@ pub use request::{
     SearchOutput, SharedFolders, Show, ShowForm, Trust, View, WaitForViews,
 };
 pub use run::{ManyAnswer, RunShown, RunState, StepAnswer, StepShown, Trigger};
-pub use user::{LoginBy, Rank, UserSet, UserShown};
 pub use service::{
     ChangeShown, ChangeState, GroupShown, GroupState, NextShown, Reinitialised, RunningShown,
     ServedAnswer, ServiceRequest, ServiceStatus, StuckShown, WorkerGroup,
@@ -59,3 +58,4 @@ pub use service::{
 pub use unknown::{
     Assign, AssignAs, AssignTo, Assigned, MailDirection, UnknownRequest, UnknownShown,
 };
+pub use user::{LoginBy, Rank, UserSet, UserShown};

@@ -194,7 +194,10 @@ pub(crate) async fn jobs_of_profile(
     let (data, profile) = (context.data.clone(), profile.to_owned());
     blocking(move || {
         let jobs = users::open_for_reading(&data)?.jobs().map_err(|it| faults::state(&it))?;
-        let jobs = jobs.into_iter().map(|it| it.job).filter(|it| it.profile == profile);
+        let jobs = jobs
+            .into_iter()
+            .map(|it| it.job)
+            .filter(|it| it.source.profile() == Some(profile.as_str()));
         Ok(jobs.map(|it| it.name).collect())
     })
     .await

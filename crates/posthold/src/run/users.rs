@@ -157,6 +157,8 @@ fn catch_all(archive: ArchiveId) -> User {
         created: Timestamp(0),
         full_name: String::new(),
         standing: Standing::Deactivated,
+        rank: commands::Rank::Ordinary,
+        login_by: commands::LoginBy::Nothing,
         addresses: Vec::new(),
         aliases: Vec::new(),
     }
