@@ -10,7 +10,8 @@ use commands::{
     ProfileTest, Protocol, Security, ServerName, Switch, Trust,
 };
 
-use super::{AuthArg, Surroundings, WaitArgs};
+use super::archive::AuthArg;
+use super::{Surroundings, WaitArgs};
 
 /// What is done with profiles.
 #[derive(Subcommand, Debug)]
