@@ -27,7 +27,7 @@ usage: cargo xtask COMMAND
               [--dir DIR] [--notmuch N] [--binary PATH]
   bench archive [PART...]
               many accounts, idle ones, a mailbox of a million messages, POP3; writes its section
-              of docs/performance.md when all parts ran: huge, pop3
+              of docs/performance.md when all parts ran: many, idle, huge, pop3
               [--corpus DIR] [--runs N] [--dir DIR] [--binary PATH] [--divide N]
 ";
 

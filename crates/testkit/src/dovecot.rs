@@ -382,6 +382,24 @@ impl Dovecot {
         }
     }
 
+    /// Puts the messages of another user's mailbox behind those of a mailbox: the same files under
+    /// second names.
+    ///
+    /// # Panics
+    /// With a format other than Maildir, and when files cannot be linked.
+    pub fn fill_from(&self, user: &str, mailbox: &str, other_user: &str, other_mailbox: &str) {
+        let maildir = self.maildir(user, mailbox);
+        for name in ["cur", "new", "tmp"] {
+            self.make_dir(&maildir.join(name));
+        }
+        let from = self.maildir(other_user, other_mailbox).join("cur");
+        for entry in fs::read_dir(from).expect("the other mailbox") {
+            let entry = entry.expect("a message file");
+            let to = maildir.join("cur").join(entry.file_name());
+            fs::hard_link(entry.path(), to).expect("a second name");
+        }
+    }
+
     /// The Maildir of a mailbox.
     fn maildir(&self, user: &str, mailbox: &str) -> PathBuf {
         let base = self.home(user).join("Maildir");

@@ -4,10 +4,13 @@
 //! them ran in their full size.
 
 mod huge;
+mod idle;
+mod many;
 mod pop3;
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use super::goals::{self, Goal};
 use super::posthold::Posthold;
@@ -56,10 +59,24 @@ impl Setting {
     }
 }
 
+/// Copies the files of a directory, and leaves directories out.
+fn copy_files(from: &Path, to: &Path) -> Result<(), String> {
+    let cause = |it: std::io::Error| format!("{}: {it}", from.display());
+    for entry in fs::read_dir(from).map_err(cause)? {
+        let entry = entry.map_err(cause)?;
+        if entry.file_type().map_err(cause)?.is_file() {
+            fs::copy(entry.path(), to.join(entry.file_name())).map_err(cause)?;
+        }
+    }
+    Ok(())
+}
+
 /// One part of the benchmark.
 type Part = (&'static str, &'static str, fn(&mut Setting) -> Result<Section, String>);
 
 const PARTS: &[Part] = &[
+    ("many", "Many accounts at one server", many::measure),
+    ("idle", "Idle accounts", idle::measure),
     ("huge", "One mailbox of a million messages", huge::measure),
     ("pop3", "POP3 beside getmail6", pop3::measure),
 ];

@@ -107,6 +107,29 @@ impl Posthold {
         done(self.command(data)?.args(["archive", &url, "--user", "alice", "--plain"]))
     }
 
+    /// Carries out a command that prepares something.
+    pub(super) fn prepare(&self, args: &[&str], password: &str, data: &Path) -> Result<(), String> {
+        let mut command = self.command(data)?;
+        command.args(args).env("POSTHOLD_PASSWORD", password);
+        let (_, text, code) = measure::run(&mut command)?;
+        if code == Some(0) { Ok(()) } else { Err(format!("{args:?} ended with {code:?}: {text}")) }
+    }
+
+    /// Runs a job over many accounts.
+    pub(super) fn run_job(&self, name: &str, data: &Path) -> Result<Done, String> {
+        let (sample, text, code) = measure::run(self.command(data)?.args(["job", "run", name]))?;
+        let answer: Value = serde_json::from_str(&text).map_err(|it| format!("{it}: {text}"))?;
+        if code != Some(0) {
+            let start: String = text.chars().take(2_000).collect();
+            return Err(format!("posthold ended with {code:?}: {start}"));
+        }
+        let steps = answer.get("steps").and_then(Value::as_array).into_iter().flatten();
+        let sum = |field: &str| {
+            steps.clone().filter_map(|it| it.get(field).and_then(Value::as_u64)).sum()
+        };
+        Ok(Done { sample, archived: sum("archived"), already: sum("already") })
+    }
+
     /// Imports an mbox file or a Maildir.
     pub(super) fn import(&self, path: &Path, data: &Path) -> Result<Done, String> {
         done(self.command(data)?.args(["import", arg(path)?, "--user", "alice"]))
