@@ -29,6 +29,7 @@ use crate::report::{
     ImportReport, MailboxReport, Phase, Progress, RunFailure, RunFailureKind, Warnings,
 };
 use crate::run::{Stop, Tell, WARNINGS_KEPT};
+use crate::shared::Shared;
 
 /// Events between the reading thread and the import.
 const EVENTS_MAX: usize = 4;
@@ -49,6 +50,7 @@ pub(crate) struct Import<'a, L: Log, K: Catalog> {
     started: Timestamp,
     placer: Placer<L, K>,
     preparer: Preparer<L>,
+    budget: InFlight,
     appends: Appends<L, Note>,
     entries_told: u64,
     folders: Vec<Folder>,
@@ -82,10 +84,12 @@ impl<'a, L: Log, K: Catalog> Import<'a, L, K> {
         tell: Tell<'a>,
     ) -> Import<'a, L, K> {
         let placer = Placer::new(&log, &catalog, &options.target);
+        let shared = Shared::new(options.limits.in_flight_bytes_max);
         Import {
             started: clock.now(),
             placer,
-            preparer: Preparer::new(Arc::clone(&log)),
+            preparer: Preparer::new(Arc::clone(&log), &shared),
+            budget: shared.in_flight,
             appends: Appends::new(Arc::clone(&log)),
             entries_told: 0,
             folders: Vec::new(),
@@ -122,7 +126,7 @@ impl<'a, L: Log, K: Catalog> Import<'a, L, K> {
         let reading = Reading {
             reader,
             log: Arc::clone(&self.log),
-            budget: InFlight::new(self.options.limits.in_flight_bytes_max),
+            budget: self.budget.clone(),
             larges: Arc::new(Semaphore::new(LARGE_MAX)),
             limits: self.options.limits,
             cancel: self.options.cancel.clone(),

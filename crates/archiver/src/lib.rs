@@ -42,6 +42,7 @@ mod removal;
 mod report;
 mod run;
 mod settle;
+mod shared;
 mod sorted;
 mod survey;
 mod wanted;
@@ -59,6 +60,7 @@ pub use report::{
 };
 
 pub use reception::{Arriving, NotReceived, Reception, ReceptionCounts, ReceptionOptions};
+pub use shared::Shared;
 pub use sorted::{Home, ResortReport, SortBy, SortOptions, UnknownAddresses, UnknownSeen, resort};
 pub use survey::as_listed;
 

@@ -9,6 +9,7 @@ use types::limits::IN_FLIGHT_BYTES_MAX;
 use types::{ArchiveId, UserName};
 
 use crate::cancel::CancelToken;
+use crate::shared::Shared;
 
 /// Where messages are archived.
 #[derive(Clone, Debug)]
@@ -45,6 +46,16 @@ pub struct ArchiveOptions {
     pub cancel: CancelToken,
     /// Its limits.
     pub limits: Limits,
+    /// What it shares with others at the same time; `None` when it has that for itself.
+    pub shared: Option<Shared>,
+}
+
+impl ArchiveOptions {
+    /// What it shares, or has for itself.
+    pub(crate) fn shared(&self) -> Shared {
+        let own = || Shared::new(self.limits.in_flight_bytes_max);
+        self.shared.clone().unwrap_or_else(own)
+    }
 }
 
 /// Which messages in quarantine a run tries again.
@@ -75,7 +86,8 @@ pub struct ImportOptions {
 /// The limits of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Message bytes between network and log, over all connections.
+    /// Message bytes between network and log, over all connections of a run that shares them with
+    /// nobody.
     pub in_flight_bytes_max: usize,
     /// The largest message that is taken, in bytes. A larger one is quarantined.
     pub message_bytes_max: u64,

@@ -14,10 +14,8 @@ use types::limits::{CHUNK_BYTES, WHOLE_BLOB_BYTES_MAX};
 
 use crate::describe::describe;
 use crate::intake::{Arrived, ArrivedBody, Content, Large, Prepared};
+use crate::shared::Shared;
 use crate::sorted::{self, Addressed, SortOptions};
-
-/// The most threads that prepare: as many keep one indexing thread busy.
-const THREADS_MAX: usize = 2;
 
 /// Groups that may wait or be worked on; each is at most one message over `GROUP_BYTES`.
 const GROUPS_MAX: usize = 6;
@@ -41,14 +39,14 @@ pub(crate) struct Preparer<L> {
 }
 
 impl<L: Log> Preparer<L> {
-    pub(crate) fn new(log: Arc<L>) -> Preparer<L> {
-        let threads = Arc::new(Semaphore::new(threads()));
+    pub(crate) fn new(log: Arc<L>, shared: &Shared) -> Preparer<L> {
+        let threads = Arc::clone(&shared.threads);
         Preparer { log, sorted: None, threads, groups: VecDeque::new() }
     }
 
     /// One that reads whose messages are, as well.
-    pub(crate) fn sorting(log: Arc<L>, sorted: Arc<SortOptions>) -> Preparer<L> {
-        Preparer { sorted: Some(sorted), ..Preparer::new(log) }
+    pub(crate) fn sorting(log: Arc<L>, shared: &Shared, sorted: Arc<SortOptions>) -> Preparer<L> {
+        Preparer { sorted: Some(sorted), ..Preparer::new(log, shared) }
     }
 
     /// Whether another group may be handed in now.
@@ -85,14 +83,6 @@ impl<L: Log> Preparer<L> {
         self.groups.pop_front();
         prepared.unwrap_or_else(|error| Err(broken(error)))
     }
-}
-
-/// How many threads prepare: half of the processors. The other half writes, catalogs and indexes
-/// at the same time; with more, the index falls behind, and its rest is made by one thread at the
-/// end while the other processors wait.
-fn threads() -> usize {
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    (processors / 2).clamp(1, THREADS_MAX)
 }
 
 fn broken(error: tokio::task::JoinError) -> LogError {

@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ledger::{Detail, Fact, Outcome, RunCounts, RunDetail, SourceRef};
-use ports::{Catalog, CatalogError, Change, Clock, Connect, InFlight, Log, LogError, SourceError};
+use ports::{Catalog, CatalogError, Change, Clock, Connect, Log, LogError, SourceError};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use types::{EntryNumber, Hash, Timestamp};
@@ -22,12 +22,13 @@ use crate::large::LARGE_MAX;
 use crate::line::{Line, LineError, LineShared};
 use crate::mailbox::{Mailbox, Stage};
 use crate::note::Note;
-use crate::options::{ArchiveOptions, Limits};
+use crate::options::ArchiveOptions;
 use crate::place::Placer;
 use crate::prepare::Preparer;
 use crate::report::{
     ExcludedFolder, Phase, Progress, RunFailure, RunFailureKind, RunReport, Warnings, messages_are,
 };
+use crate::shared::Shared;
 use crate::sorted::{SortOptions, SortPlacer, Sorter};
 use crate::survey::Vanished;
 use crate::work::{Event, WorkQueue};
@@ -101,6 +102,7 @@ pub(crate) struct Run<'a, L: Log, K: Catalog> {
     pub(crate) placer: Placer<L, K>,
     /// When messages go where their addresses say.
     pub(crate) sorter: Option<Sorter<L, K>>,
+    shared: Shared,
     pub(crate) preparer: Preparer<L>,
     pub(crate) appends: Appends<L, Note>,
     /// Entries that were appended outside of `appends`.
@@ -119,6 +121,7 @@ impl<'a, L: Log, K: Catalog> Run<'a, L, K> {
     ) -> Run<'a, L, K> {
         let (events_in, events) = mpsc::channel(EVENTS_MAX);
         let placer = Placer::new(&log, &catalog, &options.target);
+        let shared = options.shared();
         Run {
             fingerprint: crate::wanted::fingerprint(&options.scope, &options.filter),
             started: clock.now(),
@@ -133,7 +136,8 @@ impl<'a, L: Log, K: Catalog> Run<'a, L, K> {
             gone_last: Vec::new(),
             placer,
             sorter: None,
-            preparer: Preparer::new(Arc::clone(&log)),
+            preparer: Preparer::new(Arc::clone(&log), &shared),
+            shared,
             appends: Appends::new(Arc::clone(&log)),
             entries_told: 0,
             line_error: None,
@@ -150,7 +154,8 @@ impl<'a, L: Log, K: Catalog> Run<'a, L, K> {
     pub(crate) fn sorting(mut self, sorting: Arc<SortOptions>) -> Run<'a, L, K> {
         let fingerprints = [self.fingerprint.0, sorting.fingerprint().0].concat();
         self.fingerprint = Hash::of(&fingerprints);
-        self.preparer = Preparer::sorting(Arc::clone(&self.log), Arc::clone(&sorting));
+        self.preparer =
+            Preparer::sorting(Arc::clone(&self.log), &self.shared, Arc::clone(&sorting));
         self.sorter = Some(Sorter::new(SortPlacer::new(&self.log, &self.catalog, sorting)));
         self
     }
@@ -221,8 +226,6 @@ impl<'a, L: Log, K: Catalog> Run<'a, L, K> {
         connector: &Arc<C>,
         shared: &Arc<LineShared>,
     ) -> JoinSet<()> {
-        let Limits { in_flight_bytes_max, .. } = self.options.limits;
-        let budget = InFlight::new(in_flight_bytes_max);
         let larges = Arc::new(Semaphore::new(LARGE_MAX));
         let sizes = Arc::new(Sizes::default());
         let mut workers = JoinSet::new();
@@ -233,7 +236,7 @@ impl<'a, L: Log, K: Catalog> Run<'a, L, K> {
         for line in std::iter::once(first).chain(others) {
             let desk = Desk {
                 log: Arc::clone(&self.log),
-                budget: budget.clone(),
+                budget: self.shared.in_flight.clone(),
                 larges: Arc::clone(&larges),
                 events: events.clone(),
                 sizes: Arc::clone(&sizes),

@@ -1,6 +1,8 @@
 //! Where a command runs: its data directory, how it is stopped, and what it waits for.
 
-use std::path::{Path, PathBuf};
+mod data_dir;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use archiver::CancelToken;
@@ -8,6 +10,8 @@ use types::Secret;
 
 use crate::run::Governing;
 use crate::serving::Serving;
+
+pub(crate) use data_dir::{DataDir, OpenState};
 
 /// The store that mail goes to until stores can be made and named.
 pub(crate) const STORE_NAME: &str = "default";
@@ -74,46 +78,5 @@ impl KeySource {
             (None, Some(path)) => KeySource::File(path.into()),
             (None, None) => KeySource::DataDir,
         }
-    }
-}
-
-/// A data directory: where in it things are (design: commands and exit codes).
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct DataDir(PathBuf);
-
-impl DataDir {
-    /// The directory at `path`, there or not.
-    pub(crate) fn new(path: PathBuf) -> DataDir {
-        DataDir(path)
-    }
-
-    /// The directory itself.
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-
-    /// The directory of the store.
-    pub(crate) fn store(&self) -> PathBuf {
-        self.0.join("stores").join(STORE_NAME)
-    }
-
-    /// The full-text index of the store.
-    pub(crate) fn index(&self) -> PathBuf {
-        self.store().join("index")
-    }
-
-    /// The log of the store.
-    pub(crate) fn segments(&self) -> PathBuf {
-        self.store().join("segments")
-    }
-
-    /// The keys of secrets, when they are nowhere else.
-    pub(crate) fn key_file(&self) -> PathBuf {
-        self.0.join("secret.key")
-    }
-
-    /// Users and what was confirmed.
-    pub(crate) fn state(&self) -> PathBuf {
-        self.0.join("state.db")
     }
 }

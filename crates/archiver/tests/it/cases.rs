@@ -308,6 +308,30 @@ mod plain {
         );
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn runs_that_share_a_small_budget_all_end() {
+        let shared = archiver::Shared::new(1000);
+        let mut worlds: Vec<World> = (0..3).map(|_| World::full()).collect();
+        for world in &mut worlds {
+            world.options.shared = Some(shared.clone());
+            for index in 0..100 {
+                world.server.deliver("INBOX", mail(&format!("{index}")));
+            }
+            world.server.deliver("INBOX", vec![b'x'; 200_000]);
+        }
+        let [one, two, three] = &worlds[..] else { unreachable!() };
+        let reports = tokio::join!(one.run(), two.run(), three.run());
+        for report in [reports.0, reports.1, reports.2] {
+            check(
+                &show(&report),
+                &expect![[r#"
+                    Succeeded
+                    INBOX: 101 = 101 archived + 0 already, complete
+                "#]],
+            );
+        }
+    }
+
     /// Root and archive decide what is there already.
     #[tokio::test(start_paused = true)]
     async fn another_root_is_another_tree() {

@@ -53,6 +53,7 @@ impl World {
             quarantine: RetryQuarantined::WhenDue,
             cancel: CancelToken::new(),
             limits: Limits { pause_first: Duration::from_millis(10), ..Limits::default() },
+            shared: None,
         };
         World { server: Server::new(kind), log, catalog, options }
     }

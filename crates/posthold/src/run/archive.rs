@@ -179,6 +179,7 @@ impl Work {
                 pause_max: self.pauses.1,
                 ..Limits::default()
             },
+            shared: Some(context.data.shared()),
         })
     }
 }

@@ -7,7 +7,7 @@ use state::{Standing, State, StateErrorKind, User, UserChange};
 use types::{ArchiveId, Timestamp, UserName};
 
 use super::{blocking, faults};
-use crate::context::{Context, DataDir};
+use crate::context::{Context, DataDir, OpenState};
 
 /// Makes a user.
 pub(super) async fn add(context: &Context, name: UserName) -> Result<Answer, Failure> {
@@ -174,8 +174,8 @@ pub(super) fn refuse_catch_all(name: &UserName) -> Result<(), Failure> {
 }
 
 /// Opens the state. The caller owns the data directory.
-pub(super) fn open(data: &DataDir) -> Result<State, Failure> {
-    State::open(&data.state()).map_err(|it| faults::state(&it))
+pub(super) fn open(data: &DataDir) -> Result<OpenState, Failure> {
+    data.open_state().map_err(|it| faults::state(&it))
 }
 
 /// Opens the state of a data directory that is there, whoever owns it.

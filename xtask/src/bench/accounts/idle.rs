@@ -71,8 +71,8 @@ pub(super) fn measure(setting: &mut Setting) -> Result<Section, String> {
         section.runs.add(POLLS, polls.sample, u64::from(n));
     }
     section.setting = format!(
-        "{n} accounts of a CSV file at a server that makes them up, {AT_ONCE} at a time; each has {} \
-         mailboxes with one message. \"Messages\" of polls are polls.",
+        "{n} accounts of a CSV file at a server that makes them up, {AT_ONCE} at a time; each has \
+         {} mailboxes with one message. \"Messages\" of polls are polls.",
         MAILBOXES.len()
     );
     section.goals.push(Goal::new(
