@@ -10,11 +10,11 @@ use disk::{OsRandom, SystemClock};
 use ports::Clock;
 use rules::address::{AddressBook, AddressKey, AddressRules, BookUser, Standing};
 use rules::sorting::{Direction, Domain, Sorting, Unclaimed};
-use state::{JobId, State, UnknownFound, User};
+use state::{JobId, UnknownFound, User};
 use types::UserName;
 
 use super::{faults, users};
-use crate::context::DataDir;
+use crate::context::{DataDir, OpenState};
 
 /// Whose every address is.
 pub(super) fn book(all: &[User]) -> Result<AddressBook, Failure> {
@@ -83,7 +83,7 @@ pub(super) fn key(address: &str) -> String {
 
 /// Keeps addresses that belong to nobody.
 struct Unknown {
-    state: Mutex<State>,
+    state: Mutex<OpenState>,
     job: Option<JobId>,
 }
 
