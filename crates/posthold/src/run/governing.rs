@@ -45,7 +45,11 @@ impl Governing {
     pub(crate) async fn settings_changed(&self, data: &DataDir) -> Result<(), Failure> {
         let Some(bounds) = self.0.get() else { return Ok(()) };
         let data = data.clone();
-        let connections = blocking(move || server_connections(&users::open(&data)?)).await?;
+        let connections = blocking(move || {
+            let state = users::open(&data)?;
+            server_connections(&state)
+        })
+        .await?;
         bounds.governor.set_server_connections(connections);
         Ok(())
     }
@@ -59,7 +63,8 @@ impl fmt::Debug for Governing {
 
 impl Bounds {
     fn open(data: &DataDir) -> Result<Bounds, Failure> {
-        let mut state = users::open(data)?;
+        // Its own, as it is never given back.
+        let mut state = state::State::open(&data.state()).map_err(|it| faults::state(&it))?;
         let mut random = [0; 8];
         OsRandom.fill(&mut random);
         let boot = format!("{:016x}", u64::from_ne_bytes(random));
