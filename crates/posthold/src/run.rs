@@ -30,6 +30,7 @@ mod settings;
 mod show;
 mod sorting;
 mod stores;
+mod takeover;
 mod unknown;
 mod users;
 mod verify;
@@ -42,9 +43,13 @@ use tokio::sync::watch;
 
 pub(crate) use bench::{SearchTimes, bench_search};
 pub(crate) use governing::Governing;
-pub(crate) use jobs::jobs_of_profile;
+pub(crate) use jobs::{jobs_of_profile, run_job};
 pub(crate) use ownership::{owner, take_lock};
+pub(crate) use rebuild::restart_views;
 pub(crate) use stores::{Writing, end_within};
+pub(crate) use takeover::{
+    ScheduledJob, keep_paused, owe_jobs, scheduled_jobs, settle_job, take_over,
+};
 
 use crate::context::Context;
 use crate::serve;

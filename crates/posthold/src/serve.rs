@@ -13,6 +13,7 @@
 mod apply;
 mod client;
 mod jobs;
+mod scheduler;
 mod socket;
 mod status;
 mod wire;
@@ -36,6 +37,7 @@ pub(crate) use status::service;
 use crate::context::{Context, Ownership};
 use crate::run::{self, Writing};
 use crate::serving::Serving;
+use scheduler::Scheduler;
 
 /// The socket, in the data directory.
 const SOCKET: &str = "posthold.sock";
@@ -90,31 +92,35 @@ pub(crate) async fn serve(
         Failure::new(FailureKind::Io, message)
             .with_hint("The file system of the data directory must be able to hold sockets.")
     })?;
-    for group in WorkerGroup::ALL {
-        serving.groups.started(group, "");
-    }
     for warning in &warnings {
         tracing::warn!("{warning}");
+    }
+    for group in run::take_over(&context).await? {
+        serving.groups.pause(group);
+    }
+    for group in [WorkerGroup::Receive, WorkerGroup::Mail, WorkerGroup::Views] {
+        serving.groups.started(group, "");
     }
     // Whoever started it and went still wants it.
     let _ = progress
         .send(Progress::Notice(format!("Serving {}. Ctrl-C or SIGTERM ends it.", data.display())));
-    let mut commands = JoinSet::new();
-    accept(&context, &listener, &mut commands).await;
+    let mut tasks = JoinSet::new();
+    tasks.spawn(Scheduler::new(context.clone(), Arc::clone(&serving)).keep());
+    accept(&context, &listener, &mut tasks).await;
     // Whoever comes now is told that the directory is in use, and by whom.
     drop(listener);
-    let cut_off = end(&context, &serving, commands).await;
+    let cut_off = end(&context, &serving, tasks).await;
     let served = ServedAnswer { uptime: serving.began.elapsed(), cut_off, warnings };
     Ok(Answer::Admin(Box::new(AdminAnswer::Served(served))))
 }
 
 /// Takes commands until it is asked to stop.
-async fn accept(context: &Context, listener: &LocalListener, commands: &mut JoinSet<()>) {
+async fn accept(context: &Context, listener: &LocalListener, tasks: &mut JoinSet<()>) {
     let places = Arc::new(Semaphore::new(COMMANDS_MAX));
     loop {
         let accepted = tokio::select! {
             () = context.stop.cancelled() => return,
-            Some(_) = commands.join_next() => continue,
+            Some(_) = tasks.join_next() => continue,
             accepted = listener.accept() => accepted,
         };
         let peer = match accepted {
@@ -128,20 +134,20 @@ async fn accept(context: &Context, listener: &LocalListener, commands: &mut Join
         if !listener.is_welcome(peer.uid) {
             let message = format!("the server takes no commands of user {}", peer.uid);
             let hint = "Give them as root, or as the user that the server runs as.";
-            commands.spawn(socket::turn_away(peer, message, hint));
+            tasks.spawn(socket::turn_away(peer, message, hint));
             continue;
         }
         match Arc::clone(&places).try_acquire_owned() {
             Ok(place) => {
                 let context = context.clone();
-                commands.spawn(async move {
+                tasks.spawn(async move {
                     socket::serve_peer(context, peer).await;
                     drop(place);
                 });
             }
             Err(_) => {
                 let message = format!("the server carries out {COMMANDS_MAX} commands already");
-                commands.spawn(socket::turn_away(peer, message, "Wait for some to end."));
+                tasks.spawn(socket::turn_away(peer, message, "Wait for some to end."));
             }
         }
     }

@@ -11,11 +11,15 @@ mod running;
 mod store;
 
 use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+
+use commands::{NextShown, WorkerGroup};
+use tokio::sync::watch;
 
 pub(crate) use changes::Changes;
 pub(crate) use groups::Groups;
-pub(crate) use running::{Asked, Begins, Running};
+pub(crate) use running::{Asked, Begins, Entered, Running};
 pub(crate) use store::{Lent, SharedStore, Use};
 
 /// What commands of one server share.
@@ -30,6 +34,11 @@ pub(crate) struct Serving {
     pub(crate) groups: Groups,
     /// What is changed meanwhile.
     pub(crate) changes: Changes,
+    /// Counts changes of what is saved.
+    pub(crate) saved: watch::Sender<u64>,
+    /// Jobs that were ended by a pause, by name.
+    owed: Mutex<Vec<String>>,
+    next: Mutex<Vec<NextShown>>,
 }
 
 impl Serving {
@@ -41,7 +50,36 @@ impl Serving {
             running: Running::default(),
             groups: Groups::new(),
             changes: Changes::default(),
+            saved: watch::Sender::new(0),
+            owed: Mutex::default(),
+            next: Mutex::default(),
         }
+    }
+
+    /// Lets workers rest: what they do ends at its next batch, and goes on when they do.
+    pub(crate) fn pause(&self, group: WorkerGroup) {
+        self.groups.pause(group);
+        let ended = self.running.end_group(group);
+        self.owed().extend(ended.into_iter().map(|it| it.job));
+    }
+
+    /// The jobs that a pause has ended, once.
+    pub(crate) fn take_owed(&self) -> Vec<String> {
+        std::mem::take(&mut *self.owed())
+    }
+
+    fn owed(&self) -> MutexGuard<'_, Vec<String>> {
+        self.owed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Jobs that wait, the soonest first.
+    pub(crate) fn next(&self) -> Vec<NextShown> {
+        self.next.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says which jobs wait.
+    pub(crate) fn set_next(&self, next: Vec<NextShown>) {
+        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = next;
     }
 }
 

@@ -16,6 +16,7 @@ mod runs;
 mod schema;
 mod seal;
 mod secrets;
+mod service;
 mod settings;
 mod unknown;
 mod users;

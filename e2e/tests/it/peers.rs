@@ -9,6 +9,7 @@ mod large;
 mod logins;
 mod pop3;
 mod profiles;
+mod serve;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;

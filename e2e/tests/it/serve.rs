@@ -113,7 +113,8 @@ fn commands_run_in_the_server_as_in_their_own_process() {
         assert_eq!(there, here.transcript(&alone), "{command:?}");
     }
     let ran = server.stop(&served);
-    assert_eq!((ran.code, ran.text()), (0, "Served for 0 s.\n"), "{}", ran.stderr);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.text().starts_with("Served for ") && ran.text().lines().count() == 1);
     assert!(!served.data().join("posthold.sock").exists());
 }
 

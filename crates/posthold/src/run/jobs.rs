@@ -3,7 +3,7 @@
 use ::settings::SERVER_CONNECTIONS;
 use commands::{
     AdminAnswer, Answer, EffectiveFolder, Failure, FailureKind, Job, JobChange, JobKind,
-    JobRequest, JobShown, ProgressSink, Rank, Switch, check_name,
+    JobRequest, JobShown, ProgressSink, Rank, Switch, Trigger, check_name,
 };
 use disk::{OsRandom, SystemClock};
 use ports::{Clock, Connect, Source};
@@ -26,11 +26,7 @@ pub(super) async fn run(
     let (data, source) = (context.data.clone(), context.keys.clone());
     let admin = |it| Ok(Answer::Admin(Box::new(it)));
     match request {
-        JobRequest::Run(name) => {
-            let title = format!("{title} {name}");
-            let ready = blocking(move || job_work::ready(&data, &source, &name)).await?;
-            archive::carry_out(context, ready.work()?, &title, progress).await
-        }
+        JobRequest::Run(name) => run_job(context, &name, Trigger::Hand, progress).await,
         JobRequest::Test(name) => {
             let ready = blocking(move || job_work::ready(&data, &source, &name)).await?;
             admin(job_work::test(ready).await?)
@@ -52,6 +48,21 @@ pub(super) async fn run(
             admin(answer)
         }
     }
+}
+
+/// Runs a job, whatever began it.
+pub(crate) async fn run_job(
+    context: &Context,
+    name: &str,
+    trigger: Trigger,
+    progress: &dyn ProgressSink,
+) -> Result<Answer, Failure> {
+    let (data, source) = (context.data.clone(), context.keys.clone());
+    let title = format!("job run {name}");
+    let name = name.to_owned();
+    let ready = blocking(move || job_work::ready(&data, &source, &name)).await?;
+    let work = archive::Work { trigger, ..ready.work()? };
+    archive::carry_out(context, work, &title, progress).await
 }
 
 fn read(data: &DataDir, request: JobRequest) -> Result<AdminAnswer, Failure> {

@@ -1,13 +1,28 @@
 //! `store rebuild-catalog`, `store rebuild-index`: a view is made anew from the log alone.
 
 use commands::{
-    Failure, FailureKind, Phase, ProgressSink, RebuildAnswer, View, WaitForViews, Work,
+    Failure, FailureKind, Phase, ProgressSink, RebuildAnswer, View, WaitForViews, Work, WorkerGroup,
 };
 use store::{RebuildProgress, Rebuilt};
 
 use super::stores::{Writing, check_has_log};
-use super::{faults, telling};
+use super::{blocking, faults, telling};
 use crate::context::Context;
+
+/// Ends the threads of the views of a server and starts them again.
+pub(crate) async fn restart_views(
+    context: &Context,
+    progress: &dyn ProgressSink,
+) -> Result<(), Failure> {
+    let writing = Writing::open_alone(context).await?;
+    let restarted = blocking(move || {
+        let restarted = writing.store().restart_views().map_err(|it| faults::store(&it));
+        restarted.map(|()| writing)
+    });
+    let closed = restarted.await?.close(WaitForViews::No, progress).await;
+    closed.warnings.into_iter().for_each(|it| tracing::warn!("{it}"));
+    Ok(())
+}
 
 /// Makes a view anew. The caller owns the data directory.
 pub(super) async fn rebuild(
@@ -16,15 +31,28 @@ pub(super) async fn rebuild(
     progress: &dyn ProgressSink,
 ) -> Result<RebuildAnswer, Failure> {
     check_has_log(&context.data)?;
+    let serving = context.serving.clone();
+    if let Some(serving) = &serving {
+        // They give the store back at their next batch, and go on when the view is whole.
+        serving.running.begin_again(|_| true);
+    }
     let writing = Writing::open_alone(context).await?;
     let rebuilds = telling(progress, move |teller| {
-        let mut tell = |RebuildProgress { messages, .. }| {
+        let mut tell = |RebuildProgress { messages, entries, entries_total }| {
             teller.tell(Work { phase: Phase::Rebuilding, messages, ..Work::default() });
+            if let Some(serving) = &serving {
+                let percent = entries.saturating_mul(100).checked_div(entries_total);
+                let percent = u8::try_from(percent.unwrap_or(0)).unwrap_or(99).min(99);
+                serving.groups.changing(WorkerGroup::Views, percent);
+            }
         };
         let rebuilt = match view {
             View::Catalog => writing.store().rebuild_catalog(&mut tell),
             View::Index => writing.store().rebuild_index(&mut tell),
         };
+        if let Some(serving) = &serving {
+            serving.groups.changing(WorkerGroup::Views, 100);
+        }
         rebuilt.map(|it| (writing, it)).map_err(|it| faults::store(&it))
     });
     let (writing, rebuilt) = tokio::select! {

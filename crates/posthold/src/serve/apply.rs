@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use commands::{
     Answer, ChangeShown, ChangeState, Failure, FailureKind, JobRequest, KeyRequest, ProfileRequest,
-    Progress, ProgressSink, Reinitialised, Request, SettingsRequest, Switch, WorkerGroup,
+    Progress, ProgressSink, Reinitialised, Request, SettingsRequest, Switch, Trigger, WorkerGroup,
 };
 use disk::SystemClock;
 use ports::Clock;
@@ -46,7 +46,8 @@ pub(super) async fn carry_out(
 ) -> Result<Answer, Failure> {
     match &request {
         Request::Job(JobRequest::Run(name)) => {
-            return jobs::run(serving, context, &name.clone(), request, progress).await;
+            let entered = jobs::enter(serving, context, name)?;
+            return jobs::run(serving, context, name, Trigger::Hand, entered, progress).await;
         }
         // It asks what runs; it is none of it.
         Request::Service(_) => return run::boxed(request, context, progress).await,
@@ -81,6 +82,7 @@ pub(super) async fn carry_out(
         it.jobs.clone_from(&jobs);
     });
     drop(turn);
+    serving.saved.send_modify(|it| *it = it.wrapping_add(1));
     if !asked.is_empty() {
         let what = if matches!(concerns, Concerns::Ends(_)) { "Ending" } else { "Connecting anew" };
         let _ = progress.send(Progress::Notice(format!("{what}: {}.", jobs.join(", "))));
@@ -208,25 +210,23 @@ async fn await_ended(serving: &Serving, asked: &[Asked], tell: impl Fn(u8)) {
 /// Lets workers begin anew.
 pub(super) async fn restart(
     serving: &Serving,
+    context: &Context,
     groups: &[WorkerGroup],
     title: &str,
     progress: &dyn ProgressSink,
-) {
-    for group in groups {
-        serving.groups.resume(*group);
-        if *group == WorkerGroup::Fetch {
-            let asked = serving.running.begin_again(|_| true);
-            let tell = |percent| {
-                serving.groups.changing(WorkerGroup::Fetch, percent);
-                let work = commands::Work::default();
-                let _ = progress.send(Progress::Work(work));
-            };
-            let waits = await_ended(serving, &asked, tell);
-            if tokio::time::timeout(APPLIED_WAIT, waits).await.is_err() {
-                let told = format!("{title}: some runs have not come to their next batch yet.");
-                let _ = progress.send(Progress::Notice(told));
-            }
-        }
-        serving.groups.started(*group, "");
+) -> Result<(), Failure> {
+    groups.iter().for_each(|it| serving.groups.resume(*it));
+    let asked = serving.running.begin_again(|_| true);
+    let waits = await_ended(serving, &asked, |percent| {
+        groups.iter().for_each(|it| serving.groups.changing(*it, percent));
+    });
+    if tokio::time::timeout(APPLIED_WAIT, waits).await.is_err() {
+        let told = format!("{title}: some runs have not come to their next batch yet.");
+        let _ = progress.send(Progress::Notice(told));
     }
+    if groups.contains(&WorkerGroup::Views) {
+        run::restart_views(context, progress).await?;
+    }
+    groups.iter().for_each(|it| serving.groups.started(*it, ""));
+    Ok(())
 }

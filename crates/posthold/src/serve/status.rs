@@ -5,6 +5,9 @@ use commands::{
     ServiceRequest, ServiceStatus, WorkerGroup,
 };
 
+use ports::Log;
+use store::{Store, ViewsReach};
+
 use super::{SOCKET, is_served};
 use crate::context::Context;
 use crate::run;
@@ -20,26 +23,36 @@ pub(crate) async fn service(
     let Some(serving) = &context.serving else {
         return without_server(context, request, title).await;
     };
-    let chosen = |group: Option<WorkerGroup>| match group {
-        Some(group) => vec![group],
-        None => WorkerGroup::ALL.to_vec(),
-    };
     match request {
         ServiceRequest::Status => (),
         ServiceRequest::Pause(group) => {
-            for group in chosen(group) {
-                serving.groups.pause(group);
-                serving.running.end_group(group);
-            }
+            can_rest(group)?.into_iter().for_each(|it| serving.pause(it));
+            run::keep_paused(context, serving.groups.resting()).await?;
         }
         ServiceRequest::Resume(group) => {
             chosen(group).into_iter().for_each(|it| serving.groups.resume(it));
+            run::keep_paused(context, serving.groups.resting()).await?;
         }
         ServiceRequest::Restart(group) => {
-            super::apply::restart(serving, &chosen(group), title, progress).await;
+            super::apply::restart(serving, context, &chosen(group), title, progress).await?;
+            run::keep_paused(context, serving.groups.resting()).await?;
         }
     }
     Ok(answer(status(context, serving).await))
+}
+
+fn chosen(group: Option<WorkerGroup>) -> Vec<WorkerGroup> {
+    group.map_or(WorkerGroup::ALL.to_vec(), |it| vec![it])
+}
+
+/// The views cannot rest: whatever archives asks the catalog what it has.
+fn can_rest(group: Option<WorkerGroup>) -> Result<Vec<WorkerGroup>, Failure> {
+    if group == Some(WorkerGroup::Views) {
+        let message = "the views cannot be paused: whatever archives asks the catalog what it has";
+        return Err(Failure::new(FailureKind::Request, message)
+            .with_hint("`posthold service pause fetch` and `receive` leave them nothing to do."));
+    }
+    Ok(chosen(group).into_iter().filter(|it| *it != WorkerGroup::Views).collect())
 }
 
 fn answer(status: ServiceStatus) -> Answer {
@@ -91,14 +104,42 @@ fn empty(context: &Context) -> ServiceStatus {
 }
 
 async fn status(context: &Context, serving: &Serving) -> ServiceStatus {
-    let position = serving.store.position().await;
+    let mut groups = serving.groups.shown(|it| serving.running.count(it));
+    let look = |it: &Store| (it.log().position().entries, it.reach());
+    let (entries, reach) = serving.store.look(look).await.unzip();
+    if let (Some(entries), Some(reach)) = (entries, reach)
+        && let Some(views) = groups.iter_mut().find(|it| it.group == WorkerGroup::Views)
+    {
+        views_in(entries, &reach, views);
+    }
     ServiceStatus {
         pid: Some(std::process::id()),
         uptime: Some(serving.began.elapsed()),
-        groups: serving.groups.shown(|it| serving.running.count(it)),
+        groups,
         running: serving.running.shown(),
+        next: serving.next(),
         changes: serving.changes.newest(),
-        entries: position.map(|it| it.entries),
+        entries,
         ..empty(context)
+    }
+}
+
+/// How the views are, as far as they say it themselves.
+fn views_in(entries: u64, reach: &ViewsReach, views: &mut GroupShown) {
+    if views.state != GroupState::Running {
+        return;
+    }
+    let index = reach.index.as_ref();
+    let failures = [Some(&reach.catalog), index].into_iter().flatten();
+    if let Some(why) = failures.filter_map(|it| it.failure.as_ref()).next() {
+        views.state = GroupState::Failed;
+        views.told.clone_from(why);
+        return;
+    }
+    let behind = |read: u64| entries.saturating_sub(read);
+    let (catalog, index) =
+        (behind(reach.catalog.entries), index.map_or(0, |it| behind(it.entries)));
+    if catalog.max(index) != 0 {
+        views.told = format!("{} entries are still to be read", catalog.max(index));
     }
 }

@@ -92,6 +92,13 @@ impl Groups {
         });
     }
 
+    /// The groups that are to rest, by name.
+    pub(crate) fn resting(&self) -> Vec<&'static str> {
+        let groups = self.groups();
+        let resting = groups.iter().filter(|(_, it)| it.wish == Wish::Rests);
+        resting.map(|(name, _)| name.name()).collect()
+    }
+
     /// Hears when a group changed.
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()

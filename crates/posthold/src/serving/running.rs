@@ -38,6 +38,13 @@ struct Entry {
     again: Arc<AtomicBool>,
 }
 
+/// What becomes of a run that is asked to end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Ends,
+    BeginsAgain,
+}
+
 /// Something that begins to run.
 pub(crate) struct Begins {
     /// What it is, as it is typed, without secrets.
@@ -112,30 +119,27 @@ impl Running {
     }
 
     /// Asks everything of a group to end.
-    pub(crate) fn end_group(&self, group: WorkerGroup) {
-        let entries = self.entries();
-        let of_group = entries.by_number.values().filter(|it| it.group == Some(group));
-        of_group.for_each(|it| it.stop.cancel());
+    pub(crate) fn end_group(&self, group: WorkerGroup) -> Vec<Asked> {
+        self.ask(|it| it.group == Some(group), Then::Ends)
     }
 
     /// Asks the runs of these jobs to end.
     pub(crate) fn end_jobs(&self, is_meant: impl Fn(&str) -> bool) -> Vec<Asked> {
-        self.ask(is_meant, false)
+        self.ask(|it| it.job.as_deref().is_some_and(&is_meant), Then::Ends)
     }
 
     /// Asks the runs of these jobs to begin again at their next batch, with what is saved then.
     pub(crate) fn begin_again(&self, is_meant: impl Fn(&str) -> bool) -> Vec<Asked> {
-        self.ask(is_meant, true)
+        self.ask(|it| it.job.as_deref().is_some_and(&is_meant), Then::BeginsAgain)
     }
 
-    fn ask(&self, is_meant: impl Fn(&str) -> bool, again: bool) -> Vec<Asked> {
+    fn ask(&self, is_meant: impl Fn(&Entry) -> bool, then: Then) -> Vec<Asked> {
         let entries = self.entries();
         let mut asked = Vec::new();
-        for (number, entry) in &entries.by_number {
-            let Some(job) = entry.job.as_deref().filter(|it| is_meant(it)) else { continue };
-            entry.again.store(again, Ordering::Release);
+        for (number, entry) in entries.by_number.iter().filter(|(_, it)| is_meant(it)) {
+            entry.again.store(then == Then::BeginsAgain, Ordering::Release);
             entry.stop.cancel();
-            asked.push(Asked { number: *number, job: job.to_owned() });
+            asked.extend(entry.job.clone().map(|job| Asked { number: *number, job }));
         }
         asked
     }

@@ -87,9 +87,9 @@ impl SharedStore {
         Ok((Lent { store, recording, _use: held }, warnings))
     }
 
-    /// How far the log is, when the store is open.
-    pub(crate) async fn position(&self) -> Option<Position> {
-        self.open.lock().await.as_ref().map(|it| it.log().position())
+    /// Looks at the store, when it is open.
+    pub(crate) async fn look<T>(&self, look: impl FnOnce(&Store) -> T) -> Option<T> {
+        self.open.lock().await.as_ref().map(|it| look(it))
     }
 
     /// Takes the store away, to close it. Waits until every command has given it back; then the

@@ -23,3 +23,11 @@ CREATE TABLE lease (
     renewed INTEGER NOT NULL,
     until   INTEGER NOT NULL
 ) WITHOUT ROWID;
+-- Jobs that were ended by a stop or a pause before they were done: they run again at once.
+CREATE TABLE job_owed (
+    job INTEGER PRIMARY KEY REFERENCES job (id) ON DELETE CASCADE
+);
+-- Groups of workers that rest until somebody resumes them, whatever becomes of the server.
+CREATE TABLE group_paused (
+    name TEXT PRIMARY KEY
+) WITHOUT ROWID;

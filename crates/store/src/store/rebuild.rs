@@ -72,6 +72,14 @@ impl Store {
         resumed.map(|()| rebuilt)
     }
 
+    /// Ends the threads of the views and starts them again, which read on from where the views
+    /// are. One that failed tries again.
+    pub fn restart_views(&self) -> Result<(), StoreError> {
+        self.check_is_writing()?;
+        self.stop_views();
+        self.resume_views()
+    }
+
     fn check_is_writing(&self) -> Result<(), StoreError> {
         match self.writing {
             Some(_) => Ok(()),

@@ -1,0 +1,111 @@
+//! What a server finds when it begins, and leaves when it ends: runs that were cut short, workers
+//! that rest.
+
+use std::sync::Arc;
+
+use commands::{Failure, RunState, Switch, WorkerGroup};
+use rules::schedule::{LastRun, Schedule, Utc};
+use state::{JobId, State};
+
+use super::{blocking, faults, users, zones};
+use crate::context::Context;
+
+/// A job as the scheduler sees it.
+pub(crate) struct ScheduledJob {
+    /// Its id.
+    pub(crate) id: JobId,
+    /// Its name.
+    pub(crate) name: String,
+    /// When it runs.
+    pub(crate) schedule: Schedule,
+    /// The zone of its schedule.
+    pub(crate) zone: zones::SharedZone,
+    /// The schedule as it was typed.
+    pub(crate) words: String,
+    /// When it ran last.
+    pub(crate) last: LastRun,
+    /// Whether it was cut short, and is to go on at once.
+    pub(crate) owed: bool,
+}
+
+/// Marks runs of a process that is gone, and says which workers rest. The
+/// caller owns the data directory, and runs nothing yet.
+pub(crate) async fn take_over(context: &Context) -> Result<Vec<WorkerGroup>, Failure> {
+    let data = context.data.clone();
+    blocking(move || {
+        let mut state = users::open(&data)?;
+        state.interrupt_runs().map_err(|it| faults::state(&it))?;
+        let paused = state.paused_groups().map_err(|it| faults::state(&it))?;
+        Ok(paused.iter().filter_map(|it| WorkerGroup::from_name(it)).collect())
+    })
+    .await
+}
+
+/// The jobs that may run, with what the scheduler has to know of them.
+pub(crate) async fn scheduled_jobs(context: &Context) -> Result<Vec<ScheduledJob>, Failure> {
+    let data = context.data.clone();
+    blocking(move || {
+        let failed = |it| faults::state(&it);
+        let state = users::open_for_reading(&data)?;
+        let owed = state.owed_jobs().map_err(failed)?;
+        let mut jobs = Vec::new();
+        for saved in state.jobs().map_err(failed)? {
+            let is_owed = owed.contains(&saved.id);
+            if saved.job.switch == Switch::Enabled {
+                jobs.push(scheduled(&state, saved, is_owed)?);
+            }
+        }
+        Ok(jobs)
+    })
+    .await
+}
+
+fn scheduled(
+    state: &State,
+    saved: state::SavedJob,
+    is_owed: bool,
+) -> Result<ScheduledJob, Failure> {
+    let state::SavedJob { id, job } = saved;
+    let newest = state.newest_run(id).map_err(|it| faults::state(&it))?;
+    let read = job.schedule.as_deref().map_or(Ok(Schedule::default()), str::parse);
+    let read = read.map_err(|error| error.to_string()).and_then(|schedule| {
+        let zone = zones::zone(schedule.zone()).map_err(|it| it.message)?;
+        Ok((schedule, zone))
+    });
+    // Whoever saved it was told; a zone may have gone since.
+    let (schedule, zone) = read.unwrap_or_else(|why| {
+        tracing::warn!(job = job.name, "it runs by hand only: {why}");
+        (Schedule::default(), Arc::new(Utc))
+    });
+    let last = newest
+        .as_ref()
+        .map_or(LastRun::default(), |it| LastRun { started: Some(it.began), ended: it.ended });
+    let is_interrupted = newest.is_some_and(|it| it.state == RunState::Interrupted);
+    let words = job.schedule.unwrap_or_else(|| "by hand".to_owned());
+    let owed = is_owed || is_interrupted;
+    Ok(ScheduledJob { id, name: job.name, schedule, zone, words, last, owed })
+}
+
+/// Remembers jobs that were cut short.
+pub(crate) async fn owe_jobs(context: &Context, jobs: Vec<JobId>) -> Result<(), Failure> {
+    let data = context.data.clone();
+    blocking(move || users::open(&data)?.owe_jobs(&jobs).map_err(|it| faults::state(&it))).await
+}
+
+/// Forgets that a job was cut short: it begins again.
+pub(crate) async fn settle_job(context: &Context, job: JobId) -> Result<(), Failure> {
+    let data = context.data.clone();
+    blocking(move || users::open(&data)?.settle_job(job).map_err(|it| faults::state(&it))).await
+}
+
+/// Remembers which groups of workers rest.
+pub(crate) async fn keep_paused(
+    context: &Context,
+    groups: Vec<&'static str>,
+) -> Result<(), Failure> {
+    let data = context.data.clone();
+    blocking(move || {
+        users::open(&data)?.set_paused_groups(&groups).map_err(|it| faults::state(&it))
+    })
+    .await
+}
