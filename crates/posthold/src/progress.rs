@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use commands::{Answer, ExitCode, Failure, FailureKind, Gone, Phase, Progress, ProgressSink, Work};
+use jobs::Pace;
 use rustix::termios;
 
 use crate::cli::Format;
@@ -187,18 +188,22 @@ struct Line {
     shown: bool,
     last: Option<Instant>,
     began: Option<(Phase, Instant)>,
+    pace: Pace,
 }
 
 impl Line {
     fn new(columns: Columns) -> Line {
-        Line { columns, shown: false, last: None, began: None }
+        Line { columns, shown: false, last: None, began: None, pace: Pace::default() }
     }
 
     fn show(&mut self, work: &Work, err: &mut dyn Write) {
         let now = Instant::now();
         let began = match self.began {
             Some((phase, began)) if phase == work.phase => began,
-            _ => now,
+            _ => {
+                self.pace = Pace::default();
+                now
+            }
         };
         self.began = Some((work.phase, began));
         let is_early = self.last.is_some_and(|it| now.duration_since(it) < LINE_EVERY);
@@ -206,7 +211,8 @@ impl Line {
             return;
         }
         self.last = Some(now);
-        let text = line_text(work, now.duration_since(began));
+        let elapsed = now.duration_since(began);
+        let text = line_text(work, elapsed, left(&mut self.pace, work, elapsed));
         let text = words::cut(&text, (self.columns)().saturating_sub(1)).into_owned();
         // A terminal that does not take it has nobody before it.
         let _ = write!(err, "\r\x1b[K{text}").and_then(|()| err.flush());
@@ -221,7 +227,7 @@ impl Line {
     }
 }
 
-fn line_text(work: &Work, elapsed: Duration) -> String {
+fn line_text(work: &Work, elapsed: Duration, left: Option<Duration>) -> String {
     let phase = match work.phase {
         Phase::Connecting => return "Connecting".into(),
         Phase::Archiving => "Archiving",
@@ -250,19 +256,22 @@ fn line_text(work: &Work, elapsed: Duration) -> String {
     if work.bytes != 0 {
         text.push_str(&format!("  {}/s", words::size(per_second(work.bytes))));
     }
-    if let Some(left) = seconds_left(work, millis) {
-        text.push_str(&format!("  {} left", duration(left)));
+    if let Some(left) = left {
+        text.push_str(&format!("  {} left", duration(left.as_secs())));
     }
     text
 }
 
-fn seconds_left(work: &Work, millis: u64) -> Option<u64> {
-    let left = |done: u64, total: Option<u64>| {
-        let total = total.filter(|total| done <= *total && done != 0)?;
-        Some(millis.saturating_mul(total - done) / done / 1000)
-    };
+/// How long it takes still, as it went lately.
+fn left(pace: &mut Pace, work: &Work, elapsed: Duration) -> Option<Duration> {
     // Bytes tell better: large messages come in clusters.
-    left(work.bytes, work.bytes_total).or_else(|| left(work.messages, work.messages_total))
+    let (done, total) = match (work.bytes_total, work.messages_total) {
+        (Some(total), _) => (work.bytes, total),
+        (None, Some(total)) => (work.messages, total),
+        (None, None) => return None,
+    };
+    pace.note(elapsed, done);
+    pace.left(total)
 }
 
 fn duration(seconds: u64) -> String {
@@ -287,6 +296,7 @@ mod tests {
             bytes: 30_000_000,
             bytes_total: None,
         };
+        let begun = Work { messages: 0, bytes: 0, ..work };
         let cases = [
             (work, 500, "Archiving  1,500 of 6,000 messages  30 MB"),
             (work, 10_000, "Archiving  1,500 of 6,000 messages  30 MB  150/s  3.0 MB/s  30 s left"),
@@ -298,7 +308,10 @@ mod tests {
             (Work { messages: 7, ..Work::default() }, 10_000, "Connecting"),
         ];
         for (work, millis, want) in cases {
-            assert_eq!(line_text(&work, Duration::from_millis(millis)), want);
+            let (mut pace, elapsed) = (Pace::default(), Duration::from_millis(millis));
+            left(&mut pace, &Work { bytes_total: work.bytes_total, ..begun }, Duration::ZERO);
+            let left = left(&mut pace, &work, elapsed);
+            assert_eq!(line_text(&work, elapsed, left), want);
         }
         assert_eq!(duration(7_260), "2:01 h");
     }
