@@ -8,6 +8,7 @@
 
 mod archive;
 mod bench;
+mod bounded;
 mod demo;
 mod export;
 mod export_settings;

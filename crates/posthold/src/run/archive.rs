@@ -12,6 +12,7 @@ use commands::{
     Trust,
 };
 use disk::SystemClock;
+use ledger::Outcome;
 use mail_client::{
     CertificatePolicy, ImapAccount, ImapSettings, Pop3Account, Pop3Settings, Security, Server,
     Timeouts,
@@ -21,6 +22,7 @@ use rules::filter::Filter;
 use rules::{DefaultFolders, Scope, WordingError};
 use state::{JobId, PlannedStep, User};
 
+use super::bounded::{Allowed, Bounded, Ended};
 use super::recorded::Recorded;
 use super::stores::Writing;
 use super::{blocking, faults, ownership, report, users};
@@ -38,8 +40,8 @@ pub(super) struct Work {
     pub(super) trigger: Trigger,
     /// What the report says besides: sentences.
     pub(super) warnings: Vec<String>,
-    /// The pause after the first failure, and the longest.
-    pub(super) pauses: (Duration, Duration),
+    /// How much is asked of the server.
+    pub(super) allowed: Allowed,
 }
 
 /// Archives an account: a job made on the fly.
@@ -49,13 +51,12 @@ pub(super) async fn archive(
     title: &str,
     progress: &dyn ProgressSink,
 ) -> Result<Answer, Failure> {
-    let limits = Limits::default();
     let work = Work {
         profile: request.account.server(),
         job: None,
         trigger: Trigger::Hand,
         warnings: Vec::new(),
-        pauses: (limits.pause_first, limits.pause_max),
+        allowed: Allowed::default(),
         request,
     };
     carry_out(context, work, title, progress).await
@@ -112,12 +113,22 @@ pub(super) async fn step(
     progress: &dyn ProgressSink,
 ) -> Result<RunAnswer, Failure> {
     let options = work.options(context, user, title)?;
+    let bounded = Bounded::new(context, work, &options.account).await?;
     for warning in &work.warnings {
         tracing::warn!(title, "{warning}");
     }
-    let report = match account(&work.request)? {
-        Reached::Imap(account) => run(account, writing, &options, progress).await,
-        Reached::Pop3(account) => run(account, writing, &options, progress).await,
+    let account = account(&work.request)?;
+    let archived = async {
+        match account {
+            Reached::Imap(it) => run(bounded.connector(it), writing, &options, progress).await,
+            Reached::Pop3(it) => run(bounded.connector(it), writing, &options, progress).await,
+        }
+    };
+    let report = match bounded.alone(work, &options.cancel, archived).await? {
+        Ended::Worked(report) => report,
+        Ended::NotNow(why) => {
+            RunReport { outcome: Outcome::Partial, warnings: vec![why], ..RunReport::default() }
+        }
     };
     let confirmed = confirm(writing, context, &options, &report).await;
     let mut answer = report::of_run(report)?;
@@ -173,10 +184,10 @@ impl Work {
             connections: if is_pop3(request) { NonZeroU16::MIN } else { request.connections },
             // Somebody asked for this run.
             quarantine: RetryQuarantined::All,
-            cancel: context.stop.clone(),
+            cancel: context.stop.child(),
             limits: Limits {
-                pause_first: self.pauses.0,
-                pause_max: self.pauses.1,
+                pause_first: self.allowed.limits.pause_first,
+                pause_max: self.allowed.limits.pause_max,
                 ..Limits::default()
             },
             shared: Some(context.data.shared()),

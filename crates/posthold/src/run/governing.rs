@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use ::jobs::{AccountKey, Governor, Lease, LeaseError, LeaseTimes, TooEarly};
 use ::settings::SERVER_CONNECTIONS;
 use commands::{Failure, FailureKind};
 use disk::{OsRandom, SystemClock};
-use jobs::{AccountKey, Governor, Lease, LeaseError, LeaseTimes, TooEarly};
 use ports::{Clock, Leases, Random, Traffic};
 use state::Memory;
 use tokio::sync::OnceCell;
@@ -107,7 +107,7 @@ impl Bounds {
             let failed = |it| Failure::chain(FailureKind::Store, &it);
             if let Some(every) = every.filter(|it| !it.is_zero()) {
                 let visited = memory.visited(&account).map_err(failed)?;
-                if let Some(early) = jobs::too_early(visited, every, now) {
+                if let Some(early) = ::jobs::too_early(visited, every, now) {
                     return Ok(Some(early));
                 }
             }

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU16;
 
+use ::jobs::JobShare;
 use commands::{
     Account, AdminAnswer, Archive, Compression, Failure, FailureKind, HalfName, Job, JobSource,
     Plaintext, Profile, Protocol, Scheme, Security, SingleMailbox, Switch, TestAnswer, TestResult,
@@ -11,6 +12,7 @@ use state::{JobId, ProfileId, SecretPlace, Standing, User};
 use types::Secret;
 
 use super::archive::{self, Work};
+use super::bounded::Allowed;
 use super::{faults, job_check, jobs, keys, profile_test, profiles, settings as values_of, users};
 use crate::context::{DataDir, KeySource};
 
@@ -127,14 +129,17 @@ impl Ready {
             wait: WaitForViews::Yes,
         };
         let insecure = values_of::insecure(profile).into_iter().map(|it| it.warning).collect();
+        // By id: cursors stay when the profile gets another name or the server another host.
+        let id = format!("profile:{:016x}", self.profile_id.0);
+        let accounts = NonZeroU16::new(job.accounts).unwrap_or(NonZeroU16::MIN);
+        let share = JobShare { job: format!("{:016x}", self.id.0), accounts };
         Ok(Work {
             request,
-            // By id: cursors stay when the profile gets another name or the server another host.
-            profile: format!("profile:{:016x}", self.profile_id.0),
+            allowed: Allowed::of_profile(profile, &id, share),
+            profile: id,
             job: Some(self.id),
             trigger: Trigger::Hand,
             warnings: insecure,
-            pauses: (profile.limits.pause_first, profile.limits.pause_max),
         })
     }
 }
