@@ -6,6 +6,7 @@ mod faults;
 mod jobs;
 mod kill;
 mod large;
+mod limits;
 mod logins;
 mod pop3;
 mod profiles;

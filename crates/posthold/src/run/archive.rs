@@ -118,12 +118,13 @@ pub(super) async fn step(
         tracing::warn!(title, "{warning}");
     }
     let account = account(&work.request)?;
-    let archived = async {
+    // In a box: the compiler counts how deep futures stand in one another.
+    let archived = Box::pin(async {
         match account {
             Reached::Imap(it) => run(bounded.connector(it), writing, &options, progress).await,
             Reached::Pop3(it) => run(bounded.connector(it), writing, &options, progress).await,
         }
-    };
+    });
     let report = match bounded.alone(work, &options.cancel, archived).await? {
         Ended::Worked(report) => report,
         Ended::NotNow(why) => {
@@ -182,8 +183,10 @@ impl Work {
             filter: filter(request.filter.as_deref())?,
             // One session has the mailbox; another would be refused (RFC 1939 §4).
             connections: if is_pop3(request) { NonZeroU16::MIN } else { request.connections },
-            // Somebody asked for this run.
-            quarantine: RetryQuarantined::All,
+            quarantine: match self.trigger {
+                Trigger::Hand => RetryQuarantined::All,
+                Trigger::Schedule | Trigger::Start => RetryQuarantined::WhenDue,
+            },
             cancel: context.stop.child(),
             limits: Limits {
                 pause_first: self.allowed.limits.pause_first,

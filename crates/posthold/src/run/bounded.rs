@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use ::jobs::{Allowance, Counted, Governed, JobShare, ServerKey};
 use archiver::CancelToken;
-use commands::{Failure, FailureKind, Profile, ProfileLimits, Trigger};
+use commands::{Failure, FailureKind, Profile, ProfileLimits};
 use ports::Connect;
 
 use super::archive::Work;
@@ -103,8 +103,8 @@ impl<'a> Bounded<'a> {
             }
             leased => leased?,
         };
-        let every = (work.trigger == Trigger::Schedule).then_some(work.allowed.limits.poll_every);
-        let ended = match self.bounds.visit(&account, every).await {
+        let every = work.allowed.limits.poll_every;
+        let ended = match self.bounds.visit(&account, every, work.trigger).await {
             Err(failure) => Err(failure),
             Ok(Some(early)) => Ok(Ended::NotNow(format!("the account {account} was {early}"))),
             Ok(None) => {

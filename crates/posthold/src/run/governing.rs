@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use ::jobs::{AccountKey, Governor, Lease, LeaseError, LeaseTimes, TooEarly};
 use ::settings::SERVER_CONNECTIONS;
-use commands::{Failure, FailureKind};
+use commands::{Failure, FailureKind, Trigger};
 use disk::{OsRandom, SystemClock};
 use ports::{Clock, Leases, Random, Traffic};
 use state::Memory;
@@ -94,18 +94,22 @@ impl Bounds {
         })
     }
 
-    /// Notes a visit to an account, or why it comes too early. `every`: the least time between two
-    /// visits, for those that nobody asked for.
+    /// Notes a visit to an account, or why it comes too early for one that nobody asked for.
+    /// `every`: the least time between two visits; without one nothing is noted.
     pub(crate) async fn visit(
         &self,
         account: &AccountKey,
-        every: Option<Duration>,
+        every: Duration,
+        trigger: Trigger,
     ) -> Result<Option<TooEarly>, Failure> {
+        if every.is_zero() {
+            return Ok(None);
+        }
         let (memory, account) = (Arc::clone(&self.memory), account.as_str().to_owned());
         let now = SystemClock.now();
         blocking(move || {
             let failed = |it| Failure::chain(FailureKind::Store, &it);
-            if let Some(every) = every.filter(|it| !it.is_zero()) {
+            if trigger != Trigger::Hand {
                 let visited = memory.visited(&account).map_err(failed)?;
                 if let Some(early) = ::jobs::too_early(visited, every, now) {
                     return Ok(Some(early));
