@@ -2,6 +2,7 @@
 
 use types::Secret;
 
+use crate::apply::ApplyAnswer;
 use crate::job::{EffectiveFolder, JobShown};
 use crate::profile::ProfileShown;
 use crate::run::RunShown;
@@ -79,6 +80,8 @@ pub enum AdminAnswer {
     Settings(Vec<SettingShown>),
     /// Of `settings get` and `settings set`.
     Setting(SettingShown),
+    /// Of `apply`.
+    Applied(ApplyAnswer),
     /// Of `settings export`: TOML.
     Export(String),
     /// Of `settings check`.

@@ -10,6 +10,7 @@
 mod admin;
 mod alert;
 mod answer;
+mod apply;
 mod failure;
 mod job;
 mod profile;
@@ -31,6 +32,7 @@ pub use answer::{
     ExportAnswer, ImportCounts, IndexReach, MailboxCounts, PartShown, RebuildAnswer, RunAnswer,
     RunOutcome, SearchAnswer, ShowAnswer, UserListed, VerifyAnswer,
 };
+pub use apply::{Apply, ApplyAnswer, ApplyMode, FieldChange, PlanAction, Planned, Unnamed};
 pub use failure::{ExitCode, Failure, FailureKind};
 pub use job::{
     BatchAccounts, EffectiveFolder, FileMapping, FileTrees, JOB_ACCOUNTS_DEFAULT,

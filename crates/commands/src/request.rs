@@ -8,6 +8,7 @@ use std::time::Duration;
 use types::{Secret, UserName};
 
 use crate::admin::{KeyRequest, SettingsRequest};
+use crate::apply::Apply;
 use crate::job::JobRequest;
 use crate::profile::ProfileRequest;
 use crate::service::ServiceRequest;
@@ -53,6 +54,8 @@ pub enum Request {
     Serve,
     /// Ask the server that runs.
     Service(ServiceRequest),
+    /// Make the state what a file says.
+    Apply(Apply),
     /// Show what the program does, in a data directory that is thrown away.
     Demo(Demo),
 }
@@ -75,6 +78,7 @@ impl Request {
                 | ServiceRequest::Resume(Some(group))
                 | ServiceRequest::Restart(Some(group)),
             ) => format!("{name} {}", group.name()),
+            Request::Apply(it) => format!("{name} {}", it.file.display()),
             _ => name.to_owned(),
         }
     }
@@ -125,6 +129,7 @@ impl Request {
             Request::Job(it) => it.name(),
             Request::Serve => "serve",
             Request::Service(it) => it.name(),
+            Request::Apply(_) => "apply",
             Request::Demo(_) => "demo",
         }
     }
@@ -389,6 +394,29 @@ pub enum MboxForm {
     Mboxcl,
     /// Messages end by their `Content-Length`; nothing is quoted.
     Mboxcl2,
+}
+
+impl MboxForm {
+    const ALL: [MboxForm; 5] =
+        [MboxForm::Auto, MboxForm::Mboxrd, MboxForm::Mboxo, MboxForm::Mboxcl, MboxForm::Mboxcl2];
+
+    /// The name in options and answers.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            MboxForm::Auto => "auto",
+            MboxForm::Mboxrd => "mboxrd",
+            MboxForm::Mboxo => "mboxo",
+            MboxForm::Mboxcl => "mboxcl",
+            MboxForm::Mboxcl2 => "mboxcl2",
+        }
+    }
+
+    /// The form of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<MboxForm> {
+        MboxForm::ALL.into_iter().find(|it| it.name() == name)
+    }
 }
 
 /// Find messages.

@@ -4,6 +4,7 @@
 //! the caller fetches by [`Surroundings`] because a request is complete.
 
 mod admin;
+mod apply;
 mod archive;
 mod import;
 mod job;
@@ -148,6 +149,8 @@ enum Command {
     /// Looks after settings
     #[command(subcommand)]
     Settings(admin::SettingsCommand),
+    /// Makes settings, users, server profiles and jobs what a file says, and shows the plan first
+    Apply(apply::ApplyArgs),
     /// Looks after the keys that passwords are sealed with
     #[command(subcommand)]
     Key(admin::KeyCommand),
@@ -350,6 +353,7 @@ fn request(command: Command, surroundings: &dyn Surroundings) -> Result<Request,
         Command::Job(it) => Request::Job(it.request(surroundings)?),
         Command::Run(it) => Request::Job(it.request()),
         Command::Settings(it) => Request::Settings(it.request()),
+        Command::Apply(it) => it.request(),
         Command::Key(it) => Request::Key(it.request()),
         Command::Serve(_) => Request::Serve,
         Command::Service(it) => Request::Service(it.request()),

@@ -9,9 +9,9 @@
 mod archive;
 mod bench;
 mod bounded;
+mod configuration;
 mod demo;
 mod export;
-mod export_settings;
 mod faults;
 mod governing;
 mod import;
@@ -26,7 +26,6 @@ mod rebuild;
 mod recorded;
 mod report;
 mod search;
-mod sending;
 mod settings;
 mod show;
 mod sorting;
@@ -91,6 +90,7 @@ pub(crate) async fn run(
         Request::Serve => serve::serve(context, &title, progress).await,
         Request::Service(it) => serve::service(context, it, &title, progress).await,
         Request::Unknown(it) => unknown::run(context, it, &title, progress).await,
+        Request::Apply(it) => configuration::apply(context, it, &title, progress).await,
         Request::Demo(it) => demo::demo(context, it, progress).await,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use commands::{ExcludedCounts, LoginBy};
+use commands::{ExcludedCounts, FieldChange, LoginBy, Planned};
 use types::Timestamp;
 
 /// `1,234,567`
@@ -87,6 +87,27 @@ pub fn duration(seconds: i64) -> String {
 pub fn minute(at: Timestamp) -> String {
     let it = at.civil();
     format!("{:04}-{:02}-{:02} {:02}:{:02}", it.year, it.month, it.day, it.hour, it.minute)
+}
+
+/// A step of a plan, with a line for each key.
+#[must_use]
+pub fn planned(step: &Planned) -> String {
+    let kind = match step.kind {
+        "profile" => "server profile",
+        other => other,
+    };
+    let mut words = format!("{} {kind} {}", step.action.name(), line(&step.name));
+    for FieldChange { key, before, after } in &step.fields {
+        let value = |it: &Option<String>| match it {
+            Some(it) => line(it).into_owned(),
+            None => "(default)".to_owned(),
+        };
+        words.push_str(&match before {
+            None => format!("\n    {key} = {}", value(after)),
+            Some(_) => format!("\n    {key} = {} (was {})", value(after), value(before)),
+        });
+    }
+    words
 }
 
 /// Text of one line that a terminal shows as it is: what would move the cursor, change colours

@@ -71,6 +71,14 @@ impl State {
         Ok(State { db })
     }
 
+    /// A state in memory, in which nothing is kept: that of a data directory not made yet.
+    pub fn empty() -> Result<State, StateError> {
+        let path = Path::new(":memory:");
+        let mut db = Connection::open_in_memory().map_err(|it| StateError::io(path, "open", it))?;
+        schema::upgrade(&mut db, path)?;
+        Ok(State { db })
+    }
+
     /// Opens the database at `path` to read it while another process may own it. One of an older
     /// schema is upgraded first.
     pub fn open_for_reading(path: &Path) -> Result<State, StateError> {

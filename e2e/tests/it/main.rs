@@ -10,6 +10,7 @@
     reason = "what fails here, fails the test"
 )]
 
+mod apply;
 mod cli;
 mod damage;
 mod export;

@@ -16,5 +16,4 @@ mod looks;
 mod mailboxes;
 mod pop3;
 mod properties;
-mod smtp;
 mod wire;

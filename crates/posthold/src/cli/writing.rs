@@ -46,6 +46,7 @@ pub(super) fn ownership(command: &Command) -> Ownership {
         Command::Profile(it) => it.waits(),
         Command::Settings(it) => it.waits(),
         Command::Key(it) => it.waits(),
+        Command::Apply(it) => it.waits(),
         _ => write_args(command).is_some_and(|it| it.wait),
     };
     if waits { Ownership::Wait } else { Ownership::AtOnce }

@@ -22,6 +22,12 @@ use super::{archive, faults};
 
 /// Fails with `Request` at the first thing that is wrong, and points at its place.
 pub(super) fn check(state: &State, job: &Job) -> Result<(), Failure> {
+    texts(job)?;
+    owner(state, job)
+}
+
+/// The rules that are written as text, and what goes together. Needs nothing but the job.
+pub(super) fn texts(job: &Job) -> Result<(), Failure> {
     archive::scope(&job.folders)?;
     archive::filter(job.filter.as_deref())?;
     removal(job)?;
@@ -35,19 +41,25 @@ pub(super) fn check(state: &State, job: &Job) -> Result<(), Failure> {
         | JobSource::Sorting(_)
         | JobSource::Files(_) => (),
     }
-    owner(state, job)
+    Ok(())
 }
 
 /// Whether its owner may have it: administrators any, others only a single mailbox into their own
 /// archive.
 pub(super) fn owner(state: &State, job: &Job) -> Result<(), Failure> {
-    let Some(owner) = state.user(&job.owner).map_err(|it| faults::state(&it))? else {
+    let owner = state.user(&job.owner).map_err(|it| faults::state(&it))?;
+    owner_may(owner.map(|it| it.rank), job)
+}
+
+/// The same, when it is known what the owner may do; `None` is no user.
+pub(super) fn owner_may(rank: Option<Rank>, job: &Job) -> Result<(), Failure> {
+    let Some(rank) = rank else {
         let message = format!("there is no user {:?}", job.owner.as_str());
         return Err(Failure::new(FailureKind::Request, message)
             .with_hint("`posthold user list` shows the users, `posthold user add` makes one."));
     };
     let is_own = matches!(&job.source, JobSource::Single(it) if it.target == job.owner);
-    if owner.rank == Rank::Administrator || is_own {
+    if rank == Rank::Administrator || is_own {
         return Ok(());
     }
     let message = match &job.source {

@@ -1,6 +1,6 @@
 //! `profile ...`: server profiles.
 
-use ::settings::ALLOW_PLAIN_MAIL_CONNECTIONS;
+use ::settings::{ALLOW_PLAIN_MAIL_CONNECTIONS, Values};
 use commands::{
     AdminAnswer, Answer, Failure, FailureKind, HalfName, Profile, ProfileChange, ProfileRequest,
     ProfileShown, ProgressSink, Security, Switch, Trust, check_name,
@@ -166,7 +166,11 @@ fn keys_for(
 
 /// What cannot be kept, by what the settings and this machine say.
 fn check(state: &State, profile: &Profile) -> Result<(), Failure> {
-    let values = values_of::values(state)?;
+    check_with(&values_of::values(state)?, profile)
+}
+
+/// The same, with these settings.
+pub(super) fn check_with(values: &Values, profile: &Profile) -> Result<(), Failure> {
     for (name, half) in profile.halves() {
         let (security, _) = half.resolved();
         let is_plain = security == Security::Plain && !values_of::is_loopback(&half.host.host);

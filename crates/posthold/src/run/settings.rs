@@ -7,7 +7,7 @@ use commands::{
 };
 use state::State;
 
-use super::{blocking, export_settings, faults, ownership, users};
+use super::{blocking, configuration, faults, ownership, users};
 use crate::context::{Context, DataDir};
 
 /// Carries out a request about settings.
@@ -45,7 +45,7 @@ fn carry_out(data: &DataDir, request: SettingsRequest) -> Result<AdminAnswer, Fa
         }
         SettingsRequest::Export => {
             let state = users::open_for_reading(data)?;
-            AdminAnswer::Export(export_settings::page(&state)?)
+            AdminAnswer::Export(configuration::page(&state)?)
         }
         SettingsRequest::Check => {
             let state = users::open_for_reading(data)?;

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use commands::{
-    AdminAnswer, Half, Insecure, KeyStatus, OutgoingLogin, ProfileShown, Rank, SettingShown,
-    Switch, TestAnswer, UserShown, trust_words,
+    AdminAnswer, ApplyAnswer, FieldChange, Half, Insecure, KeyStatus, OutgoingLogin, Planned,
+    ProfileShown, Rank, SettingShown, Switch, TestAnswer, UserShown, trust_words,
 };
 use serde::Serialize;
 
@@ -25,6 +25,7 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
             list.iter().try_for_each(|it| object(&SettingObject::from(it), out))
         }
         AdminAnswer::Setting(it) => object(&SettingObject::from(it), out),
+        AdminAnswer::Applied(it) => object(&AppliedObject::from(it), out),
         AdminAnswer::Export(toml) => object(&ExportObject { toml }, out),
         AdminAnswer::Insecure(list) => {
             list.iter().try_for_each(|it| object(&InsecureObject::from(it), out))
@@ -50,6 +51,59 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
         AdminAnswer::Test(it) => object(&TestObject::from(it), out),
         AdminAnswer::Service(it) => object(&StatusObject::from(&**it), out),
         AdminAnswer::Served(it) => object(&ServedObject::from(it), out),
+    }
+}
+
+#[derive(Serialize)]
+struct AppliedObject<'a> {
+    applied: bool,
+    plan: Vec<PlannedObject<'a>>,
+    unnamed: Vec<UnnamedObject<'a>>,
+    warnings: &'a [String],
+}
+
+#[derive(Serialize)]
+struct PlannedObject<'a> {
+    action: &'static str,
+    kind: &'a str,
+    name: &'a str,
+    applies: &'a str,
+    fields: Vec<FieldObject<'a>>,
+}
+
+#[derive(Serialize)]
+struct FieldObject<'a> {
+    key: &'a str,
+    before: Option<&'a str>,
+    after: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct UnnamedObject<'a> {
+    kind: &'a str,
+    name: &'a str,
+}
+
+impl<'a> From<&'a ApplyAnswer> for AppliedObject<'a> {
+    fn from(it: &'a ApplyAnswer) -> AppliedObject<'a> {
+        let field = |it: &'a FieldChange| FieldObject {
+            key: &it.key,
+            before: it.before.as_deref(),
+            after: it.after.as_deref(),
+        };
+        let planned = |it: &'a Planned| PlannedObject {
+            action: it.action.name(),
+            kind: it.kind,
+            name: &it.name,
+            applies: it.applies,
+            fields: it.fields.iter().map(field).collect(),
+        };
+        AppliedObject {
+            applied: it.applied,
+            plan: it.plan.iter().map(planned).collect(),
+            unnamed: it.unnamed.iter().map(|(kind, name)| UnnamedObject { kind, name }).collect(),
+            warnings: &it.warnings,
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use commands::{
-    AdminAnswer, Counted, Half, Insecure, KeyStatus, OutgoingLogin, Profile, ProfileShown, Rank,
-    SettingShown, Switch, TestAnswer, TestResult, UserShown, trust_words,
+    AdminAnswer, ApplyAnswer, Counted, Half, Insecure, KeyStatus, OutgoingLogin, Profile,
+    ProfileShown, Rank, SettingShown, Switch, TestAnswer, TestResult, UserShown, trust_words,
 };
 
 use super::{Align, counted, table, warnings, words};
@@ -30,6 +30,7 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
             };
             writeln!(out, "  The default is {}. Applying: {applied}.", it.default)
         }
+        AdminAnswer::Applied(it) => applied(it, out),
         AdminAnswer::Export(toml) => out.write_all(toml.as_bytes()),
         AdminAnswer::Insecure(list) => insecure(list, out),
         AdminAnswer::Profiles(list) => profiles(list, out),
@@ -52,6 +53,27 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
         AdminAnswer::Service(it) => service::status(it, out),
         AdminAnswer::Served(it) => service::served(it, out),
     }
+}
+
+fn applied(answer: &ApplyAnswer, out: &mut dyn Write) -> io::Result<()> {
+    if answer.plan.is_empty() {
+        writeln!(out, "Everything is as the file says.")?;
+    } else if answer.applied {
+        // The plan was shown before it was carried out.
+        let steps = answer.plan.len().try_into().unwrap_or(u64::MAX);
+        writeln!(out, "Done: {}.", counted(steps, "change"))?;
+    } else {
+        for step in &answer.plan {
+            writeln!(out, "{}", words::planned(step))?;
+        }
+    }
+    if !answer.unnamed.is_empty() {
+        writeln!(out, "Not in the file, and left as it is:")?;
+        for (kind, name) in &answer.unnamed {
+            writeln!(out, "  {kind} {}", words::line(name))?;
+        }
+    }
+    warnings(&answer.warnings, out)
 }
 
 fn key_status(status: &KeyStatus, out: &mut dyn Write) -> io::Result<()> {

@@ -1,8 +1,6 @@
 //! What a job archives from, for programs.
 
-use commands::{
-    FileMapping, JobSource, MboxForm, SmtpRecipients, SortBy, SortingRules, UnclaimedMail,
-};
+use commands::{FileMapping, JobSource, SmtpRecipients, SortBy, SortingRules, UnclaimedMail};
 use serde::Serialize;
 use types::UserName;
 
@@ -84,16 +82,6 @@ fn sorting(it: &SortingRules) -> SortingObject<'_> {
     }
 }
 
-fn mbox(form: MboxForm) -> &'static str {
-    match form {
-        MboxForm::Auto => "auto",
-        MboxForm::Mboxrd => "mboxrd",
-        MboxForm::Mboxo => "mboxo",
-        MboxForm::Mboxcl => "mboxcl",
-        MboxForm::Mboxcl2 => "mboxcl2",
-    }
-}
-
 impl<'a> From<&'a JobSource> for SourceObject<'a> {
     fn from(source: &'a JobSource) -> SourceObject<'a> {
         let common = SourceObject {
@@ -142,7 +130,7 @@ impl<'a> From<&'a JobSource> for SourceObject<'a> {
             JobSource::Files(it) => {
                 let files = FilesObject {
                     paths: it.paths.iter().map(|it| it.display().to_string()).collect(),
-                    mbox: mbox(it.mbox),
+                    mbox: it.mbox.name(),
                     by_first_level: it.mapping == FileMapping::FirstLevel,
                 };
                 SourceObject { root: it.root.as_deref(), files: Some(files), ..common }

@@ -1,0 +1,248 @@
+//! From a file and what is there to a plan, and from the plan to what is there then.
+
+use std::io::Read;
+use std::path::Path;
+
+use commands::{Apply, ApplyAnswer, Failure, FailureKind, HalfName, Job, Progress, ProgressSink};
+use disk::{OsRandom, SystemClock};
+use ports::Clock;
+use state::{KeyRing, SavedJob, SavedProfile, SecretPlace, State};
+use types::{Secret, UserName};
+
+use super::super::{faults, job_check, keys, profiles, settings as values_of};
+use super::export::Kept;
+use super::plan::{Deed, NewPasswords, Passwords, Plan, Present, Step};
+use super::wanted::{Password, Wanted};
+use crate::context::{DataDir, KeySource};
+
+/// The longest password file that is read, in bytes.
+const PASSWORD_BYTES_MAX: u64 = 64 << 10;
+
+/// The plan.
+pub(super) fn planned(
+    state: &State,
+    data: &DataDir,
+    source: &KeySource,
+    wanted: &Wanted,
+    request: &Apply,
+) -> Result<Plan, Failure> {
+    for it in &wanted.profiles {
+        // Whether plain connections are allowed is asked of the settings that the file brings.
+        profiles::check_with(&values_with(state, wanted)?, &it.profile).map_err(|failure| {
+            let message = format!("server profile {:?}: {}", it.profile.name, failure.message);
+            Failure { message, ..failure }
+        })?;
+    }
+    let keys = keys::at_hand(data, source)?;
+    let present = present(state)?;
+    for it in &wanted.jobs {
+        check_job(&present, wanted, &it.job).map_err(|failure| {
+            let message = format!("job {:?}: {}", it.job.name, failure.message);
+            Failure { message, ..failure }
+        })?;
+    }
+    let passwords = passwords(state, keys.as_ref(), &present, wanted)?;
+    Ok(Plan::new(&present, wanted, passwords, request.unnamed))
+}
+
+/// The passwords that the file gives and that are not the ones kept.
+fn passwords(
+    state: &State,
+    keys: Option<&KeyRing>,
+    present: &Present,
+    wanted: &Wanted,
+) -> Result<Passwords, Failure> {
+    let new = |place: Option<SecretPlace>, password: &Password| {
+        let Some(secret) = resolved(password)? else { return Ok(None) };
+        let kept = place.zip(keys).and_then(|(place, keys)| kept(state, place, keys));
+        Ok(Some(secret).filter(|it| kept.as_ref() != Some(it)))
+    };
+    let mut passwords = Passwords::default();
+    for it in &wanted.profiles {
+        let found =
+            present.profiles.iter().find(|(saved, _)| saved.profile.name == it.profile.name);
+        let mut of_profile = NewPasswords::new();
+        for (half, password) in &it.passwords {
+            let place = found.map(|(saved, _)| SecretPlace::Profile(saved.id, *half));
+            of_profile.extend(new(place, password)?.map(|secret| (*half, secret)));
+        }
+        passwords.profiles.push(of_profile);
+    }
+    for it in &wanted.jobs {
+        let found = present.jobs.iter().find(|(saved, _)| saved.job.name == it.job.name);
+        let place = found.map(|(saved, _)| SecretPlace::Job(saved.id));
+        passwords.jobs.push(match &it.password {
+            Some(password) => new(place, password)?,
+            None => None,
+        });
+    }
+    Ok(passwords)
+}
+
+/// What can be said of a job before the users and profiles of the file are there.
+fn check_job(present: &Present, wanted: &Wanted, job: &Job) -> Result<(), Failure> {
+    job_check::texts(job)?;
+    let rank = |name: &UserName| {
+        let in_file = wanted.users.iter().find(|it| it.name == *name).map(|it| it.rank);
+        in_file.or(present.users.iter().find(|it| it.name == *name).map(|it| it.rank))
+    };
+    job_check::owner_may(rank(&job.owner), job)?;
+    if let Some(target) = job.source.target().filter(|it| rank(it).is_none()) {
+        let message = format!("there is no user {:?}", target.as_str());
+        return Err(Failure::new(FailureKind::Request, message)
+            .with_hint("Write a [[user]] for it, or make it with `posthold user add`."));
+    }
+    let Some(name) = job.source.profile() else { return Ok(()) };
+    let in_file = wanted.profiles.iter().any(|it| it.profile.name == name);
+    if !in_file && !present.profiles.iter().any(|(it, _)| it.profile.name == name) {
+        let message = format!("there is no server profile {name:?}");
+        return Err(Failure::new(FailureKind::Request, message)
+            .with_hint("Write a [[profile]] for it, or make it with `posthold profile add`."));
+    }
+    Ok(())
+}
+
+/// The settings that will count.
+fn values_with(state: &State, wanted: &Wanted) -> Result<::settings::Values, Failure> {
+    let mut set = state.set_values().map_err(|it| faults::state(&it))?;
+    set.extend(wanted.settings.clone());
+    Ok(::settings::Values::new(set))
+}
+
+/// The password that is kept, when it can be opened. One that cannot is replaced.
+fn kept(state: &State, place: SecretPlace, keys: &KeyRing) -> Option<Secret> {
+    state.secret(place, keys).ok().flatten()
+}
+
+fn present(state: &State) -> Result<Present, Failure> {
+    let failed = |it| faults::state(&it);
+    let mut profiles = Vec::new();
+    for saved in state.profiles().map_err(failed)? {
+        let kept = |half| {
+            let has = state.has_secret(SecretPlace::Profile(saved.id, half)).map_err(failed)?;
+            Ok((half, if has { Kept::Yes } else { Kept::No }))
+        };
+        let kept = [kept(HalfName::Incoming)?, kept(HalfName::Outgoing)?];
+        profiles.push((saved, kept));
+    }
+    let mut jobs = Vec::new();
+    for saved in state.jobs().map_err(failed)? {
+        let has = state.has_secret(SecretPlace::Job(saved.id)).map_err(failed)?;
+        jobs.push((saved, if has { Kept::Yes } else { Kept::No }));
+    }
+    Ok(Present {
+        jobs,
+        values: values_of::values(state)?,
+        users: state.users().map_err(failed)?,
+        profiles,
+    })
+}
+
+fn resolved(password: &Password) -> Result<Option<Secret>, Failure> {
+    let wrong = |message: String| Failure::new(FailureKind::Request, message);
+    match password {
+        Password::Kept => Ok(None),
+        Password::File(path) => first_line(path).map(Some),
+        Password::Environment(name) => match std::env::var(name) {
+            Ok(text) if !text.is_empty() => Ok(Some(Secret::new(text))),
+            _ => Err(wrong(format!("the variable {name} holds no password")).with_hint(
+                "It is read from the environment of the process that applies the file.",
+            )),
+        },
+    }
+}
+
+fn first_line(path: &Path) -> Result<Secret, Failure> {
+    let unreadable = |what: String| {
+        let message = format!("failed to read the password file {}: {what}", path.display());
+        Failure::new(FailureKind::Request, message)
+            .with_hint("Its first line is the password; its path begins where the file lies.")
+    };
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(|it| unreadable(it.to_string()))?;
+    let read = file.take(PASSWORD_BYTES_MAX).read_to_string(&mut text);
+    read.map_err(|it| unreadable(it.to_string()))?;
+    match text.lines().next() {
+        Some(line) if !line.is_empty() => Ok(Secret::new(line.to_owned())),
+        _ => Err(unreadable("its first line is empty".to_owned())),
+    }
+}
+
+/// Carries out a plan, step by step. Each is durable; what was done before one that failed stays,
+/// and the file can be applied again.
+/// Returns what a person should know besides.
+pub(super) fn apply(
+    state: &mut State,
+    data: &DataDir,
+    source: &KeySource,
+    plan: &Plan,
+) -> Result<Option<Progress>, Failure> {
+    let needs_key =
+        plan.steps.iter().any(|it| matches!(&it.deed, Deed::Profile(_, _, new) if !new.is_empty()));
+    let (ring, told) = match needs_key {
+        true => keys::found_or_made(data, source, state).map(|(ring, told)| (Some(ring), told))?,
+        false => (None, None),
+    };
+    for (done, step) in plan.steps.iter().enumerate() {
+        carry_out(state, step, ring.as_ref()).map_err(|failure| {
+            let message = format!(
+                "{} {} {:?}: {} ({done} of {} steps were done before)",
+                step.shown.action.name(),
+                step.shown.kind,
+                step.shown.name,
+                failure.message,
+                plan.steps.len()
+            );
+            Failure { message, ..failure }
+        })?;
+    }
+    Ok(told)
+}
+
+fn carry_out(state: &mut State, step: &Step, keys: Option<&KeyRing>) -> Result<(), Failure> {
+    let failed = |it| faults::state(&it);
+    let now = SystemClock.now();
+    match &step.deed {
+        Deed::Setting(key, value) => state.set_value(key, value.as_deref()).map_err(failed),
+        Deed::AddUser(name, change) => {
+            state.add_user(name, &[], now, &OsRandom).map_err(failed)?;
+            state.change_user(name, change).map(drop).map_err(failed)
+        }
+        Deed::ChangeUser(name, change) => state.change_user(name, change).map(drop).map_err(failed),
+        Deed::Profile(None, profile, new) => {
+            state.add_profile(profile, new, keys, now, &OsRandom).map(drop).map_err(failed)
+        }
+        Deed::Profile(Some(id), profile, new) => {
+            let saved = SavedProfile { id: *id, profile: (**profile).clone() };
+            state.change_profile(&saved, new, keys, now, &OsRandom).map_err(failed)
+        }
+        Deed::Job(id, job, new) => {
+            job_check::check(state, job)?;
+            let secret = new.as_ref().zip(keys);
+            match id {
+                None => state.add_job(job, secret, now, &OsRandom).map(drop).map_err(failed),
+                Some(id) => {
+                    let saved = SavedJob { id: *id, job: (**job).clone() };
+                    state.change_job(&saved, secret, now, &OsRandom).map_err(failed)
+                }
+            }
+        }
+        Deed::RemoveJob(name) => state.remove_job(name).map_err(failed),
+        Deed::RemoveProfile(name) => state.remove_profile(name).map_err(failed),
+    }
+}
+
+/// The answer.
+pub(super) fn answer(plan: Plan, applied: bool) -> ApplyAnswer {
+    let Plan { steps, unnamed, warnings } = plan;
+    let plan = steps.into_iter().map(|it| it.shown).collect();
+    ApplyAnswer { plan, applied, unnamed, warnings }
+}
+
+/// Shows a plan before it is carried out.
+pub(super) fn show(plan: &Plan, progress: &dyn ProgressSink) {
+    for step in &plan.steps {
+        // Whoever asked and went may still want it done.
+        let _ = progress.send(Progress::Notice(crate::render::words::planned(&step.shown)));
+    }
+}

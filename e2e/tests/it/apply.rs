@@ -1,0 +1,104 @@
+//! `apply` and `settings export`: the whole configuration as a file.
+
+use std::fs;
+
+use crate::json;
+use crate::posthold::Place;
+
+const FILE: &str = r#"
+[settings]
+server_connections = 12
+
+[[user]]
+name = "alice"
+full_name = "Alice Adler"
+addresses = ["alice@example.org"]
+aliases = ["a.adler@example.org"]
+
+[[user]]
+name = "bob"
+addresses = ["bob@example.org"]
+active = false
+
+[[profile]]
+name = "office"
+connections = 5
+incoming.host = "tls:imap.example.org"
+incoming.login = "master"
+incoming.password = { file = "secrets/office" }
+
+[[job]]
+name = "alice's mail"
+profile = "office"
+user = "alice"
+authzid = "alice@example.org"
+exclude = ["Private"]
+filter = "younger:5y"
+"#;
+
+fn written() -> Place {
+    let place = Place::new();
+    fs::create_dir_all(place.path("etc/secrets")).unwrap();
+    fs::write(place.path("etc/secrets/office"), "Pa55-word\n").unwrap();
+    fs::write(place.path("etc/posthold.toml"), FILE).unwrap();
+    place
+}
+
+#[test]
+fn the_plan_is_shown_and_then_carried_out() {
+    let place = written();
+    let plan = place.ok(["apply", "etc/posthold.toml", "--plan"]).text().to_owned();
+    for line in ["create user alice", "create server profile office", "create job alice's mail"] {
+        assert!(plan.contains(line), "{plan}");
+    }
+    assert!(!place.data().join("state.db").exists(), "a plan changes nothing");
+    let applied = place.ok(["apply", "etc/posthold.toml"]);
+    assert!(applied.stderr.contains("create user alice"), "{}", applied.stderr);
+    assert!(!format!("{}{}", applied.text(), applied.stderr).contains("Pa55"));
+    assert!(place.ok(["job", "show", "alice's mail"]).text().contains("office"));
+    // Again: nothing to do.
+    let again = place.ok(["apply", "etc/posthold.toml", "--json"]).json();
+    assert_eq!(again["plan"].as_array().map(Vec::len), Some(0), "{again}");
+}
+
+#[test]
+fn what_is_exported_changes_nothing_when_it_is_applied() {
+    let place = written();
+    json::check("apply", &place.ok(["apply", "etc/posthold.toml", "--json"]).json());
+    let exported = place.ok(["settings", "export"]).text().to_owned();
+    assert!(exported.contains("kept") && !exported.contains("Pa55"), "{exported}");
+    fs::write(place.path("exported.toml"), &exported).unwrap();
+    let again = place.ok(["apply", "exported.toml"]).text().to_owned();
+    assert!(again.contains("Everything is as the file says."), "{again}");
+    assert_eq!(place.ok(["settings", "export"]).text(), exported);
+    // Elsewhere the password is missing, and that is said.
+    let elsewhere = Place::new();
+    fs::write(elsewhere.path("exported.toml"), &exported).unwrap();
+    let made = elsewhere.ok(["apply", "exported.toml"]);
+    assert!(format!("{}{}", made.text(), made.stderr).contains("has no password"));
+}
+
+#[test]
+fn what_the_file_does_not_name_goes_only_when_asked_for() {
+    let place = written();
+    place.ok(["apply", "etc/posthold.toml"]);
+    fs::write(place.path("etc/less.toml"), "[[user]]\nname = \"alice\"\n").unwrap();
+    let kept = place.ok(["apply", "etc/less.toml"]).text().to_owned();
+    assert!(kept.contains("Not in the file") && kept.contains("alice's mail"), "{kept}");
+    place.ok(["apply", "etc/less.toml", "--prune"]);
+    assert!(place.run(["job", "show", "alice's mail"]).code != 0);
+    assert!(place.run(["profile", "show", "office"]).code != 0);
+    let export = place.ok(["settings", "export"]).text().to_owned();
+    assert!(export.contains("name = \"bob\"\nactive = false"), "{export}");
+}
+
+#[test]
+fn nothing_is_changed_by_a_file_that_is_wrong() {
+    let place = written();
+    let wrong = FILE.replace("younger:5y", "younger:soon");
+    fs::write(place.path("etc/wrong.toml"), wrong).unwrap();
+    let refused = place.run(["apply", "etc/wrong.toml"]);
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    assert!(refused.stderr.contains("alice's mail"), "{}", refused.stderr);
+    assert!(place.run(["user", "show", "alice"]).code != 0);
+}
