@@ -54,7 +54,8 @@ pub(super) async fn apply(
     carry_out::show(&plan, progress);
     let (data, keys) = (context.data.clone(), context.keys.clone());
     let (plan, told) = blocking(move || {
-        let told = carry_out::apply(&mut users::open(&data)?, &data, &keys, &plan)?;
+        let mut state = users::open(&data)?;
+        let told = carry_out::apply(&mut state, &data, &keys, &plan)?;
         Ok((plan, told))
     })
     .await?;
