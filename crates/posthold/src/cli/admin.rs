@@ -44,7 +44,8 @@ pub(super) enum SettingsCommand {
     },
     /// Sets one setting
     Set(SetArgs),
-    /// Prints settings, users, server profiles and jobs as a TOML file for `apply`; passwords are named, not shown
+    /// Prints settings, users, server profiles and jobs as a TOML file for `apply`; passwords are
+    /// named, not shown
     Export,
     /// Lists connections that are not safe; exit code 1 when there are any
     Check,
