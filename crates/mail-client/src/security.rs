@@ -46,6 +46,15 @@ impl Default for Timeouts {
     }
 }
 
+/// How a connection is encrypted: `TLS 1.3, SHA256:...`; `None` without encryption.
+pub(crate) fn encryption(stream: &Stream) -> Option<String> {
+    let tls = stream.tls()?;
+    Some(match &tls.fingerprint {
+        Some(fingerprint) => format!("{}, {fingerprint}", tls.version),
+        None => tls.version.to_owned(),
+    })
+}
+
 /// Lets a password go out over this stream, or says which kind of URL (`encrypted`) to use
 /// instead: without encryption only to this machine, or when somebody asked for it.
 pub(crate) fn check_cleartext(

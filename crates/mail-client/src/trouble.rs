@@ -147,7 +147,7 @@ pub(crate) fn pause_of(code: Option<&str>) -> PauseOf {
 }
 
 /// The pause that a text names: "backoff time: 299961 milliseconds", "in 5 minutes".
-fn asked_pause(text: &str) -> Option<Duration> {
+pub(crate) fn asked_pause(text: &str) -> Option<Duration> {
     const UNITS: [(&str, u64); 8] = [
         ("millisecond", 1),
         ("ms", 1),

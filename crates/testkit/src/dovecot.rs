@@ -64,6 +64,8 @@ pub struct DovecotOptions {
     pub user_connections_max: u32,
     /// Speaks POP3, too ([`Dovecot::pop3`]).
     pub pop3: bool,
+    /// A port on which other servers may ask who may log in, as Postfix does.
+    pub logins: Option<u16>,
     /// SASL mechanisms, as in `auth_mechanisms`.
     pub mechanisms: &'static str,
     /// Replaces the announced capabilities (a server that offers less).
@@ -82,6 +84,7 @@ impl Default for DovecotOptions {
             certificate: ServerCertificate::Valid,
             user_connections_max: 50,
             pop3: false,
+            logins: None,
             mechanisms: "plain login cram-md5 scram-sha-256",
             capability: None,
             extra: String::new(),

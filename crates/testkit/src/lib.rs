@@ -22,8 +22,7 @@ pub mod made_imap;
 pub mod peers;
 pub mod postfix;
 pub mod raw_imap;
-pub mod scripted_imap;
-pub mod scripted_pop3;
+pub mod scripted;
 
 pub use dovecot::{Dovecot, DovecotOptions, MailFormat};
 pub use fault_proxy::{FaultProxy, Faults, ImapFault, WireAction, WireFault};

@@ -1,8 +1,9 @@
 //! A real Postfix for one test: own configuration and queue, a free port on loopback.
 //!
 //! It takes any message on that port and hands it on by SMTP to one server, encrypted when told
-//! so; nothing leaves the machine. It needs root, because its master does, and ends with the
-//! value, also when the test is killed.
+//! so ([`Postfix::start_or_leave_out`]); or it takes messages of who logs in, and keeps them in
+//! files ([`Postfix::submission_or_leave_out`]). Nothing leaves the machine. It needs root, because
+//! its master does, and ends with the value, also when the test is killed.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::certificates::Certificates;
 use crate::peers::{self, Guarded, RunAs, free_port};
 
 /// How long Postfix may take to come up; it needs about a second.
@@ -27,6 +29,8 @@ pub struct Postfix {
     guarded: Option<Guarded>,
     dir: TempDir,
     address: SocketAddr,
+    /// The same with TLS from the first byte; of submission only.
+    encrypted: SocketAddr,
 }
 
 impl Postfix {
@@ -51,16 +55,63 @@ impl Postfix {
     /// When it does not start.
     #[must_use]
     pub fn start_or_leave_out(target: SocketAddr, ca_file: &Path) -> Option<Postfix> {
+        let hand_on = |it: &Postfix| {
+            let text = CONFIG.replace("TARGET", &format!("[{}]:{}", target.ip(), target.port()));
+            let ca = it.dir.path().join("conf/ca.pem");
+            fs::copy(ca_file, &ca).expect("the authority's certificate");
+            (text, SERVICES.replace("ADDRESS", &it.address.to_string()))
+        };
+        Postfix::started(&hand_on)
+    }
+
+    /// Starts one that takes mail for `alice@example.test` of those who log in, after STARTTLS or
+    /// over TLS. `logins` is where a Dovecot knows who may ([`DovecotOptions::logins`]); its
+    /// certificates are used. Or notes that the running test is left out.
+    ///
+    /// [`DovecotOptions::logins`]: crate::DovecotOptions::logins
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn submission_or_leave_out(logins: u16, certificates: &Certificates) -> Option<Postfix> {
+        let submit = |it: &Postfix| {
+            let dir = it.dir.path();
+            fs::write(dir.join("conf/server.pem"), &certificates.server_pem).expect("certificate");
+            fs::write(dir.join("conf/server.key"), &certificates.key_pem).expect("key");
+            let (uid, gid) = postfix_user();
+            fs::create_dir_all(dir.join("mail")).expect("a directory for mail");
+            chown(dir.join("mail"), Some(uid), Some(gid)).expect("owner");
+            let text = CONFIG.replace("smtp:TARGET", "error").replace("relayhost = TARGET\n", "")
+                + &SUBMISSION
+                    .replace("LOGINS", &logins.to_string())
+                    .replace("UID", &uid.to_string())
+                    .replace("GID", &gid.to_string());
+            let services = SERVICES.replace("ADDRESS", &it.address.to_string());
+            let encrypted = format!(
+                "{} inet n - n - - smtpd\n -o smtpd_tls_wrappermode=yes\nvirtual unix - n n - - \
+                 virtual\n",
+                it.encrypted
+            );
+            (text, services + &encrypted)
+        };
+        Postfix::started(&submit)
+    }
+
+    /// Starts one with what `configured` makes of its addresses: main.cf and services.
+    fn started(configured: &dyn Fn(&Postfix) -> (String, String)) -> Option<Postfix> {
         if let Err(why) = Postfix::available() {
             peers::left_out(&why);
             return None;
         }
         let dir = tempfile::Builder::new().prefix("posthold-peer-").tempdir().expect("directory");
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let mut postfix = Postfix { guarded: None, dir, address };
+        let mut postfix = Postfix { guarded: None, dir, address, encrypted: address };
         for _ in 0..5 {
             postfix.address.set_port(free_port());
-            postfix.write(target, ca_file);
+            postfix.encrypted.set_port(free_port());
+            postfix.make_dirs();
+            let (text, services) = configured(&postfix);
+            postfix.write(&text, &services);
             if postfix.run() {
                 return Some(postfix);
             }
@@ -72,6 +123,31 @@ impl Postfix {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The same with TLS from the first byte; of submission only.
+    #[must_use]
+    pub fn encrypted(&self) -> SocketAddr {
+        self.encrypted
+    }
+
+    /// What it has delivered to a user of `example.test`, in no order. Waits for the first.
+    ///
+    /// # Panics
+    /// When nothing comes.
+    #[must_use]
+    pub fn delivered(&self, user: &str) -> Vec<Vec<u8>> {
+        let new = self.dir.path().join("mail").join(format!("{user}@example.test")).join("new");
+        let began = Instant::now();
+        while began.elapsed() < START_MAX {
+            let files = fs::read_dir(&new).into_iter().flatten().flatten();
+            let found: Vec<Vec<u8>> = files.filter_map(|it| fs::read(it.path()).ok()).collect();
+            if !found.is_empty() {
+                return found;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        panic!("nothing was delivered to {user}:\n{}", self.trace());
     }
 
     /// What it said about itself.
@@ -91,7 +167,7 @@ impl Postfix {
         self.dir.path().join("conf")
     }
 
-    fn write(&self, target: SocketAddr, ca_file: &Path) {
+    fn make_dirs(&self) {
         let dir = self.dir.path();
         fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).expect("permissions");
         for name in ["conf", "spool", "data", "log"] {
@@ -99,14 +175,13 @@ impl Postfix {
         }
         let (uid, gid) = postfix_user();
         chown(dir.join("data"), Some(uid), Some(gid)).expect("owner");
-        let ca = dir.join("conf/ca.pem");
-        fs::copy(ca_file, &ca).expect("the authority's certificate");
-        let text = CONFIG
-            .replace("DIR", dir.to_str().expect("a path in UTF-8"))
-            .replace("TARGET", &format!("[{}]:{}", target.ip(), target.port()));
+    }
+
+    fn write(&self, text: &str, services: &str) {
+        let dir = self.dir.path();
+        let text = text.replace("DIR", dir.to_str().expect("a path in UTF-8"));
         fs::write(dir.join("conf/main.cf"), text).expect("main.cf");
-        let text = SERVICES.replace("ADDRESS", &self.address.to_string());
-        fs::write(dir.join("conf/master.cf"), text).expect("master.cf");
+        fs::write(dir.join("conf/master.cf"), services).expect("master.cf");
     }
 
     /// Starts it; false when another process was quicker to take the port.
@@ -182,6 +257,26 @@ smtpd_client_port_logging = yes
 minimal_backoff_time = 1s
 maximal_backoff_time = 1s
 queue_run_delay = 1s
+";
+
+/// What is different where mail is submitted.
+const SUBMISSION: &str = "virtual_mailbox_domains = example.test
+virtual_mailbox_maps = inline:{ { alice@example.test = alice@example.test/ } }
+virtual_mailbox_base = DIR/mail
+virtual_uid_maps = static:UID
+virtual_gid_maps = static:GID
+virtual_minimum_uid = 1
+smtpd_tls_security_level = may
+smtpd_tls_cert_file = DIR/conf/server.pem
+smtpd_tls_key_file = DIR/conf/server.key
+smtpd_tls_auth_only = yes
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = inet:127.0.0.1:LOGINS
+smtpd_recipient_restrictions = reject_unlisted_recipient, permit_sasl_authenticated, reject
+message_size_limit = 100000
+mynetworks = 192.0.2.0/24
+smtpd_relay_restrictions = permit_sasl_authenticated, reject
 ";
 
 const SERVICES: &str = "ADDRESS inet n - n - - smtpd

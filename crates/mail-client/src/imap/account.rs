@@ -1,15 +1,13 @@
 //! An account at an IMAP server, and how to reach it.
 
-use std::fmt;
-
-use net::{CertificatePolicy, Deadlines, Server, Stream, TlsClient};
+use net::{CertificatePolicy, Server, Stream};
 use ports::{Connect, SourceError};
-use tokio::time::timeout;
 use types::Secret;
 
 use super::connection::ImapConnection;
+use super::login;
 use super::session::Session;
-use super::{login, trouble};
+use crate::account::{Account, Greeted, Protocol, Reach};
 use crate::sasl::Mechanism;
 use crate::security::{Security, Timeouts};
 use crate::server_url::{Scheme, ServerUrl};
@@ -59,97 +57,33 @@ impl ImapSettings {
 }
 
 /// An account at an IMAP server. Its connections share TLS sessions.
-#[derive(Clone)]
-pub struct ImapAccount {
-    settings: ImapSettings,
-    tls: Option<TlsClient>,
-}
-
-impl fmt::Debug for ImapAccount {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ImapAccount").field("settings", &self.settings).finish_non_exhaustive()
-    }
-}
-
-impl ImapAccount {
-    /// An account with these settings. Reads the certificates that they name; connects to
-    /// nothing. Fails with `Configuration` when they cannot be read.
-    pub fn new(settings: ImapSettings) -> Result<ImapAccount, SourceError> {
-        let tls = match settings.security {
-            Security::Plain => None,
-            _ => Some(TlsClient::new(&settings.certificates).map_err(trouble::net)?),
-        };
-        Ok(ImapAccount { settings, tls })
-    }
-
-    /// The settings.
-    #[must_use]
-    pub fn settings(&self) -> &ImapSettings {
-        &self.settings
-    }
-
-    pub(crate) fn tls(&self) -> Option<&TlsClient> {
-        self.tls.as_ref()
-    }
-
-    /// The deadlines of this account's streams.
-    #[must_use]
-    pub fn deadlines(&self) -> Deadlines {
-        let Timeouts { connect, idle, .. } = self.settings.timeouts;
-        Deadlines { connect, idle }
-    }
-
-    /// Logs in over a connection that was made in another way: a tunnel, or a pipe in a test.
-    /// It is not encrypted yet; with [`Security::ImplicitTls`] the handshake comes first.
-    pub async fn connect_over(&self, stream: Stream) -> Result<ImapConnection, SourceError> {
-        self.greet_over(stream).await?.log_in().await
-    }
-
-    /// The first half of [`connect_over`](Self::connect_over): TLS and the greeting. Nothing
-    /// secret has been sent then.
-    pub async fn greet_over(&self, stream: Stream) -> Result<ImapGreeted<'_>, SourceError> {
-        let Timeouts { connect, login, .. } = self.settings.timeouts;
-        // The greeting has a login's time of its own.
-        let greeted = timeout(connect + login, async {
-            let stream = match (self.settings.security, &self.tls) {
-                (Security::ImplicitTls, Some(tls)) => {
-                    stream.start_tls(tls).await.map_err(trouble::net)?
-                }
-                _ => stream,
-            };
-            login::prepare(Session::new(stream, self.settings.timeouts), self).await
-        });
-        let greeted = greeted.await;
-        let greeted =
-            greeted.unwrap_or_else(|_| Err(trouble::too_slow("greet", &self.settings.server)));
-        Ok(ImapGreeted { account: self, greeted: greeted? })
-    }
-}
+pub type ImapAccount = Account<ImapSettings>;
 
 /// A server that has greeted, over the encryption that was agreed. Nobody is logged in.
-#[derive(Debug)]
-pub struct ImapGreeted<'a> {
-    account: &'a ImapAccount,
-    greeted: login::Greeted,
-}
+pub type ImapGreeted<'a> = Greeted<'a, ImapSettings>;
 
-impl ImapGreeted<'_> {
-    /// `TLS 1.3, SHA256:...`, or `None` without encryption.
-    #[must_use]
-    pub fn encryption(&self) -> Option<String> {
-        let session = &self.greeted.session;
-        session.stream().tls().map(|tls| match login::fingerprint(session) {
-            Some(fingerprint) => format!("{}, {fingerprint}", tls.version),
-            None => tls.version.to_owned(),
-        })
+impl Protocol for ImapSettings {
+    type Greeted = login::Greeted;
+    type Connection = ImapConnection;
+
+    fn reach(&self) -> Reach<'_> {
+        let ImapSettings { server, security, certificates, timeouts, .. } = self;
+        Reach { server, security: *security, certificates, timeouts: *timeouts }
     }
 
-    /// Logs in.
-    pub async fn log_in(self) -> Result<ImapConnection, SourceError> {
-        let ImapGreeted { account, greeted } = self;
-        let Timeouts { login, .. } = account.settings.timeouts;
-        let opened = timeout(login, login::finish(greeted, account)).await;
-        opened.unwrap_or_else(|_| Err(trouble::too_slow("login", &account.settings.server)))
+    async fn prepare(stream: Stream, account: &ImapAccount) -> Result<login::Greeted, SourceError> {
+        login::prepare(Session::new(stream, account.settings().timeouts), account).await
+    }
+
+    async fn finish(
+        greeted: login::Greeted,
+        account: &ImapAccount,
+    ) -> Result<ImapConnection, SourceError> {
+        login::finish(greeted, account).await
+    }
+
+    fn stream(greeted: &login::Greeted) -> &Stream {
+        greeted.session.stream()
     }
 }
 
@@ -157,7 +91,6 @@ impl Connect for ImapAccount {
     type Source = ImapConnection;
 
     async fn connect(&self) -> Result<ImapConnection, SourceError> {
-        let stream = Stream::connect(&self.settings.server, self.deadlines()).await;
-        self.connect_over(stream.map_err(trouble::net)?).await
+        self.open().await
     }
 }

@@ -15,8 +15,9 @@ use types::MailboxName;
 use super::listing::Namespaces;
 use super::removal::{self, REMOVED_TOGETHER, Selected};
 use super::session::Session;
-use super::{examine, fetch, headers, listing, login};
+use super::{examine, fetch, headers, listing};
 use crate::look::LookAtInbox;
+use crate::security::encryption;
 
 /// What was switched on, and what is known of the server.
 #[derive(Clone, Debug, Default)]
@@ -87,14 +88,10 @@ impl ImapConnection {
             found.map(|(_, value)| value.as_str())
         };
         let software: Vec<&str> = ["name", "version"].into_iter().filter_map(field).collect();
-        let fingerprint = login::fingerprint(&self.session);
         Description {
             server: stream.server().to_string(),
             software: (!software.is_empty()).then(|| software.join(" ")),
-            encryption: stream.tls().map(|tls| match fingerprint {
-                Some(fingerprint) => format!("{}, {fingerprint}", tls.version),
-                None => tls.version.to_owned(),
-            }),
+            encryption: encryption(stream),
             login: self.method,
             compressed: stream.is_compressed(),
             capabilities: self.session.capabilities().names().map(str::to_owned).collect(),

@@ -3,7 +3,6 @@
 //! Rules: what a server offered before encryption or login is forgotten after it; a server that
 //! is logged in before it is encrypted is not believed.
 
-use net::Fingerprint;
 use ports::{SourceError, SourceErrorKind};
 use tokio::time::timeout;
 
@@ -27,7 +26,7 @@ enum Greeting {
 
 /// A session that was greeted and, where it was agreed, encrypted.
 #[derive(Debug)]
-pub(crate) struct Greeted {
+pub struct Greeted {
     pub(crate) session: Session,
     greeting: Greeting,
 }
@@ -221,9 +220,4 @@ async fn compress(session: &mut Session) -> Result<(), SourceError> {
         session.warn(format!("the server refused compression: {}", status.shown()));
     }
     Ok(())
-}
-
-/// The server's certificate, for reports.
-pub(crate) fn fingerprint(session: &Session) -> Option<Fingerprint> {
-    session.stream().tls().and_then(|it| it.fingerprint)
 }

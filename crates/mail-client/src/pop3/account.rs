@@ -1,19 +1,16 @@
 //! An account at a POP3 server, and how to reach it.
 
-use std::fmt;
-
-use net::{CertificatePolicy, Deadlines, Server, Stream, TlsClient};
+use net::{CertificatePolicy, Server, Stream};
 use ports::{Connect, SourceError};
-use tokio::time::timeout;
 use types::Secret;
 
-use super::connection::{Again, Pop3Connection};
+use super::connection::Pop3Connection;
 use super::login;
 use super::session::Session;
+use crate::account::{Account, Greeted, Protocol, Reach};
 use crate::sasl::Mechanism;
 use crate::security::{Security, Timeouts};
 use crate::server_url::{Scheme, ServerUrl};
-use crate::trouble;
 
 /// Everything that an account is reached and opened with.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -57,113 +54,34 @@ impl Pop3Settings {
 }
 
 /// An account at a POP3 server. Most servers let it have one session at a time (RFC 1939 §4).
-#[derive(Clone)]
-pub struct Pop3Account {
-    settings: Pop3Settings,
-    tls: Option<TlsClient>,
-}
-
-impl fmt::Debug for Pop3Account {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pop3Account").field("settings", &self.settings).finish_non_exhaustive()
-    }
-}
-
-impl Pop3Account {
-    /// An account with these settings. Reads the certificates that they name; connects to
-    /// nothing. Fails with `Configuration` when they cannot be read.
-    pub fn new(settings: Pop3Settings) -> Result<Pop3Account, SourceError> {
-        let tls = match settings.security {
-            Security::Plain => None,
-            _ => Some(TlsClient::new(&settings.certificates).map_err(trouble::net)?),
-        };
-        Ok(Pop3Account { settings, tls })
-    }
-
-    /// The settings.
-    #[must_use]
-    pub fn settings(&self) -> &Pop3Settings {
-        &self.settings
-    }
-
-    pub(crate) fn tls(&self) -> Option<&TlsClient> {
-        self.tls.as_ref()
-    }
-
-    /// The deadlines of this account's streams.
-    #[must_use]
-    pub fn deadlines(&self) -> Deadlines {
-        let Timeouts { connect, idle, .. } = self.settings.timeouts;
-        Deadlines { connect, idle }
-    }
-
-    /// Logs in over a connection that was made in another way: a tunnel, or a pipe in a test.
-    /// It is not encrypted yet; with [`Security::ImplicitTls`] the handshake comes first.
-    pub async fn connect_over(&self, stream: Stream) -> Result<Pop3Connection, SourceError> {
-        let (session, method) = self.session_over(stream).await?;
-        Ok(Pop3Connection::new(session, method, Again::SameSession))
-    }
-
-    /// The first half of [`connect_over`](Self::connect_over): TLS and the greeting. Nothing
-    /// secret has been sent then.
-    pub async fn greet_over(&self, stream: Stream) -> Result<Pop3Greeted<'_>, SourceError> {
-        let Timeouts { connect, login, .. } = self.settings.timeouts;
-        // The greeting has a login's time of its own.
-        let greeted = timeout(connect + login, async {
-            let stream = match (self.settings.security, &self.tls) {
-                (Security::ImplicitTls, Some(tls)) => {
-                    stream.start_tls(tls).await.map_err(trouble::net)?
-                }
-                _ => stream,
-            };
-            login::prepare(Session::new(stream, self.settings.timeouts), self).await
-        });
-        let greeted = greeted.await;
-        let greeted =
-            greeted.unwrap_or_else(|_| Err(trouble::too_slow("greet", &self.settings.server)));
-        Ok(Pop3Greeted { account: self, greeted: greeted? })
-    }
-
-    async fn session_over(&self, stream: Stream) -> Result<(Session, &'static str), SourceError> {
-        self.greet_over(stream).await?.session().await
-    }
-
-    /// Connects and logs in.
-    pub(crate) async fn session(&self) -> Result<(Session, &'static str), SourceError> {
-        let stream = Stream::connect(&self.settings.server, self.deadlines()).await;
-        self.session_over(stream.map_err(trouble::net)?).await
-    }
-}
+pub type Pop3Account = Account<Pop3Settings>;
 
 /// A server that has greeted, over the encryption that was agreed. Nobody is logged in.
-#[derive(Debug)]
-pub struct Pop3Greeted<'a> {
-    account: &'a Pop3Account,
-    greeted: login::Greeted,
-}
+pub type Pop3Greeted<'a> = Greeted<'a, Pop3Settings>;
 
-impl Pop3Greeted<'_> {
-    /// `TLS 1.3, SHA256:...`, or `None` without encryption.
-    #[must_use]
-    pub fn encryption(&self) -> Option<String> {
-        let tls = self.greeted.session.stream().tls()?;
-        Some(match &tls.fingerprint {
-            Some(fingerprint) => format!("{}, {fingerprint}", tls.version),
-            None => tls.version.to_owned(),
-        })
+impl Protocol for Pop3Settings {
+    type Greeted = login::Greeted;
+    type Connection = Pop3Connection;
+
+    fn reach(&self) -> Reach<'_> {
+        let Pop3Settings { server, security, certificates, timeouts, .. } = self;
+        Reach { server, security: *security, certificates, timeouts: *timeouts }
     }
 
-    /// Logs in.
-    pub async fn log_in(self) -> Result<Pop3Connection, SourceError> {
-        let (session, method) = self.session().await?;
-        Ok(Pop3Connection::new(session, method, Again::SameSession))
+    async fn prepare(stream: Stream, account: &Pop3Account) -> Result<login::Greeted, SourceError> {
+        login::prepare(Session::new(stream, account.settings().timeouts), account).await
     }
 
-    async fn session(self) -> Result<(Session, &'static str), SourceError> {
-        let Pop3Greeted { account, greeted } = self;
-        let Timeouts { login, .. } = account.settings.timeouts;
-        let opened = timeout(login, login::finish(greeted, account)).await;
-        opened.unwrap_or_else(|_| Err(trouble::too_slow("login", &account.settings.server)))
+    async fn finish(
+        greeted: login::Greeted,
+        account: &Pop3Account,
+    ) -> Result<Pop3Connection, SourceError> {
+        let (session, method) = login::finish(greeted, account).await?;
+        Ok(Pop3Connection::new(session, method))
+    }
+
+    fn stream(greeted: &login::Greeted) -> &Stream {
+        greeted.session.stream()
     }
 }
 
@@ -171,7 +89,7 @@ impl Connect for Pop3Account {
     type Source = Pop3Connection;
 
     async fn connect(&self) -> Result<Pop3Connection, SourceError> {
-        let (session, method) = self.session().await?;
-        Ok(Pop3Connection::new(session, method, Again::NewSession(Box::new(self.clone()))))
+        let connection = self.open().await?;
+        Ok(connection.again_by(self.clone()))
     }
 }

@@ -18,6 +18,7 @@ use super::removal::{self, REMOVED_TOGETHER};
 use super::session::Session;
 use crate::imap::Description;
 use crate::look::LookAtInbox;
+use crate::security::encryption;
 use crate::trouble;
 
 /// How the mailbox is looked at again: what a session sees was fixed when it began (RFC 1939 §4).
@@ -48,17 +49,23 @@ pub struct Pop3Connection {
 }
 
 impl Pop3Connection {
-    pub(crate) fn new(session: Session, method: &'static str, again: Again) -> Pop3Connection {
+    /// A connection whose mailbox is looked at once.
+    pub(crate) fn new(session: Session, method: &'static str) -> Pop3Connection {
         Pop3Connection {
             session: Some(session),
             method,
-            again,
+            again: Again::SameSession,
             listing: None,
             is_unopened: false,
             is_for_removal: false,
             sizes: Sizes::default(),
             warnings: Vec::new(),
         }
+    }
+
+    /// The same, looking again by sessions of this account.
+    pub(crate) fn again_by(self, account: Pop3Account) -> Pop3Connection {
+        Pop3Connection { again: Again::NewSession(Box::new(account)), ..self }
     }
 
     /// What the connection is like; `None` when it is over.
@@ -70,10 +77,7 @@ impl Pop3Connection {
         Some(Description {
             server: stream.server().to_string(),
             software: Some(software).filter(|it| !it.is_empty()),
-            encryption: stream.tls().map(|tls| match tls.fingerprint {
-                Some(fingerprint) => format!("{}, {fingerprint}", tls.version),
-                None => tls.version.to_owned(),
-            }),
+            encryption: encryption(stream),
             login: self.method,
             compressed: false,
             capabilities: capabilities.lines(),
@@ -97,8 +101,8 @@ impl Pop3Connection {
                 self.warnings.extend_from_slice(session.warnings());
                 session.quit().await;
             }
-            let (session, method) = account.session().await?;
-            (self.session, self.method) = (Some(session), method);
+            let fresh = account.open().await?;
+            (self.session, self.method) = (fresh.session, fresh.method);
         }
         let listing = listing::list(self.session()?).await?;
         Ok(self.listing.insert(listing))
@@ -215,8 +219,8 @@ impl Removes for Pop3Connection {
         if self.session.is_none()
             && let Again::NewSession(account) = &self.again
         {
-            let (session, method) = account.session().await?;
-            (self.session, self.method) = (Some(session), method);
+            let fresh = account.open().await?;
+            (self.session, self.method) = (fresh.session, fresh.method);
         }
         let status = self.list().await?.status();
         self.is_for_removal = true;

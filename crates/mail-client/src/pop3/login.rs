@@ -17,7 +17,7 @@ use crate::trouble;
 
 /// A session that is encrypted as agreed. Nobody is logged in.
 #[derive(Debug)]
-pub(crate) struct Greeted {
+pub struct Greeted {
     pub(crate) session: Session,
     /// What the server greeted with: APOP proves the password by it (RFC 1939 §7).
     greeting: String,

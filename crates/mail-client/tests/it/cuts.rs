@@ -3,7 +3,7 @@
 
 use mail_client::ImapConnection;
 use ports::{Enumeration, FetchAnswer, HeaderItem, MailboxInfo, Source, SourceError, Uids};
-use testkit::scripted_imap::{Delivery, Played};
+use testkit::scripted::{Delivery, Played};
 
 use crate::wire::{Got, fetch, mailbox, settings, with};
 

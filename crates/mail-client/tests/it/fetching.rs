@@ -4,7 +4,7 @@ use expect_test::{Expect, expect};
 use ports::{HeaderItem, Source};
 use sha2::{Digest, Sha256};
 
-use testkit::scripted_imap::Delivery;
+use testkit::scripted::Delivery;
 
 use crate::wire::{after_login, fetch, settings, shown, with};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mail_client::{ImapConnection, ImapSettings};
 use ports::{FetchAnswer, Source, SourceError, SourceErrorKind};
-use testkit::scripted_imap::Delivery;
+use testkit::scripted::Delivery;
 
 use crate::wire::{LOGIN, fetch, mailbox, settings, timeouts, with};
 
@@ -183,8 +183,13 @@ async fn chatter_is_not_progress() {
     let server = async move {
         use tokio::io::AsyncWriteExt;
         let stage = STAGES[4].replace("LOGIN", LOGIN);
-        testkit::scripted_imap::play(&format!("{stage}\nCLOSE"), &mut far, Delivery::default())
-            .await;
+        testkit::scripted::play(
+            testkit::scripted::Speech::Imap,
+            &format!("{stage}\nCLOSE"),
+            &mut far,
+            Delivery::default(),
+        )
+        .await;
         while far.write_all(b"* OK still working\r\n").await.is_ok() {
             tokio::time::sleep(Duration::from_secs(5)).await;
         }

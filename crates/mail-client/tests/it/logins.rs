@@ -3,7 +3,7 @@
 use expect_test::{Expect, expect};
 use mail_client::{CertificatePolicy, Fingerprint, ImapSettings, Mechanism, Security};
 use ports::{Source, SourceErrorKind};
-use testkit::scripted_imap::Delivery;
+use testkit::scripted::Delivery;
 
 use crate::wire::{settings, settings_elsewhere, with};
 

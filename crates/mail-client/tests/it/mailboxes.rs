@@ -3,7 +3,7 @@
 use expect_test::{Expect, expect};
 use mail_client::ImapConnection;
 use ports::{Enumeration, Known, MailboxInfo, Source, SourceError};
-use testkit::scripted_imap::Delivery;
+use testkit::scripted::Delivery;
 
 use crate::wire::{LOGIN, after_login, mailbox, settings, with};
 

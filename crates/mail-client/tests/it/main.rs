@@ -16,4 +16,5 @@ mod looks;
 mod mailboxes;
 mod pop3;
 mod properties;
+mod smtp;
 mod wire;

@@ -8,7 +8,7 @@ use mail_client::{
 };
 use net::Stream;
 use ports::{Body, FetchAnswer, Fetched, InFlight, Piece, Source, SourceError};
-use testkit::scripted_imap::{Delivery, Played, play};
+use testkit::scripted::{Delivery, Played, Speech, play};
 use tokio::io::duplex;
 use tokio::sync::mpsc;
 use types::{MailboxName, Secret};
@@ -54,7 +54,7 @@ pub(crate) async fn with<T>(
         let stream = Stream::over(near, account.settings().server.clone(), account.deadlines());
         client(account.connect_over(stream).await?).await
     };
-    tokio::join!(client, play(script, far, delivery))
+    tokio::join!(client, play(Speech::Imap, script, far, delivery))
 }
 
 /// Plays `LOGIN` and then `script`; the client must keep to it.

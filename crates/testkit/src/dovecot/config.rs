@@ -148,6 +148,10 @@ service imap-login {{
 }}
 "
     );
+    if let Some(port) = place.options.logins {
+        let listener = format!("address = 127.0.0.1\n    port = {port}");
+        let _ = write!(text, "service auth {{\n  inet_listener {{\n    {listener}\n  }}\n}}\n");
+    }
     let (pop3, pop3s) = (place.pop3.port(), place.pop3s.port());
     if place.options.pop3 {
         let _ = write!(

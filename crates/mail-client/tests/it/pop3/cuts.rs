@@ -3,7 +3,7 @@
 
 use mail_client::Pop3Connection;
 use ports::{Enumeration, FetchAnswer, HeaderItem, Source, SourceError};
-use testkit::scripted_imap::{Delivery, Played};
+use testkit::scripted::{Delivery, Played};
 
 use super::wire::{LOGIN, open, settings, with};
 use crate::wire::{Got, fetch};

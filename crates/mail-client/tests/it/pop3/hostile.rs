@@ -5,7 +5,7 @@ use std::time::Duration;
 use expect_test::{Expect, expect};
 use mail_client::Pop3Settings;
 use ports::Source;
-use testkit::scripted_imap::Delivery;
+use testkit::scripted::Delivery;
 use tokio::io::AsyncWriteExt;
 
 use super::wire::{LOGIN, fetch_all, settings, with};

@@ -3,7 +3,7 @@
 use expect_test::{Expect, expect};
 use mail_client::{Mechanism, Pop3Settings, Security, Server};
 use ports::Source;
-use testkit::scripted_imap::Delivery;
+use testkit::scripted::Delivery;
 
 use super::wire::{settings, with};
 

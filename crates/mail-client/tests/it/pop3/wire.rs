@@ -6,8 +6,7 @@ use mail_client::{
 };
 use net::Stream;
 use ports::{Enumeration, FetchAnswer, Source, SourceError, Uids};
-use testkit::scripted_imap::{Delivery, Played};
-use testkit::scripted_pop3::play;
+use testkit::scripted::{Delivery, Played, Speech, play};
 use tokio::io::duplex;
 use types::Secret;
 
@@ -72,7 +71,7 @@ pub(crate) async fn with<T>(
         let stream = Stream::over(near, account.settings().server.clone(), account.deadlines());
         client(account.connect_over(stream).await?).await
     };
-    tokio::join!(client, play(script, far, delivery))
+    tokio::join!(client, play(Speech::Pop3, script, far, delivery))
 }
 
 /// Plays `login` and then `script`; the client must keep to it when it succeeds.

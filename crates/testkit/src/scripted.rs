@@ -1,11 +1,11 @@
-//! An IMAP server that plays a transcript, over a pipe: what a client sees of a server that no
-//! real one would be.
+//! A mail server that plays a transcript, over a pipe: what a client sees of a server that no real
+//! one would be. It speaks IMAP, POP3 or SMTP: they differ in tags, and in how one says goodbye.
 //!
 //! A script is lines; empty ones and those that begin with `#` say nothing:
 //!
-//! - `C: a NOOP` waits for this line. The first word is a label: it stands for whatever tag the
-//!   client chose, here and in the lines that follow. `C: a LOGIN *` takes anything from there on,
-//!   and `C: *` any line, without a label.
+//! - `C: a NOOP` waits for this line. In IMAP the first word is a label: it stands for whatever tag
+//!   the client chose, here and in the lines that follow; POP3 and SMTP have no labels.
+//!   `C: a LOGIN *` takes anything from there on, and `C: *` any line, without a label.
 //! - `S: a OK done` sends this line, with its label turned into the tag, and CRLF.
 //! - `S+ Subject: x\r\n` sends these bytes and nothing more; `\r`, `\n`, `\0`, `\\` and `\xHH` are
 //!   escapes.
@@ -13,12 +13,23 @@
 //! - `ZEROS 1000` sends so many bytes of `x`.
 //! - `HANG` says nothing until the client is gone. `CLOSE` ends the connection.
 //!
-//! After the last line a LOGOUT is answered, and anything else is a [`Played::surprise`].
+//! After the last line LOGOUT or QUIT is answered, and anything else is a [`Played::surprise`].
 
 use std::collections::HashMap;
 use std::io;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+
+/// What a server speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Speech {
+    /// Lines with tags.
+    Imap,
+    /// Lines.
+    Pop3,
+    /// Lines.
+    Smtp,
+}
 
 /// How the server's bytes reach the client.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -64,11 +75,13 @@ impl Played {
 /// # Panics
 /// When the script cannot be read.
 pub async fn play(
+    speech: Speech,
     script: &str,
     io: impl AsyncRead + AsyncWrite + Unpin,
     delivery: Delivery,
 ) -> Played {
     let mut player = Player {
+        speech,
         io: BufReader::new(io),
         delivery,
         labels: HashMap::new(),
@@ -82,7 +95,7 @@ pub async fn play(
 }
 
 /// Why a script was not played to its end.
-pub(crate) enum Ended {
+enum Ended {
     /// The connection is over: the client left, or the script or a cut ended it.
     Gone,
     /// The client left the script.
@@ -96,6 +109,7 @@ impl From<io::Error> for Ended {
 }
 
 struct Player<IO> {
+    speech: Speech,
     io: BufReader<IO>,
     delivery: Delivery,
     labels: HashMap<String, String>,
@@ -149,8 +163,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Player<IO> {
         if want == "*" {
             return Ok(());
         }
-        let (label, want_rest) = want.split_once(' ').unwrap_or(("", want));
-        let (tag, rest) = line.split_once(' ').unwrap_or(("", &line));
+        let (label, want_rest) = self.split_tag(want);
+        let (tag, rest) = self.split_tag(&line);
         let fits = match want_rest.strip_suffix('*') {
             Some(start) => rest.starts_with(start),
             None => rest == want_rest,
@@ -163,7 +177,17 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Player<IO> {
         Ok(())
     }
 
+    fn split_tag<'t>(&self, line: &'t str) -> (&'t str, &'t str) {
+        match self.speech {
+            Speech::Imap => line.split_once(' ').unwrap_or(("", line)),
+            Speech::Pop3 | Speech::Smtp => ("", line),
+        }
+    }
+
     fn labelled(&self, line: &str) -> String {
+        if self.speech != Speech::Imap {
+            return line.to_owned();
+        }
         let (label, rest) = line.split_once(' ').unwrap_or((line, ""));
         let line = match self.labels.get(label) {
             Some(tag) => format!("{tag} {rest}"),
@@ -215,18 +239,18 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Player<IO> {
     async fn after_the_end(&mut self) -> Result<(), Ended> {
         loop {
             let line = self.line().await?;
-            match line.split_once(' ') {
-                Some((tag, "LOGOUT")) => {
-                    let goodbye = format!("* BYE bye\r\n{tag} OK done\r\n");
-                    self.send(goodbye.as_bytes()).await?;
-                }
+            let goodbye = match (self.speech, self.split_tag(&line)) {
+                (Speech::Imap, (tag, "LOGOUT")) => format!("* BYE bye\r\n{tag} OK done\r\n"),
+                (Speech::Pop3, (_, "QUIT")) => "+OK bye\r\n".to_owned(),
+                (Speech::Smtp, (_, "QUIT")) => "221 bye\r\n".to_owned(),
                 _ => return Err(Ended::Surprise(format!("wanted nothing, got {line:?}"))),
-            }
+            };
+            self.send(goodbye.as_bytes()).await?;
         }
     }
 }
 
-pub(crate) fn unescaped(text: &str) -> Vec<u8> {
+fn unescaped(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = text;
     while let Some((before, escape)) = rest.split_once('\\') {
@@ -256,6 +280,15 @@ mod tests {
     use tokio::io::{AsyncReadExt, duplex};
 
     async fn talk(script: &str, says: &str, delivery: Delivery) -> (String, Played) {
+        talk_by(Speech::Imap, script, says, delivery).await
+    }
+
+    async fn talk_by(
+        speech: Speech,
+        script: &str,
+        says: &str,
+        delivery: Delivery,
+    ) -> (String, Played) {
         let (mut near, far) = duplex(1 << 16);
         let client = async move {
             near.write_all(says.as_bytes()).await.unwrap();
@@ -264,7 +297,7 @@ mod tests {
             near.read_to_end(&mut heard).await.unwrap();
             String::from_utf8(heard).unwrap()
         };
-        tokio::join!(client, play(script, far, delivery))
+        tokio::join!(client, play(speech, script, far, delivery))
     }
 
     #[tokio::test]
@@ -296,5 +329,25 @@ mod tests {
         let delivery = Delivery { cut_after: Some(4), ..Delivery::default() };
         let (heard, played) = talk("S: * OK hi", "", delivery).await;
         assert_eq!((heard.as_str(), played.surprise), ("* OK", None));
+    }
+
+    #[tokio::test]
+    async fn lines_without_tags() {
+        let script = "
+            S: +OK hi
+            C: RETR *
+            S+ +OK\\r\\n\\x2e
+            S*2 .
+        ";
+        let delivery = Delivery { group: 3, ..Delivery::default() };
+        let (heard, played) = talk_by(Speech::Pop3, script, "RETR 1\r\nQUIT\r\n", delivery).await;
+        assert_eq!(heard, "+OK hi\r\n+OK\r\n..\r\n.\r\n+OK bye\r\n");
+        assert_eq!(played.surprise, None);
+        assert_eq!(played.lines, ["RETR 1", "QUIT"]);
+        assert_eq!(played.n_sent, heard.len());
+        let by_smtp = talk_by(Speech::Smtp, "S: 220 hi", "QUIT\r\n", Delivery::default());
+        assert_eq!(by_smtp.await.0, "220 hi\r\n221 bye\r\n");
+        let (_, played) = talk_by(Speech::Pop3, "C: STAT", "DELE 1\r\n", Delivery::default()).await;
+        assert_eq!(played.surprise.unwrap(), r#"wanted "STAT", got "DELE 1""#);
     }
 }
