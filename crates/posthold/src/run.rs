@@ -26,6 +26,7 @@ mod rebuild;
 mod recorded;
 mod report;
 mod search;
+mod sending;
 mod settings;
 mod show;
 mod sorting;

@@ -4,8 +4,8 @@
 //! the server; the password goes out only after the connection is what the profile asks for.
 
 use commands::{
-    AdminAnswer, Failure, FailureKind, Half, HalfName, ProfileTest, Protocol, Security, Switch,
-    TestAnswer, TestStep,
+    AdminAnswer, Failure, FailureKind, Half, HalfName, OutgoingLogin, ProfileTest, Protocol,
+    Security, Switch, TestAnswer, TestStep,
 };
 use mail_client::{
     ImapAccount, ImapGreeted, ImapSettings, Pop3Account, Pop3Greeted, Pop3Settings, Server,
@@ -17,7 +17,7 @@ use state::SecretPlace;
 use tokio::sync::mpsc;
 use types::Secret;
 
-use super::{archive, blocking, faults, keys, profiles, settings as values_of, users};
+use super::{archive, blocking, faults, keys, profiles, sending, settings as values_of, users};
 use crate::context::Context;
 
 /// The steps, in order.
@@ -30,18 +30,19 @@ const FETCH_BYTES_MAX: usize = 8 << 20;
 pub(super) async fn test(context: &Context, request: ProfileTest) -> Result<AdminAnswer, Failure> {
     let (data, source) = (context.data.clone(), context.keys.clone());
     let name = request.name.clone();
-    let (saved, kept) = blocking(move || {
+    let (saved, kept, kept_outgoing) = blocking(move || {
         let state = users::open_for_reading(&data)?;
         let saved = profiles::named(&state, &name)?;
-        let place = SecretPlace::Profile(saved.id, HalfName::Incoming);
-        let kept = match state.has_secret(place).map_err(|it| faults::state(&it))? {
-            true => {
-                let keys = keys::needed(&data, &source)?;
-                state.secret(place, &keys).map_err(|it| faults::state(&it))?
+        let kept = |half| -> Result<Option<Secret>, Failure> {
+            let place = SecretPlace::Profile(saved.id, half);
+            if !state.has_secret(place).map_err(|it| faults::state(&it))? {
+                return Ok(None);
             }
-            false => None,
+            let keys = keys::needed(&data, &source)?;
+            state.secret(place, &keys).map_err(|it| faults::state(&it))
         };
-        Ok((saved, kept))
+        let (incoming, outgoing) = (kept(HalfName::Incoming)?, kept(HalfName::Outgoing)?);
+        Ok((saved, incoming, outgoing))
     })
     .await?;
     let account = match (request.account, saved.profile.incoming.login.clone(), kept) {
@@ -56,8 +57,18 @@ pub(super) async fn test(context: &Context, request: ProfileTest) -> Result<Admi
     }
     let login = account.as_ref().map(|(login, _)| login.clone()).unwrap_or_default();
     let domain = login.rsplit_once('@').map(|(_, domain)| domain);
-    let tried = tried(&saved.profile.incoming, account, None, domain, &mut warnings).await?;
-    let steps = filled_up(tried);
+    let profile = &saved.profile;
+    let outgoing_login = match profile.outgoing_login {
+        OutgoingLogin::Same => account.clone(),
+        OutgoingLogin::Own => {
+            profile.outgoing.as_ref().and_then(|it| it.login.clone()).zip(kept_outgoing)
+        }
+    };
+    let tried = tried(&profile.incoming, account, None, domain, &mut warnings).await?;
+    let mut steps = filled_up(tried);
+    if let Some(outgoing) = &profile.outgoing {
+        steps.extend(sending::tried(outgoing, outgoing_login, domain, None, &mut warnings).await?);
+    }
     let subject = format!("server profile {}", saved.profile.name);
     Ok(AdminAnswer::Test(TestAnswer { subject, steps, warnings }))
 }
@@ -339,12 +350,14 @@ async fn measured(body: ports::Body) -> u64 {
     }
 }
 
-fn of_net(name: &'static str, error: &NetError) -> TestStep {
+/// A step that failed by an error of the network.
+pub(super) fn of_net(name: &'static str, error: &NetError) -> TestStep {
     let message = Failure::chain(FailureKind::Unavailable, error).message;
     TestStep::failure(name, message, error.hint().map(str::to_owned))
 }
 
-fn of_source(name: &'static str, error: &SourceError) -> TestStep {
+/// A step that failed by what a server said, or did not say.
+pub(super) fn of_source(name: &'static str, error: &SourceError) -> TestStep {
     let failure = faults::source(error);
     TestStep::failure(name, failure.message, failure.hint)
 }

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 use testkit::dovecot::PASSWORD;
-use testkit::{Dovecot, DovecotOptions};
+use testkit::peers::free_port;
+use testkit::{Dovecot, DovecotOptions, Postfix};
 
 use super::fill;
 use crate::posthold::{Place, Ran};
@@ -104,4 +105,39 @@ fn a_profile_for_pop3_too() {
     let (code, answer) = test(&place, "untrusted", PASSWORD);
     let failed = expected(&["failure", "not_run", "not_run", "not_run", "not_run"]);
     assert_eq!((code, results(&answer)), (1, failed), "{answer}");
+}
+
+/// The outgoing half is tried as well: with the login of the incoming one, at a server that asks a
+/// Dovecot who may send.
+#[test]
+fn a_profile_that_sends() {
+    let logins = free_port();
+    let options = DovecotOptions { logins: Some(logins), ..DovecotOptions::default() };
+    let Some(dovecot) = Dovecot::start_with_or_leave_out(options) else { return };
+    let certificates = dovecot.certificates();
+    let Some(postfix) = Postfix::submission_or_leave_out(logins, certificates) else { return };
+    fill(&dovecot, 7, 3);
+    let place = Place::new();
+    let (imap, ca) = (format!("tls:{}", dovecot.imaps()), dovecot.ca_file());
+    let ca = ca.to_str().unwrap();
+    let outgoing = [
+        ("tls", format!("tls:{}", postfix.encrypted()), "tls"),
+        ("starttls", postfix.address().to_string(), "starttls"),
+    ];
+    for (name, host, security) in &outgoing {
+        let line = ["profile", "add", name, "--host", &imap, "--ca-file", ca];
+        let more = ["--outgoing-host", host, "--outgoing-security", security];
+        place.ok(line.into_iter().chain(more).chain(["--outgoing-ca-file", ca]));
+        let (code, answer) = test(&place, name, PASSWORD);
+        let mut want = expected(&[]);
+        want.extend(
+            ["resolve", "connect", "tls", "login"].map(|it| format!("outgoing {it} success")),
+        );
+        want.push("outgoing message not_run".to_owned());
+        assert_eq!((code, results(&answer)), (0, want), "{answer}");
+        assert_eq!(answer["steps"][10]["message"], "alice, by SCRAM-SHA-256", "{answer}");
+    }
+    let (code, answer) = test(&place, "tls", "wrong");
+    assert_eq!((code, &answer["steps"][10]["result"]), (1, &Value::from("failure")), "{answer}");
+    assert!(answer["steps"][10]["hint"].is_string(), "{answer}");
 }

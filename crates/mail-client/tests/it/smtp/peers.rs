@@ -91,11 +91,13 @@ async fn what_postfix_refuses_is_understood() {
     let answers = connection.send(&letter(&recipients, MESSAGE)).await.unwrap();
     expect![[r#"
         Refused("554 5.7.1 <alice@example.test>: Recipient address rejected: Access denied")
-    "#]].assert_eq(&super::wire::shown(&Ok(answers)));
+    "#]]
+    .assert_eq(&super::wire::shown(&Ok(answers)));
     let large = "x".repeat(100_001);
     let answers = connection.send(&letter(&recipients, &large)).await.unwrap();
     expect![[r#"
         Refused("the message has 100003 bytes, and the server takes 100000")
-    "#]].assert_eq(&super::wire::shown(&Ok(answers)));
+    "#]]
+    .assert_eq(&super::wire::shown(&Ok(answers)));
     connection.close().await;
 }
