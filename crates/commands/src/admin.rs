@@ -1,10 +1,17 @@
 //! Looking after the server: keys, settings, and tests that go step by step.
 
+use std::path::PathBuf;
+
 use types::Secret;
 
+use crate::alert::AlertShown;
 use crate::apply::ApplyAnswer;
+use crate::daily::DailyReport;
+
 use crate::job::{EffectiveFolder, JobShown};
+use crate::mail::MailShown;
 use crate::profile::ProfileShown;
+use crate::report::{ReportForm, RunReport};
 use crate::run::RunShown;
 use crate::service::{ServedAnswer, ServiceStatus};
 use crate::unknown::{Assigned, UnknownShown};
@@ -116,6 +123,29 @@ pub enum AdminAnswer {
     Service(Box<ServiceStatus>),
     /// Of `serve`.
     Served(ServedAnswer),
+    /// Of `alert list`.
+    Alerts(Vec<AlertShown>),
+    /// Of `alert show` and `alert acknowledge`.
+    Alert(Box<AlertShown>),
+    /// Of `mail show`, `mail set` and `mail remove`.
+    Mail(Box<MailShown>),
+    /// Of `mail test`.
+    MailTest(MailTested),
+    /// Of `run report`.
+    RunReport(Box<RunReport>, ReportForm),
+    /// Of `report daily`.
+    DailyReport(Box<DailyReport>, ReportForm, Vec<String>),
+    /// Of a report that was written to this file.
+    Written(PathBuf),
+}
+
+/// How a test of outgoing mail went.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MailTested {
+    /// The steps.
+    pub test: TestAnswer,
+    /// Whether what was changed is applied now; `None` when nothing was changed.
+    pub applied: Option<bool>,
 }
 
 /// Where the key is, and what is sealed with it.

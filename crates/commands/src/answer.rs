@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use types::{Address, BlobId, Timestamp, UserName};
 
-use crate::admin::AdminAnswer;
+use crate::admin::{AdminAnswer, Insecure};
+use crate::alert::AlertShown;
 use crate::failure::ExitCode;
 use crate::profile::Switch;
 use crate::progress::Hit;
@@ -66,6 +67,8 @@ impl Answer {
                 AdminAnswer::Test(test) => partly_if(!test.is_clean()),
                 AdminAnswer::Service(status) => partly_if(!status.is_well()),
                 AdminAnswer::Insecure(list) => partly_if(!list.is_empty()),
+                AdminAnswer::Alerts(list) => partly_if(list.iter().any(AlertShown::waits)),
+                AdminAnswer::MailTest(it) => partly_if(!it.test.is_clean()),
                 _ => ExitCode::Done,
             },
             Answer::Rebuild(rebuild) => partly_if(rebuild.unreadable != 0),
@@ -123,6 +126,8 @@ pub struct RunAnswer {
     pub mailboxes: Vec<MailboxCounts>,
     /// Whether what was archived can be found already.
     pub searchable: bool,
+    /// Connections that were not safe; the warnings tell of them too.
+    pub insecure: Vec<Insecure>,
 }
 
 /// Messages that rules left out of a run, by reason.

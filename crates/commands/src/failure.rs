@@ -70,6 +70,28 @@ impl FailureKind {
         }
     }
 
+    /// The kind of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<FailureKind> {
+        const ALL: [FailureKind; 14] = [
+            FailureKind::Request,
+            FailureKind::Configuration,
+            FailureKind::Credentials,
+            FailureKind::NotFound,
+            FailureKind::Damaged,
+            FailureKind::Busy,
+            FailureKind::Unavailable,
+            FailureKind::Throttled,
+            FailureKind::Protocol,
+            FailureKind::DiskFull,
+            FailureKind::Io,
+            FailureKind::Store,
+            FailureKind::Cancelled,
+            FailureKind::Internal,
+        ];
+        ALL.into_iter().find(|it| it.name() == name)
+    }
+
     /// The exit code that it ends the program with.
     #[must_use]
     pub fn exit_code(self) -> ExitCode {

@@ -13,6 +13,7 @@ pub use source::{
 };
 
 use crate::profile::Switch;
+use crate::report::RunFilter;
 use crate::request::FolderChoice;
 use crate::run::RunShown;
 
@@ -89,8 +90,8 @@ pub enum JobRequest {
     },
     /// Remove it. What it archived stays.
     Remove(String),
-    /// List the newest runs, of one job or of all.
-    Runs(Option<String>),
+    /// List the newest runs.
+    Runs(RunFilter),
     /// Show one run.
     ShowRun(u64),
 }

@@ -11,8 +11,10 @@ mod admin;
 mod alert;
 mod answer;
 mod apply;
+mod daily;
 mod failure;
 mod job;
+mod mail;
 mod profile;
 mod progress;
 mod report;
@@ -23,8 +25,8 @@ mod unknown;
 mod user;
 
 pub use admin::{
-    AdminAnswer, Insecure, InsecureKind, KeyListed, KeyRequest, KeyStatus, SettingShown,
-    SettingsRequest, TestAnswer, TestResult, TestStep,
+    AdminAnswer, Insecure, InsecureKind, KeyListed, KeyRequest, KeyStatus, MailTested,
+    SettingShown, SettingsRequest, TestAnswer, TestResult, TestStep,
 };
 pub use alert::{Alert, AlertChoice, AlertKind, AlertRequest, AlertShown, Severity};
 pub use answer::{
@@ -33,12 +35,16 @@ pub use answer::{
     RunOutcome, SearchAnswer, ShowAnswer, UserListed, VerifyAnswer,
 };
 pub use apply::{Apply, ApplyAnswer, ApplyMode, FieldChange, PlanAction, Planned, Unnamed};
+pub use daily::{DailyAccount, DailyJob, DailyReport};
 pub use failure::{ExitCode, Failure, FailureKind};
 pub use job::{
     BatchAccounts, EffectiveFolder, FileMapping, FileTrees, JOB_ACCOUNTS_DEFAULT,
     JOB_CONNECTIONS_DEFAULT, Job, JobChange, JobKind, JobRequest, JobShown, JobSource, MasterLogin,
     SMTP_SIZE_MAX_DEFAULT, SharedMailbox, SingleMailbox, SmtpAccess, SmtpReception, SmtpRecipients,
     SortBy, SortingRules, SourceChange, UnclaimedMail,
+};
+pub use mail::{
+    MailChange, MailRequest, MailSettings, MailShown, MailWaiting, OnFailure, RECIPIENTS_MAX,
 };
 pub use profile::{
     CONNECTIONS_DEFAULT, Counted, Half, HalfChange, HalfName, NAME_BYTES_MAX, OutgoingLogin,

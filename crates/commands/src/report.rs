@@ -5,15 +5,13 @@ use std::path::PathBuf;
 use types::{Timestamp, UserName};
 
 use crate::admin::Insecure;
-use crate::answer::{ExcludedCounts, MailboxCounts, RunOutcome};
+use crate::answer::{MailboxCounts, RunOutcome};
 use crate::failure::FailureKind;
 use crate::run::RunShown;
 
 /// What is kept of one account of a run besides its sums.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct StepDetails {
-    /// Left out by rules, by reason.
-    pub excluded: ExcludedCounts,
     /// Removed or moved at the source.
     pub removed: u64,
     /// How the account failed as a whole, when it did.

@@ -8,9 +8,12 @@ use std::time::Duration;
 use types::{Secret, UserName};
 
 use crate::admin::{KeyRequest, SettingsRequest};
+use crate::alert::AlertRequest;
 use crate::apply::Apply;
 use crate::job::JobRequest;
+use crate::mail::MailRequest;
 use crate::profile::ProfileRequest;
+use crate::report::{ReportRequest, Sending};
 use crate::service::ServiceRequest;
 use crate::unknown::UnknownRequest;
 use crate::user::UserSet;
@@ -56,6 +59,12 @@ pub enum Request {
     Service(ServiceRequest),
     /// Make the state what a file says.
     Apply(Apply),
+    /// Look after alerts.
+    Alert(AlertRequest),
+    /// Look after outgoing mail.
+    Mail(MailRequest),
+    /// Make a report.
+    Report(ReportRequest),
     /// Show what the program does, in a data directory that is thrown away.
     Demo(Demo),
 }
@@ -100,6 +109,9 @@ impl Request {
                     | JobRequest::Runs(_)
                     | JobRequest::ShowRun(_)
             ),
+            Request::Alert(it) => !matches!(it, AlertRequest::Acknowledge(_)),
+            Request::Mail(it) => *it == MailRequest::Show,
+            Request::Report(it) => !matches!(it, ReportRequest::Daily { send: Sending::Yes, .. }),
             // It has a directory of its own.
             Request::Demo(_) => true,
             _ => false,
@@ -130,6 +142,9 @@ impl Request {
             Request::Serve => "serve",
             Request::Service(it) => it.name(),
             Request::Apply(_) => "apply",
+            Request::Alert(it) => it.name(),
+            Request::Mail(it) => it.name(),
+            Request::Report(it) => it.name(),
             Request::Demo(_) => "demo",
         }
     }

@@ -4,7 +4,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{major, minor, statfs};
+use rustix::fs::{major, minor, statfs, statvfs};
 use thiserror::Error;
 
 use crate::path_error::at;
@@ -68,6 +68,17 @@ pub fn check_file_system(dir: &Path) -> io::Result<()> {
             Err(io::Error::new(io::ErrorKind::Unsupported, refused))
         }
     }
+}
+
+/// Bytes that are free for this process on the disk of a directory, and all that it has.
+///
+/// # Errors
+///
+/// When the directory cannot be looked at.
+pub fn room(dir: &Path) -> io::Result<(u64, u64)> {
+    let stat = statvfs(dir).map_err(|it| at("look at", dir)(it.into()))?;
+    let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
+    Ok((bytes(stat.f_bavail), bytes(stat.f_blocks)))
 }
 
 /// The name of the network file system, if it is one.

@@ -15,6 +15,6 @@ mod path_error;
 mod real_disk;
 
 pub use clock::{OsRandom, SystemClock};
-pub use file_system::{RefusedFileSystem, check_file_system};
+pub use file_system::{RefusedFileSystem, check_file_system, room};
 pub use lock::{DataLock, LockError, LockErrorKind, Owner};
 pub use real_disk::{RealDisk, remove_tree};

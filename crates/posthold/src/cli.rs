@@ -4,11 +4,14 @@
 //! the caller fetches by [`Surroundings`] because a request is complete.
 
 mod admin;
+mod alert;
 mod apply;
 mod archive;
 mod import;
 mod job;
+mod mail;
 mod profile;
+mod run;
 mod service;
 mod unknown;
 mod user;
@@ -145,7 +148,16 @@ enum Command {
     Job(Box<job::JobCommand>),
     /// Shows what jobs and `archive` did
     #[command(subcommand)]
-    Run(job::RunCommand),
+    Run(run::RunCommand),
+    /// Looks after alerts: what a person should know
+    #[command(subcommand)]
+    Alert(alert::AlertCommand),
+    /// Makes reports
+    #[command(subcommand)]
+    Report(alert::ReportCommand),
+    /// Looks after outgoing mail: alerts and the daily report
+    #[command(subcommand)]
+    Mail(Box<mail::MailCommand>),
     /// Looks after settings
     #[command(subcommand)]
     Settings(admin::SettingsCommand),
@@ -351,7 +363,10 @@ fn request(command: Command, surroundings: &dyn Surroundings) -> Result<Request,
         Command::Unknown(it) => it.request()?,
         Command::Profile(it) => Request::Profile(it.request(surroundings)?),
         Command::Job(it) => Request::Job(it.request(surroundings)?),
-        Command::Run(it) => Request::Job(it.request()),
+        Command::Run(it) => it.request()?,
+        Command::Alert(it) => Request::Alert(it.request()),
+        Command::Report(it) => Request::Report(it.request()?),
+        Command::Mail(it) => Request::Mail(it.request(surroundings)?),
         Command::Settings(it) => Request::Settings(it.request()),
         Command::Apply(it) => it.request(),
         Command::Key(it) => Request::Key(it.request()),

@@ -9,7 +9,7 @@ pub(crate) mod text;
 
 use std::io::{self, Write};
 
-use commands::{Answer, Failure, Hit};
+use commands::{AdminAnswer, Answer, Failure, Hit};
 use reports::table;
 pub(crate) use reports::words;
 
@@ -39,6 +39,11 @@ pub(crate) fn answer(
         Format::Text => text::answer(answer, out, err),
         Format::Json => json::answer(answer, out),
     }
+}
+
+/// Writes a report in the form that it was asked for.
+pub(crate) fn report(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()> {
+    text::report(answer, out)
 }
 
 /// Writes a failure: for people to `err`, for programs to `out`.

@@ -6,19 +6,24 @@
 //! another; every error ends as a [`Failure`] that says what the caller can do; a request to stop
 //! is a normal end with an answer.
 
+mod alerts;
 mod archive;
 mod bench;
 mod bounded;
 mod configuration;
+mod daily;
+mod deliver;
 mod demo;
 mod export;
 mod faults;
 mod governing;
 mod import;
+mod insecure;
 mod job_check;
 mod job_work;
 mod jobs;
 mod keys;
+mod mail;
 mod ownership;
 mod profile_test;
 mod profiles;
@@ -39,7 +44,7 @@ mod zones;
 
 use std::pin::Pin;
 
-use commands::{Answer, Failure, Progress, ProgressSink, Request, Work};
+use commands::{Answer, Failure, JobRequest, Progress, ProgressSink, Request, Work};
 use tokio::sync::watch;
 
 pub(crate) use bench::{SearchTimes, bench_search};
@@ -57,6 +62,23 @@ use crate::serve;
 
 /// Carries out `request`. What it tells meanwhile goes to `progress`.
 pub(crate) async fn run(
+    request: Request,
+    context: &Context,
+    progress: &dyn ProgressSink,
+) -> Result<Answer, Failure> {
+    let archives = matches!(
+        request,
+        Request::Archive(_) | Request::Import(_) | Request::Job(JobRequest::Run(_))
+    );
+    let answer = carry_out(request, context, progress).await;
+    if archives {
+        // Nobody is told twice what the answer says: this is for those who do not see it.
+        deliver::after_run(context).await;
+    }
+    answer
+}
+
+async fn carry_out(
     request: Request,
     context: &Context,
     progress: &dyn ProgressSink,
@@ -92,6 +114,9 @@ pub(crate) async fn run(
         Request::Service(it) => serve::service(context, it, &title, progress).await,
         Request::Unknown(it) => unknown::run(context, it, &title, progress).await,
         Request::Apply(it) => configuration::apply(context, it, &title, progress).await,
+        Request::Alert(it) => alerts::run(context, it, &title, progress).await,
+        Request::Mail(it) => mail::run(context, it, &title, progress).await,
+        Request::Report(it) => daily::run(context, it, &title, progress).await,
         Request::Demo(it) => demo::demo(context, it, progress).await,
     }
 }

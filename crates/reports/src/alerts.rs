@@ -4,12 +4,15 @@
 //! the alerts that are open. Rules: an alert is told when it is raised, when it changes for the
 //! worse, and when it is over, and not otherwise; what was not looked at is not over.
 
+mod letter;
 mod situation;
 
 use std::collections::BTreeSet;
 
 use commands::{Alert, AlertKind, FailureKind, RunOutcome, Severity};
 
+pub use letter::alert_letter;
+pub(crate) use letter::tone;
 pub use situation::{
     AccountSituation, DiskSituation, JobSituation, KeySituation, MailSituation, QuotaSituation,
     Situation, UnknownSituation,
@@ -51,6 +54,40 @@ pub enum Change {
     Other(u64, Finding),
     /// It is over, and that is told.
     Resolved(u64),
+}
+
+/// What the next message says of an alert.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum News {
+    /// It is new.
+    Raised,
+    /// It got worse.
+    Worse,
+    /// It is over.
+    Resolved,
+    /// It began and was over before a message told of it.
+    Passed,
+}
+
+impl News {
+    /// The name that it is kept under.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            News::Raised => "raised",
+            News::Worse => "worse",
+            News::Resolved => "resolved",
+            News::Passed => "passed",
+        }
+    }
+
+    /// The news of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<News> {
+        [News::Raised, News::Worse, News::Resolved, News::Passed]
+            .into_iter()
+            .find(|it| it.name() == name)
+    }
 }
 
 /// Compares what was found with the alerts that are open. Alerts of kinds that are not in `looked`

@@ -9,6 +9,7 @@
 //! (subjects, names of mailboxes, what a server said) is escaped by the type that carries it.
 
 pub mod alerts;
+mod daily;
 mod document;
 mod html;
 pub mod mail;
@@ -18,6 +19,7 @@ pub mod table;
 mod text;
 pub mod words;
 
+pub use daily::{daily_report, daily_subject};
 pub use document::{
     Align, Block, Column, Document, Fact, Note, Row, Section, Segment, Table, Tile, Tone, Unfolded,
 };

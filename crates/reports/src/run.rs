@@ -1,6 +1,8 @@
 //! The report of a run: how it ended, what is missing and why, then account by account.
 
-use commands::{Insecure, MailboxCounts, RunOutcome, RunReport, RunShown, StepDetails, StepShown};
+use commands::{
+    Insecure, MailboxCounts, RunOutcome, RunReport, RunShown, RunState, StepDetails, StepShown,
+};
 
 use crate::document::{
     Align, Block, Document, Fact, Note, Section, Segment, Table, Tile, Tone, Unfolded,
@@ -26,7 +28,7 @@ pub fn run_report(report: &RunReport) -> Document {
     blocks.push(Block::Bar(sums.bar()));
     blocks.extend(missing(&steps));
     blocks.extend(insecure(&steps));
-    blocks.extend(attention(&steps));
+    blocks.extend(attention(run, &steps));
     blocks.extend(excluded(&steps));
     blocks.extend(accounts(&steps));
     blocks.extend(steps.iter().filter_map(|it| mailboxes(it, steps.len())));
@@ -58,6 +60,16 @@ pub(crate) fn outcome(outcome: Option<RunOutcome>) -> &'static str {
         Some(RunOutcome::Partial) => "done in part",
         Some(RunOutcome::Failed) => "failed",
         None => "not ended",
+    }
+}
+
+/// A state in a word or two.
+fn state_words(state: RunState) -> &'static str {
+    match state {
+        RunState::Waiting => "waits",
+        RunState::Running => "runs",
+        RunState::Interrupted => "interrupted",
+        RunState::Ended(it) => outcome(Some(it)),
     }
 }
 
@@ -174,8 +186,20 @@ fn verdict(run: &RunShown, steps: &[Step<'_>], sums: &Sums) -> String {
         Some(RunOutcome::Partial) => {
             format!("Done in part: not everything is archived yet.{accounts}")
         }
-        Some(RunOutcome::Failed) => format!("Failed.{accounts}"),
-        None => "Not ended: it still runs, or was interrupted.".to_owned(),
+        Some(RunOutcome::Failed) => match steps {
+            [one] if !one.told().is_empty() => {
+                format!("Failed: {}", one.told().first().map_or("", |it| it.as_str()))
+            }
+            _ => format!("Failed.{accounts}"),
+        },
+        None => match run.state {
+            RunState::Interrupted => {
+                "Interrupted: its process is gone. What was archived is archived, and the next run \
+                 goes on from there."
+                    .to_owned()
+            }
+            _ => "It runs still.".to_owned(),
+        },
     }
 }
 
@@ -188,7 +212,7 @@ fn facts(run: &RunShown, steps: &[Step<'_>]) -> Vec<Fact> {
         format!("{}, after {}", words::minute(it), words::duration(it.0 - run.began.0))
     });
     facts.push(fact("Ended", ended));
-    facts.push(fact("Outcome", outcome(run.state.outcome()).to_owned()));
+    facts.push(fact("Outcome", state_words(run.state).to_owned()));
     if let [one] = steps {
         facts.push(fact("Account", one.name()));
         facts.extend(last_complete(one).map(|it| fact("Last proven complete", it)));
@@ -227,8 +251,7 @@ fn missing(steps: &[Step<'_>]) -> Option<Block> {
             table.push(tone, [account, it.mailbox.clone(), missing, quarantined, why(it)]);
         }
         if table.rows.len() == before {
-            let told =
-                step.told().first().map_or(outcome(step.shown.state.outcome()), |it| it.as_str());
+            let told = step.told().first().map_or(state_words(step.shown.state), |it| it.as_str());
             let account = step.shown.account.clone();
             let quarantined = count(step.shown.quarantined);
             let cells = [account, "(all)".into(), "?".into(), quarantined, told.to_owned()];
@@ -266,8 +289,8 @@ fn insecure(steps: &[Step<'_>]) -> Option<Block> {
     Some(Block::Section(Section::new("Insecure settings that were used", vec![notes])))
 }
 
-fn attention(steps: &[Step<'_>]) -> Option<Block> {
-    let mut notes = Vec::new();
+fn attention(run: &RunShown, steps: &[Step<'_>]) -> Option<Block> {
+    let mut notes: Vec<Note> = run.told.iter().map(Note::warn).collect();
     for step in steps {
         let tone = match step.shown.state.outcome() {
             Some(RunOutcome::Failed) => Tone::Bad,
@@ -290,11 +313,8 @@ fn attention(steps: &[Step<'_>]) -> Option<Block> {
 fn excluded(steps: &[Step<'_>]) -> Option<Block> {
     use Align::{Left, Right};
     let mut sums = commands::ExcludedCounts::default();
-    for Step { details, .. } in steps {
-        sums.default_folders += details.excluded.default_folders;
-        sums.folder_list += details.excluded.folder_list;
-        sums.filter += details.excluded.filter;
-        sums.unknown_address += details.excluded.unknown_address;
+    for Step { shown, .. } in steps {
+        sums += shown.excluded;
     }
     let reasons = [
         ("in folders that are left out by default", sums.default_folders),
@@ -335,7 +355,7 @@ fn accounts(steps: &[Step<'_>]) -> Option<Block> {
         let numbers = [it.archived, it.already, it.excluded.total(), it.quarantined, missing];
         cells.extend(numbers.map(count));
         cells.push(last_complete(step).unwrap_or_default());
-        cells.push(outcome(it.state.outcome()).to_owned());
+        cells.push(state_words(it.state).to_owned());
         table.push(tone(it.state.outcome()), cells);
     }
     Some(Block::Section(Section::new("Accounts", vec![Block::Table(table)])))
@@ -381,7 +401,7 @@ fn mailboxes(step: &Step<'_>, of: usize) -> Option<Block> {
         summary: if of == 1 {
             String::new()
         } else {
-            format!("{n}, {}", outcome(step.shown.state.outcome()))
+            format!("{n}, {}", state_words(step.shown.state))
         },
         tone: tone(step.shown.state.outcome()),
         unfolded,

@@ -80,11 +80,10 @@ fn rows(it: &Table, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn section(it: &Section, out: &mut dyn Write) -> io::Result<()> {
-    let summary = if it.summary.is_empty() {
-        String::new()
-    } else {
-        format!(": {}", words::line(&it.summary))
-    };
-    writeln!(out, "\n{}{summary}", words::line(&it.title))?;
+    let (title, summary) = (words::line(&it.title), words::line(&it.summary));
+    match summary.is_empty() {
+        true => writeln!(out, "\n{title}")?,
+        false => writeln!(out, "\n{title} ({summary})")?,
+    }
     blocks(&it.blocks, out)
 }

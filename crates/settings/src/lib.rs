@@ -71,6 +71,36 @@ pub struct Setting {
     pub doc: &'static str,
 }
 
+/// When the disk counts as nearly full.
+pub const ALERT_DISK_FREE_PERCENT: Setting = Setting {
+    key: "alert_disk_free_percent",
+    value: ValueType::Number { min: 0, max: 50 },
+    default: "5",
+    applies: Applies::None,
+    doc: "How much of the data directory's disk should be free, in percent. Below it there is an \
+          alert; 0 asks for none.",
+};
+
+/// How many messages about alerts are written.
+pub const ALERT_MAILS_PER_HOUR: Setting = Setting {
+    key: "alert_mails_per_hour",
+    value: ValueType::Number { min: 1, max: 60 },
+    default: "6",
+    applies: Applies::None,
+    doc: "Messages about alerts in an hour at most. What happens beyond waits and is told together \
+          in the next one.",
+};
+
+/// When a source counts as stuck.
+pub const ALERT_STALE_HOURS: Setting = Setting {
+    key: "alert_stale_hours",
+    value: ValueType::Number { min: 1, max: 8760 },
+    default: "48",
+    applies: Applies::None,
+    doc: "How many hours an account of a job may be without a proof that everything of it is \
+          archived. Then there is an alert that says when it was last proven complete.",
+};
+
 /// Whether mail connections may stay unencrypted.
 pub const ALLOW_PLAIN_MAIL_CONNECTIONS: Setting = Setting {
     key: "allow_plain_mail_connections",
@@ -79,6 +109,26 @@ pub const ALLOW_PLAIN_MAIL_CONNECTIONS: Setting = Setting {
     applies: Applies::Part,
     doc: "Lets server profiles reach other machines without encryption. Passwords and mail can be \
           read on the way then. Connections to this machine need no permission.",
+};
+
+/// When the daily report is sent.
+pub const DAILY_REPORT_HOUR: Setting = Setting {
+    key: "daily_report_hour",
+    value: ValueType::Number { min: 0, max: 23 },
+    default: "6",
+    applies: Applies::None,
+    doc: "The hour of the day, in UTC, at which the daily report is sent to those whom `posthold \
+          mail set --daily-to` names.",
+};
+
+/// How long runs are kept.
+pub const RUN_DAYS_KEPT: Setting = Setting {
+    key: "run_days_kept",
+    value: ValueType::Number { min: 1, max: 36500 },
+    default: "365",
+    applies: Applies::None,
+    doc: "How many days runs and alerts that are over are kept. The newest run of each job always \
+          is. What was archived, and when, is in the store and stays.",
 };
 
 /// Connections to one server over all jobs.
@@ -92,7 +142,15 @@ pub const SERVER_CONNECTIONS: Setting = Setting {
 };
 
 /// Every setting, by key.
-pub const SETTINGS: &[Setting] = &[ALLOW_PLAIN_MAIL_CONNECTIONS, SERVER_CONNECTIONS];
+pub const SETTINGS: &[Setting] = &[
+    ALERT_DISK_FREE_PERCENT,
+    ALERT_MAILS_PER_HOUR,
+    ALERT_STALE_HOURS,
+    ALLOW_PLAIN_MAIL_CONNECTIONS,
+    DAILY_REPORT_HOUR,
+    RUN_DAYS_KEPT,
+    SERVER_CONNECTIONS,
+];
 
 /// The setting with this key.
 #[must_use]

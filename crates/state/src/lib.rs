@@ -7,9 +7,12 @@
 //! Rules: writes are one transaction each; nothing here is needed to read a message back; a
 //! database of a newer schema is refused by its number; no SQL and no sealed bytes leave it.
 
+mod alerts;
+mod details;
 mod error;
 mod job_fields;
 mod jobs;
+mod mail;
 mod memory;
 mod profiles;
 mod runs;
@@ -30,8 +33,11 @@ use ports::{Access, Disk};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 use types::{Hash, Position, SourceId, Timestamp};
 
+pub use alerts::ALERTS_LISTED_MAX;
+pub use details::{EndedRun, MAILBOXES_KEPT_MAX, RunSums, Standing as AccountStanding, StepEnd};
 pub use error::{StateError, StateErrorKind};
 pub use jobs::{JobId, SavedJob};
+pub use mail::{DueMail, MailPurpose, NewMail};
 pub use memory::Memory;
 pub use profiles::{ProfileId, SavedProfile};
 pub use runs::{PlannedStep, RUNS_LISTED_MAX};

@@ -191,21 +191,10 @@ fn write(
     .map_err(failed)?;
     db.execute("DELETE FROM profile_half WHERE profile = ?", [signed(id.0)]).map_err(failed)?;
     for (name, half) in profile.halves() {
-        let (trust, trusted) = trust_words(&half.trust);
+        let it = half_values(half);
         db.execute(
             "INSERT INTO profile_half VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-            params![
-                signed(id.0),
-                name.name(),
-                half.protocol.name(),
-                half.host.to_string(),
-                half.security.map_or("auto", Security::name),
-                half.mechanism.name(),
-                half.login,
-                trust,
-                trusted,
-                half.timeout.map(milliseconds),
-            ],
+            params![signed(id.0), name.name(), it.0, it.1, it.2, it.3, it.4, it.5, it.6, it.7],
         )
         .map_err(failed)?;
     }
@@ -262,33 +251,59 @@ fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
 }
 
 fn read_half(db: &Connection, id: ProfileId, name: HalfName) -> Result<Option<Half>, StateError> {
-    type Columns =
-        (String, String, String, String, Option<String>, String, Option<String>, Option<i64>);
     let failed = |it| StateError::query(WHAT, it);
-    let sql = "SELECT protocol, host, security, mechanism, login, trust, trusted, timeout_ms
-               FROM profile_half WHERE profile = ? AND half = ?";
-    let row: Option<Columns> = db
-        .prepare_cached(sql)
+    let sql = format!("SELECT {HALF_COLUMNS} FROM profile_half WHERE profile = ? AND half = ?");
+    let row = db
+        .prepare_cached(&sql)
         .map_err(failed)?
-        .query_row(params![signed(id.0), name.name()], |row| {
-            Ok((
-                row.get(0)?,
-                row.get(1)?,
-                row.get(2)?,
-                row.get(3)?,
-                row.get(4)?,
-                row.get(5)?,
-                row.get(6)?,
-                row.get(7)?,
-            ))
-        })
+        .query_row(params![signed(id.0), name.name()], half_columns)
         .optional()
         .map_err(failed)?;
-    let Some((protocol, host, security, mechanism, login, trust, trusted, timeout)) = row else {
-        return Ok(None);
-    };
+    row.map(half_of).transpose()
+}
+
+/// The columns of a server, wherever it is kept.
+pub(crate) const HALF_COLUMNS: &str =
+    "protocol, host, security, mechanism, login, trust, trusted, timeout_ms";
+
+/// What stands in [`HALF_COLUMNS`].
+pub(crate) type HalfColumns =
+    (String, String, String, String, Option<String>, String, Option<String>, Option<i64>);
+
+/// The first columns of a row, which are [`HALF_COLUMNS`].
+pub(crate) fn half_columns(row: &Row<'_>) -> rusqlite::Result<HalfColumns> {
+    Ok((
+        row.get(0)?,
+        row.get(1)?,
+        row.get(2)?,
+        row.get(3)?,
+        row.get(4)?,
+        row.get(5)?,
+        row.get(6)?,
+        row.get(7)?,
+    ))
+}
+
+/// What is kept of a server.
+pub(crate) fn half_values(half: &Half) -> HalfColumns {
+    let (trust, trusted) = trust_words(&half.trust);
+    (
+        half.protocol.name().to_owned(),
+        half.host.to_string(),
+        half.security.map_or("auto", Security::name).to_owned(),
+        half.mechanism.name().to_owned(),
+        half.login.clone(),
+        trust.to_owned(),
+        trusted,
+        half.timeout.map(milliseconds),
+    )
+}
+
+/// The server that was kept.
+pub(crate) fn half_of(columns: HalfColumns) -> Result<Half, StateError> {
+    let (protocol, host, security, mechanism, login, trust, trusted, timeout) = columns;
     let unknown = StateError::unknown_value;
-    Ok(Some(Half {
+    Ok(Half {
         protocol: Protocol::from_name(&protocol).ok_or_else(|| unknown("protocol", &protocol))?,
         host: host.parse().map_err(|_| unknown("host", &host))?,
         security: match security.as_str() {
@@ -300,7 +315,7 @@ fn read_half(db: &Connection, id: ProfileId, name: HalfName) -> Result<Option<Ha
         login,
         trust: trust_from_words(&trust, trusted).ok_or_else(|| unknown("trust", &trust))?,
         timeout: timeout.map(duration),
-    }))
+    })
 }
 
 /// Durations are kept in milliseconds.

@@ -4,7 +4,7 @@
 //! nothing is synced, and the newest may be lost with the power. A run that never ended was
 //! interrupted: whoever next owns the data directory says so ([`State::interrupt_runs`]).
 
-use commands::{ExcludedCounts, RunOutcome, RunShown, RunState, StepShown, Trigger};
+use commands::{ExcludedCounts, RunFilter, RunOutcome, RunShown, RunState, StepShown, Trigger};
 use rusqlite::{OptionalExtension, Row, params};
 use types::Timestamp;
 
@@ -140,13 +140,33 @@ impl State {
 
     /// The newest runs, newest first, at most [`RUNS_LISTED_MAX`]; of one job, or of all.
     pub fn runs(&self, job: Option<JobId>) -> Result<Vec<RunShown>, StateError> {
-        let sql =
-            format!("{RUN_COLUMNS} WHERE ?1 IS NULL OR run.job = ?1 ORDER BY run.id DESC LIMIT ?2");
+        self.find_runs(job, &RunFilter::default())
+    }
+
+    /// The newest runs that the filter lets through; of one job, or of all. The name of the job in
+    /// the filter is not looked at.
+    pub fn find_runs(
+        &self,
+        job: Option<JobId>,
+        filter: &RunFilter,
+    ) -> Result<Vec<RunShown>, StateError> {
+        let sql = format!(
+            "{RUN_COLUMNS} WHERE (?1 IS NULL OR run.job = ?1) AND (?2 IS NULL OR ?2 <= began)
+             AND (?3 IS NULL OR outcome = ?3)
+             AND (?4 IS NULL OR EXISTS
+                  (SELECT 1 FROM step WHERE step.run = run.id AND step.target = ?4))
+             ORDER BY run.id DESC LIMIT ?5"
+        );
         let mut select = self.db.prepare_cached(&sql).map_err(failed)?;
-        let runs: Vec<(RunShown, bool)> = select
-            .query_map(params![job.map(|it| signed(it.0)), RUNS_LISTED_MAX], run_of)
-            .and_then(Iterator::collect)
-            .map_err(failed)?;
+        let row = params![
+            job.map(|it| signed(it.0)),
+            filter.since.map(|it| it.0),
+            filter.outcome.map(RunOutcome::name),
+            filter.user.as_ref().map(types::UserName::as_str),
+            RUNS_LISTED_MAX
+        ];
+        let runs: Vec<(RunShown, bool)> =
+            select.query_map(row, run_of).and_then(Iterator::collect).map_err(failed)?;
         runs.into_iter().map(|it| self.with_steps(it)).collect()
     }
 

@@ -20,6 +20,8 @@ pub enum SecretPlace {
     Profile(ProfileId, HalfName),
     /// To the account of a job.
     Job(JobId),
+    /// To the login that mail is sent with.
+    Mail,
 }
 
 impl SecretPlace {
@@ -27,6 +29,7 @@ impl SecretPlace {
         match self {
             SecretPlace::Profile(id, half) => ("profile", signed(id.0), half.name()),
             SecretPlace::Job(id) => ("job", signed(id.0), "account"),
+            SecretPlace::Mail => ("outgoing mail", 0, "login"),
         }
     }
 

@@ -23,6 +23,7 @@ pub mod peers;
 pub mod postfix;
 pub mod raw_imap;
 pub mod scripted;
+pub mod smtp_sink;
 
 pub use dovecot::{Dovecot, DovecotOptions, MailFormat};
 pub use fault_proxy::{FaultProxy, Faults, ImapFault, WireAction, WireFault};
@@ -31,3 +32,4 @@ pub use made_imap::{MadeImap, MadeOptions, Speaks};
 pub use peers::left_out;
 pub use postfix::Postfix;
 pub use raw_imap::{RawImap, RawMessage};
+pub use smtp_sink::{SinkMail, SinkMood, SmtpSink};

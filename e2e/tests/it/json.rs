@@ -90,6 +90,16 @@ fn administration(place: &Place) {
     let mut run = place.command(["job", "set", "j", "--password"]);
     assert!(run.env("POSTHOLD_PASSWORD", "x").output().unwrap().status.success());
     assert_eq!(place.run(["job", "run", "j"]).code, 2);
+    check("run-report", &place.ok(["run", "report", "1", "--json"]).json());
+    check("written", &place.ok(["run", "report", "1", "--to", "r", "--json"]).json());
+    check("daily", &place.ok(["report", "daily", "--json"]).json());
+    check("alert", &place.run(["alert", "list", "--json"]).json_lines()[0]);
+    let line = ["mail", "set", "--server", "127.0.0.1:1", "--protocol", "smtp", "--sender"];
+    let rest = ["a@b.org", "--alerts-to", "a@b.org", "--daily-to", "c@d.org", "--json"];
+    place.ok(line.into_iter().chain(rest));
+    assert_eq!(place.run(["job", "run", "j"]).code, 2);
+    check("mail", &place.ok(["mail", "show", "--json"]).json());
+    check("mail-test", &place.run(["mail", "test", "--sender-name", "x", "--json"]).json());
     check("run", &place.ok(["run", "show", "1", "--json"]).json());
     check("job-remove", &place.ok(["job", "remove", "j", "--json"]).json());
     check("profile-remove", &place.ok(["profile", "remove", "p", "--json"]).json());

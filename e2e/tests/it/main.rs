@@ -10,6 +10,7 @@
     reason = "what fails here, fails the test"
 )]
 
+mod alerts;
 mod apply;
 mod cli;
 mod damage;

@@ -1,5 +1,6 @@
 //! Archiving from a real Dovecot, also over bad wires and with a process that is killed.
 
+mod alerts;
 mod archive;
 mod cancel;
 mod faults;

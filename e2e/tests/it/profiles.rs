@@ -243,11 +243,16 @@ fn settings_are_listed_set_and_taken_back() {
         &place,
         &["settings", "list"],
         &expect![[r#"
-        exit code 0
-          setting                       value           applies
-          allow_plain_mail_connections  off    default  part
-          server_connections            20     default  part
-    "#]],
+            exit code 0
+              setting                       value           applies
+              alert_disk_free_percent       5      default  none
+              alert_mails_per_hour          6      default  none
+              alert_stale_hours             48     default  none
+              allow_plain_mail_connections  off    default  part
+              daily_report_hour             6      default  none
+              run_days_kept                 365    default  none
+              server_connections            20     default  part
+        "#]],
     );
     check(
         &place,

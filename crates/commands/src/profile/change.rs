@@ -63,7 +63,8 @@ impl HalfChange {
         *self == HalfChange::default()
     }
 
-    fn apply(&self, half: Option<Half>, protocol: Protocol) -> Result<Half, Failure> {
+    /// The half with this change; without any before, it is made for this host.
+    pub(crate) fn apply(&self, half: Option<Half>, protocol: Protocol) -> Result<Half, Failure> {
         let mut half = match (half, &self.host) {
             (Some(half), _) => half,
             (None, Some(host)) => Half {

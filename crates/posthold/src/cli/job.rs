@@ -9,6 +9,7 @@ use commands::{Failure, FolderChoice, FolderScope, JobChange, JobRequest, Shared
 
 use super::writing::WriteArgs;
 use super::{Surroundings, user_name};
+pub(super) use kinds::absolute;
 use kinds::{KindArg, SourceArgs};
 
 /// What is done with jobs.
@@ -59,22 +60,6 @@ pub(super) enum JobCommand {
     },
     /// Removes a job with its password; what it archived and its runs stay
     Remove(NameArgs),
-}
-
-/// What is done with runs.
-#[derive(Subcommand, Debug)]
-pub(super) enum RunCommand {
-    /// Lists the newest runs
-    List {
-        /// Only those of this job
-        #[arg(long, value_name = "NAME")]
-        job: Option<String>,
-    },
-    /// Shows a run
-    Show {
-        /// Its number
-        id: u64,
-    },
 }
 
 /// A name, for what needs nothing else.
@@ -204,16 +189,6 @@ impl JobCommand {
             JobCommand::Rename { from, to, .. } => JobRequest::Rename { from, to },
             JobCommand::Remove(it) => JobRequest::Remove(it.name),
         })
-    }
-}
-
-impl RunCommand {
-    /// The request.
-    pub(super) fn request(self) -> JobRequest {
-        match self {
-            RunCommand::List { job } => JobRequest::Runs(job),
-            RunCommand::Show { id } => JobRequest::ShowRun(id),
-        }
     }
 }
 

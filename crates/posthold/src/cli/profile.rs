@@ -163,7 +163,7 @@ pub(super) struct ChangeArgs {
 }
 
 #[derive(Args, Debug)]
-struct TrustArgs {
+pub(super) struct TrustArgs {
     /// Trust the certificates that the system trusts
     #[arg(long, conflicts_with_all = ["ca_file", "fingerprint", "accept_all_certificates"])]
     system_certificates: bool,
@@ -338,7 +338,7 @@ fn change(
                     Some(surroundings.password(file.as_deref(), &prompt)?)
                 }
             },
-            trust: trust(args.trust),
+            trust: args.trust.trust(),
             timeout: args.timeout.map(|it| match it {
                 0 => None,
                 seconds => Some(Duration::from_secs(seconds.into())),
@@ -365,13 +365,16 @@ fn outgoing(args: OutgoingArgs, surroundings: &dyn Surroundings) -> Result<HalfC
     })
 }
 
-fn trust(args: TrustArgs) -> Option<Trust> {
-    match (args.ca_file, args.fingerprint) {
-        _ if args.accept_all_certificates => Some(Trust::AcceptAll),
-        _ if args.system_certificates => Some(Trust::System),
-        (_, Some(fingerprint)) => Some(Trust::Fingerprint(fingerprint)),
-        (Some(file), None) => Some(Trust::CaFile(file)),
-        (None, None) => None,
+impl TrustArgs {
+    /// Which certificates are taken; `None` names none.
+    pub(super) fn trust(self) -> Option<Trust> {
+        match (self.ca_file, self.fingerprint) {
+            _ if self.accept_all_certificates => Some(Trust::AcceptAll),
+            _ if self.system_certificates => Some(Trust::System),
+            (_, Some(fingerprint)) => Some(Trust::Fingerprint(fingerprint)),
+            (Some(file), None) => Some(Trust::CaFile(file)),
+            (None, None) => None,
+        }
     }
 }
 

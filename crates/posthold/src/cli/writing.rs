@@ -44,6 +44,9 @@ fn write_args(command: &Command) -> Option<&WriteArgs> {
 pub(super) fn ownership(command: &Command) -> Ownership {
     let waits = match command {
         Command::Profile(it) => it.waits(),
+        Command::Alert(it) => it.waits(),
+        Command::Report(it) => it.waits(),
+        Command::Mail(it) => it.waits(),
         Command::Settings(it) => it.waits(),
         Command::Key(it) => it.waits(),
         Command::Apply(it) => it.waits(),

@@ -3,15 +3,16 @@
 
 mod admin;
 mod jobs;
+mod reports;
 mod service;
 mod unknown;
 
 use std::io::{self, Write};
 
 use commands::{
-    Answer, DemoAnswer, ExcludedCounts, ExportAnswer, ExportFormat, Failure, Hit, ImportCounts,
-    Rank, RebuildAnswer, RunAnswer, SearchAnswer, ShowAnswer, Switch, UserListed, VerifyAnswer,
-    View,
+    Answer, DailyReport, DemoAnswer, ExcludedCounts, ExportAnswer, ExportFormat, Failure, Hit,
+    ImportCounts, Rank, RebuildAnswer, RunAnswer, RunReport, SearchAnswer, ShowAnswer, Switch,
+    UserListed, VerifyAnswer, View,
 };
 use serde::Serialize;
 use types::Address;
@@ -54,6 +55,20 @@ pub(crate) fn failure(failure: &Failure, out: &mut dyn Write) -> io::Result<()> 
 pub(crate) fn search_times(times: &SearchTimes, out: &mut dyn Write) -> io::Result<()> {
     let SearchTimes { first_us, again_us } = times;
     object(&SearchTimesObject { first_us, again_us }, out)
+}
+
+/// The report of a run.
+pub(crate) fn run_report(report: &RunReport, out: &mut dyn Write) -> io::Result<()> {
+    object(&reports::RunReportObject::from(report), out)
+}
+
+/// The daily report.
+pub(crate) fn daily_report(
+    report: &DailyReport,
+    sent_to: &[String],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    object(&reports::DailyObject::new(report, sent_to), out)
 }
 
 fn object(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
@@ -127,6 +142,7 @@ struct RunObject<'a> {
     skipped: Option<u64>,
     index_complete: bool,
     warnings: &'a [String],
+    insecure: Vec<admin::InsecureObject<'a>>,
     mailboxes: Vec<MailboxObject<'a>>,
 }
 
@@ -144,6 +160,7 @@ impl<'a> RunObject<'a> {
             skipped: read.map(|it| it.skipped),
             index_complete: run.searchable,
             warnings: &run.warnings,
+            insecure: run.insecure.iter().map(admin::InsecureObject::from).collect(),
             mailboxes: run.mailboxes.iter().map(MailboxObject::from).collect(),
         }
     }

@@ -44,6 +44,7 @@ pub(crate) fn partial_run() -> RunAnswer {
         warnings: vec!["the certificate is not checked".into()],
         mailboxes: vec![mailbox("INBOX"), sent, trash],
         searchable: true,
+        insecure: Vec::new(),
     }
 }
 

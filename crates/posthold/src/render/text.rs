@@ -2,15 +2,16 @@
 
 mod admin;
 mod jobs;
+mod reports;
 mod service;
 mod unknown;
 
 use std::io::{self, Write};
 
 use commands::{
-    Answer, DemoAnswer, DemoImport, ExportAnswer, Failure, Hit, ImportCounts, IndexReach, LoginBy,
-    Rank, RebuildAnswer, RunAnswer, RunOutcome, SearchAnswer, ShowAnswer, Switch, UserListed,
-    VerifyAnswer, View,
+    AdminAnswer, Answer, DemoAnswer, DemoImport, ExportAnswer, Failure, Hit, ImportCounts,
+    IndexReach, LoginBy, Rank, RebuildAnswer, RunAnswer, RunOutcome, SearchAnswer, ShowAnswer,
+    Switch, UserListed, VerifyAnswer, View,
 };
 use types::Address;
 
@@ -69,6 +70,11 @@ pub(crate) fn answer(answer: &Answer, out: &mut dyn Write, err: &mut dyn Write) 
         Answer::UserList(users) => user_list(users, out),
         Answer::Demo(it) => demo(it, out),
     }
+}
+
+/// Writes the answer that a report is, alone.
+pub(crate) fn report(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()> {
+    admin::answer(answer, out)
 }
 
 /// A sentence, and a hint where there is one.

@@ -25,7 +25,7 @@ use state::{JobId, PlannedStep, User};
 use super::bounded::{Allowed, Bounded, Ended};
 use super::recorded::Recorded;
 use super::stores::Writing;
-use super::{blocking, faults, ownership, report, users};
+use super::{blocking, faults, insecure, ownership, report, users};
 use crate::context::{Context, STORE_NAME};
 
 /// One mailbox to archive: what `archive` makes of its arguments, and a job of what is saved.
@@ -114,7 +114,14 @@ pub(super) async fn step(
 ) -> Result<RunAnswer, Failure> {
     let options = work.options(context, user, title)?;
     let bounded = Bounded::new(context, work, &options.account).await?;
-    for warning in &work.warnings {
+    let insecure = insecure::of_archive(&work.request);
+    let mut warnings = work.warnings.clone();
+    for it in &insecure {
+        if !warnings.contains(&it.warning) {
+            warnings.push(it.warning.clone());
+        }
+    }
+    for warning in &warnings {
         tracing::warn!(title, "{warning}");
     }
     let account = account(&work.request)?;
@@ -134,7 +141,8 @@ pub(super) async fn step(
     let confirmed = confirm(writing, context, &options, &report).await;
     let mut answer = report::of_run(report)?;
     answer.warnings.extend(confirmed.err().map(|it| format!("{}.", it.message)));
-    answer.warnings.extend(work.warnings.clone());
+    answer.warnings.extend(warnings);
+    answer.insecure = insecure;
     Ok(answer)
 }
 

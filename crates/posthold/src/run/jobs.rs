@@ -73,9 +73,10 @@ fn read(data: &DataDir, request: JobRequest) -> Result<AdminAnswer, Failure> {
             let saved = named(&state, &name)?;
             AdminAnswer::Job(Box::new(shown(&state, saved, None)?))
         }
-        JobRequest::Runs(job) => {
-            let job = job.map(|it| named(&state, &it)).transpose()?;
-            AdminAnswer::Runs(state.runs(job.map(|it| it.id)).map_err(failed)?)
+        JobRequest::Runs(filter) => {
+            let job = filter.job.as_ref().map(|it| named(&state, it)).transpose()?;
+            let runs = state.find_runs(job.map(|it| it.id), &filter);
+            AdminAnswer::Runs(runs.map_err(failed)?)
         }
         JobRequest::ShowRun(id) => {
             AdminAnswer::Run(Box::new(state.run(id).map_err(|it| {

@@ -99,7 +99,8 @@ fn no_key(data: &DataDir) -> Failure {
         .with_hint("Bring secret.key back, or name the key with POSTHOLD_KEY_FILE or POSTHOLD_KEY.")
 }
 
-fn status(data: &DataDir, source: &KeySource) -> Result<AdminAnswer, Failure> {
+/// Where the keys are, and which of those that are needed are missing.
+pub(super) fn status(data: &DataDir, source: &KeySource) -> Result<AdminAnswer, Failure> {
     let keys = at_hand(data, source)?;
     let counts = match data.state().is_file() {
         true => users::open_for_reading(data)?.secret_counts(),

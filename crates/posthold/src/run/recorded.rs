@@ -1,11 +1,12 @@
 //! Runs as people look them up later.
 
 use commands::{
-    ExcludedCounts, Failure, RunAnswer, RunOutcome, RunState, StepAnswer, StepShown, Trigger,
+    ExcludedCounts, Failure, RunAnswer, RunOutcome, RunState, StepAnswer, StepDetails, StepShown,
+    Trigger,
 };
 use disk::SystemClock;
 use ports::Clock;
-use state::{JobId, PlannedStep};
+use state::{JobId, PlannedStep, StepEnd};
 
 use super::{blocking, faults, users};
 use crate::context::Context;
@@ -17,6 +18,7 @@ const TOLD_MAX: usize = 50;
 #[derive(Clone, Debug)]
 pub(super) struct Recorded {
     context: Context,
+    job: Option<JobId>,
     /// Its number.
     pub(super) id: u64,
 }
@@ -36,7 +38,7 @@ impl Recorded {
             begun.map_err(|it| faults::state(&it))
         })
         .await?;
-        Ok(Recorded { context: context.clone(), id })
+        Ok(Recorded { context: context.clone(), job, id })
     }
 
     /// Notes the steps that it is going to have.
@@ -53,8 +55,25 @@ impl Recorded {
 
     /// Notes how the step at this place ended.
     pub(super) async fn end_step(&self, place: usize, step: &StepAnswer) -> Result<(), Failure> {
-        let (run, step) = (self.id, kept(step));
-        self.keep(move |state| state.end_step(run, place, &step, SystemClock.now())).await
+        let (run, job, shown) = (self.id, self.job, kept(step));
+        let (details, why) = (details(step), why(step));
+        self.keep(move |state| {
+            let now = SystemClock.now();
+            state.end_step(run, place, &shown, now)?;
+            let end = StepEnd {
+                run,
+                place,
+                job,
+                account: &shown.account,
+                target: &shown.target,
+                outcome: shown.state.outcome().unwrap_or(RunOutcome::Failed),
+                why: &why,
+                quarantined: shown.quarantined,
+                at: now,
+            };
+            state.keep_details(&end, &details)
+        })
+        .await
     }
 
     /// Notes how it ended.
@@ -99,6 +118,42 @@ fn kept(answer: &StepAnswer) -> StepShown {
         Some(Err(failure)) => StepShown { told: lines([sentence(failure)].into_iter()), ..step },
         Some(Ok(run)) => of_run(run, step),
     }
+}
+
+/// What is kept of it besides its sums.
+fn details(answer: &StepAnswer) -> StepDetails {
+    match &answer.ended {
+        None => StepDetails::default(),
+        Some(Err(failure)) => StepDetails { failure: Some(failure.kind), ..StepDetails::default() },
+        Some(Ok(run)) => StepDetails {
+            removed: 0,
+            failure: None,
+            warnings: lines(run.warnings.iter().cloned()),
+            insecure: run.insecure.clone(),
+            mailboxes: run.mailboxes.clone(),
+            complete_at: None,
+        },
+    }
+}
+
+/// Why an account is not complete, in a few words; empty when it is.
+fn why(answer: &StepAnswer) -> String {
+    let run = match &answer.ended {
+        None => return "it did not begin".to_owned(),
+        Some(Err(failure)) => return failure.message.replace('\n', " "),
+        Some(Ok(run)) if run.outcome == RunOutcome::Succeeded => return String::new(),
+        Some(Ok(run)) => run,
+    };
+    let of_mailbox = run
+        .mailboxes
+        .iter()
+        .find_map(|it| Some(format!("{}: {}", it.mailbox, it.failure.as_ref()?)));
+    let why = of_mailbox.unwrap_or_else(|| match (run.cancelled, run.quarantined) {
+        (true, _) => "it was asked to stop".to_owned(),
+        (false, 0) => run.warnings.first().cloned().unwrap_or_default(),
+        (false, n) => crate::render::words::counted(n, "message") + " quarantined",
+    });
+    why.replace('\n', " ")
 }
 
 /// A failure as one sentence, with its hint.

@@ -60,6 +60,7 @@ pub(super) fn of_run(report: RunReport) -> Result<RunAnswer, Failure> {
         warnings,
         mailboxes,
         searchable: true,
+        insecure: Vec::new(),
     })
 }
 
@@ -82,6 +83,7 @@ pub(super) fn of_import(report: ImportReport) -> Result<(RunAnswer, ImportCounts
         warnings,
         mailboxes: report.folders.into_iter().map(mailbox).collect(),
         searchable: true,
+        insecure: Vec::new(),
     };
     Ok((answer, ImportCounts { read: report.read, skipped: report.skipped }))
 }

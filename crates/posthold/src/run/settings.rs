@@ -2,12 +2,12 @@
 
 use ::settings::{SETTINGS, Setting, Values};
 use commands::{
-    AdminAnswer, Answer, Failure, FailureKind, Insecure, InsecureKind, Profile, ProgressSink,
-    Security, SettingShown, SettingsRequest, Trust,
+    AdminAnswer, Answer, Failure, FailureKind, ProgressSink, SettingShown, SettingsRequest,
 };
 use state::State;
 
-use super::{blocking, configuration, faults, ownership, users};
+pub(super) use super::insecure::{is_loopback, of_profile as insecure};
+use super::{blocking, configuration, faults, insecure, ownership, users};
 use crate::context::{Context, DataDir};
 
 /// Carries out a request about settings.
@@ -49,8 +49,7 @@ fn carry_out(data: &DataDir, request: SettingsRequest) -> Result<AdminAnswer, Fa
         }
         SettingsRequest::Check => {
             let state = users::open_for_reading(data)?;
-            let profiles = state.profiles().map_err(|it| faults::state(&it))?;
-            AdminAnswer::Insecure(profiles.iter().flat_map(|it| insecure(&it.profile)).collect())
+            AdminAnswer::Insecure(insecure::all(&state)?)
         }
     })
 }
@@ -84,39 +83,4 @@ fn shown(setting: &Setting, values: &Values) -> SettingShown {
         applies: setting.applies.name(),
         doc: setting.doc.to_owned(),
     }
-}
-
-/// What is insecure about a server profile. The one place that decides it: run reports, `settings
-/// check` and `profile show` all ask here.
-pub(super) fn insecure(profile: &Profile) -> Vec<Insecure> {
-    let mut found = Vec::new();
-    let mut add = |kind, warning: String| {
-        let name = profile.name.clone();
-        found.push(Insecure { of: "profile".into(), name, kind, warning });
-    };
-    for (name, half) in profile.halves() {
-        let (security, port) = half.resolved();
-        let place = format!("the {} server {}:{port}", name.name(), half.host.host);
-        if security == Security::Plain {
-            let (kind, what) = match is_loopback(&half.host.host) {
-                true => (InsecureKind::PlainHere, "is not encrypted; it is on this machine"),
-                false => (
-                    InsecureKind::Plain,
-                    "is not encrypted: passwords and mail can be read on the way",
-                ),
-            };
-            add(kind, format!("The connection to {place} {what}."));
-        } else if half.trust == Trust::AcceptAll {
-            add(
-                InsecureKind::AnyCertificate,
-                format!("Any certificate is accepted from {place}: anybody can pretend to be it."),
-            );
-        }
-    }
-    found
-}
-
-/// Whether a host is this machine.
-pub(super) fn is_loopback(host: &str) -> bool {
-    net::Server { host: host.to_owned(), port: 0 }.is_loopback()
 }

@@ -1,4 +1,4 @@
-use commands::{ExcludedCounts, InsecureKind, RunState, Trigger};
+use commands::{ExcludedCounts, InsecureKind, Trigger};
 use expect_test::{Expect, expect};
 use types::Timestamp;
 
@@ -110,7 +110,6 @@ pub(crate) fn partial() -> RunReport {
         ..mailbox("Trash", 31, 0, 0)
     };
     let alice = StepDetails {
-        excluded: ExcludedCounts { default_folders: 31, ..ExcludedCounts::default() },
         insecure: vec![insecure.clone()],
         mailboxes: vec![mailbox("INBOX", 1_212, 12, 1_200), trash],
         complete_at: Some(Timestamp(1_795_284_163)),
@@ -137,7 +136,11 @@ pub(crate) fn partial() -> RunReport {
         told: vec!["the server refused the login. Give the right name and password.".into()],
         ..step("carol@example.org", RunOutcome::Failed)
     };
-    let steps = vec![step("alice@example.org", RunOutcome::Succeeded), bob_step, carol];
+    let alice_step = StepShown {
+        excluded: ExcludedCounts { default_folders: 31, ..ExcludedCounts::default() },
+        ..step("alice@example.org", RunOutcome::Succeeded)
+    };
+    let steps = vec![alice_step, bob_step, carol];
     report(RunOutcome::Partial, steps, vec![alice, bob, StepDetails::default()])
 }
 
@@ -155,7 +158,7 @@ fn a_run_over_many_accounts() {
               Outcome:   done in part
               Accounts:  3
 
-              24 archived, 2,400 there already, 0 excluded, 1 quarantined, 1,000 missing
+              24 archived, 2,400 there already, 31 excluded, 1 quarantined, 1,000 missing
 
             What is missing, and why
 
@@ -181,17 +184,17 @@ fn a_run_over_many_accounts() {
             Accounts
 
               account            into   archived  already  excluded  quarantined  missing  last proven complete  outcome
-              alice@example.org  alice        12    1,200         0            0        0  2026-11-21 18:02      succeeded
+              alice@example.org  alice        12    1,200        31            0        0  2026-11-21 18:02      succeeded
               bob@example.org    bob          12    1,200         0            1    1,000  2026-11-20 18:40      done in part
               carol@example.org  carol         0        0         0            0        0  never                 failed
 
-            Mailboxes of alice@example.org into alice: 2 mailboxes, succeeded
+            Mailboxes of alice@example.org into alice (2 mailboxes, succeeded)
 
               mailbox  there  archived  already  excluded  quarantined  missing  state
               INBOX    1,212        12    1,200         0            0        0  complete
               Trash       31         0        0        31            0        0  left out by default: \Trash
 
-            Mailboxes of bob@example.org into bob: 3 mailboxes, done in part
+            Mailboxes of bob@example.org into bob (3 mailboxes, done in part)
 
               mailbox               there  archived  already  excluded  quarantined  missing  state
               INBOX                    10         0       10         0            0        0  complete
@@ -229,12 +232,12 @@ fn a_run_that_did_not_end() {
         &report,
         &expect![[r#"
             Run 12: job run office
-            Not ended: it still runs, or was interrupted.
+            Interrupted: its process is gone. What was archived is archived, and the next run goes on from there.
 
               Job:       office
               Began:     2026-11-21 18:01
               Ended:     not ended
-              Outcome:   not ended
+              Outcome:   interrupted
               Accounts:  0
 
               0 archived, 0 there already, 0 excluded, 0 quarantined, 0 missing

@@ -10,6 +10,9 @@ use serde::Serialize;
 
 use super::jobs::{FolderObject, JobObject, RunObject};
 use super::object;
+use super::reports::{
+    AlertObject, DailyObject, MailObject, MailTestObject, RunReportObject, WrittenObject,
+};
 use super::service::{ServedObject, StatusObject};
 use super::unknown::{AssignedObject, UnknownObject};
 
@@ -51,6 +54,17 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
         AdminAnswer::Test(it) => object(&TestObject::from(it), out),
         AdminAnswer::Service(it) => object(&StatusObject::from(&**it), out),
         AdminAnswer::Served(it) => object(&ServedObject::from(it), out),
+        AdminAnswer::Alerts(list) => {
+            list.iter().try_for_each(|it| object(&AlertObject::from(it), out))
+        }
+        AdminAnswer::Alert(it) => object(&AlertObject::from(&**it), out),
+        AdminAnswer::Mail(it) => object(&MailObject::from(&**it), out),
+        AdminAnswer::MailTest(it) => object(&MailTestObject::from(it), out),
+        AdminAnswer::RunReport(it, _) => object(&RunReportObject::from(&**it), out),
+        AdminAnswer::DailyReport(it, _, to) => object(&DailyObject::new(it, to), out),
+        AdminAnswer::Written(path) => {
+            object(&WrittenObject { written: path.to_string_lossy().into_owned() }, out)
+        }
     }
 }
 
@@ -181,15 +195,16 @@ impl<'a> From<&'a SettingShown> for SettingObject<'a> {
 }
 
 #[derive(Serialize)]
-struct InsecureObject<'a> {
+pub(super) struct InsecureObject<'a> {
     of: &'a str,
     name: &'a str,
+    kind: &'static str,
     warning: &'a str,
 }
 
 impl<'a> From<&'a Insecure> for InsecureObject<'a> {
     fn from(it: &'a Insecure) -> InsecureObject<'a> {
-        InsecureObject { of: &it.of, name: &it.name, warning: &it.warning }
+        InsecureObject { of: &it.of, name: &it.name, kind: it.kind.name(), warning: &it.warning }
     }
 }
 
@@ -298,7 +313,7 @@ impl<'a> From<&'a UserShown> for UserObject<'a> {
 }
 
 #[derive(Serialize)]
-struct TestObject<'a> {
+pub(super) struct TestObject<'a> {
     subject: &'a str,
     ok: bool,
     steps: Vec<StepObject<'a>>,

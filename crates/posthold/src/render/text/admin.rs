@@ -8,7 +8,7 @@ use commands::{
 };
 
 use super::{Align, counted, table, warnings, words};
-use super::{jobs, service, unknown};
+use super::{jobs, reports, service, unknown};
 
 /// Writes an answer.
 pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()> {
@@ -52,6 +52,13 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
         AdminAnswer::Test(it) => test(it, out),
         AdminAnswer::Service(it) => service::status(it, out),
         AdminAnswer::Served(it) => service::served(it, out),
+        AdminAnswer::Alerts(list) => reports::alerts(list, out),
+        AdminAnswer::Alert(it) => reports::alert(it, out),
+        AdminAnswer::Mail(it) => reports::mail(it, out),
+        AdminAnswer::MailTest(it) => reports::mail_test(it, out),
+        AdminAnswer::RunReport(it, form) => reports::run_report(it, *form, out),
+        AdminAnswer::DailyReport(it, form, to) => reports::daily_report(it, *form, to, out),
+        AdminAnswer::Written(path) => reports::written(path, out),
     }
 }
 
@@ -136,7 +143,8 @@ fn profiles(list: &[ProfileShown], out: &mut dyn Write) -> io::Result<()> {
     table::write(&[Align::Left, Align::Left, Align::Right, Align::Left], &rows, out)
 }
 
-fn server(half: &Half) -> String {
+/// A server in a few words.
+pub(super) fn server(half: &Half) -> String {
     let (security, port) = half.resolved();
     let host = words::line(&half.host.host).into_owned();
     let host = if host.contains(':') { format!("[{host}]") } else { host };
@@ -211,7 +219,8 @@ fn user(it: &UserShown, out: &mut dyn Write) -> io::Result<()> {
     warnings(&it.warnings, out)
 }
 
-fn test(test: &TestAnswer, out: &mut dyn Write) -> io::Result<()> {
+/// How a test went.
+pub(super) fn test(test: &TestAnswer, out: &mut dyn Write) -> io::Result<()> {
     let opening = if test.is_clean() { "Nothing failed" } else { "Failed" };
     writeln!(out, "{opening}: {}.", words::line(&test.subject))?;
     let mut rows = Vec::new();

@@ -1,0 +1,163 @@
+//! `alert ...`, and looking whether there is something to alert of.
+//!
+//! What it is not: the decision. It gathers a situation, `reports::alerts` says what is wrong with
+//! it, and `state` keeps that.
+
+use ::settings::{ALERT_DISK_FREE_PERCENT, ALERT_STALE_HOURS, Values};
+use commands::{
+    AdminAnswer, AlertKind, AlertRequest, Answer, Failure, KeyStatus, ProgressSink, Switch,
+};
+use disk::SystemClock;
+use ports::Clock;
+use reports::alerts::{
+    AccountSituation, DiskSituation, JobSituation, KeySituation, MailSituation, Situation,
+};
+use state::{AccountStanding, State};
+use types::Timestamp;
+
+use super::{blocking, faults, insecure, keys, ownership, settings as values_of, users};
+use crate::context::{Context, DataDir, KeySource};
+
+/// How long a message may wait before that is an alert itself.
+const MAIL_WAITS_SECONDS: i64 = 600;
+
+/// Carries out a request about alerts.
+pub(super) async fn run(
+    context: &Context,
+    request: AlertRequest,
+    title: &str,
+    progress: &dyn ProgressSink,
+) -> Result<Answer, Failure> {
+    let (data, source) = (context.data.clone(), context.keys.clone());
+    let _owned = match request {
+        AlertRequest::Acknowledge(_) => Some(ownership::take(context, title, progress).await?),
+        AlertRequest::List(_) | AlertRequest::Show(_) => None,
+    };
+    let failed = |it| faults::state(&it).with_hint("`posthold alert list --all` lists them.");
+    let answer = blocking(move || {
+        let now = SystemClock.now();
+        Ok(match request {
+            AlertRequest::List(choice) => {
+                if !data.state().is_file() {
+                    return Err(faults::no_data_dir(&data));
+                }
+                // What another process keeps meanwhile is as new as what we would find.
+                if let Err(failure) = look(&data, &source, now) {
+                    tracing::debug!(failure.message, "alerts are shown as they were");
+                }
+                let state = users::open_for_reading(&data)?;
+                AdminAnswer::Alerts(state.alerts(choice).map_err(failed)?)
+            }
+            AlertRequest::Show(id) => {
+                let state = users::open_for_reading(&data)?;
+                AdminAnswer::Alert(Box::new(state.alert(id).map_err(failed)?))
+            }
+            AlertRequest::Acknowledge(id) => {
+                let mut state = users::open(&data)?;
+                state.acknowledge_alert(id, now).map_err(failed)?;
+                AdminAnswer::Alert(Box::new(state.alert(id).map_err(failed)?))
+            }
+        })
+    })
+    .await?;
+    Ok(Answer::Admin(Box::new(answer)))
+}
+
+/// Looks what is wrong now, and keeps what changed. Blocks.
+pub(super) fn look(data: &DataDir, source: &KeySource, now: Timestamp) -> Result<(), Failure> {
+    let mut state = users::open(data)?;
+    let (situation, looked) = situation(data, source, &state, now)?;
+    let open = state.open_alerts().map_err(|it| faults::state(&it))?;
+    let found = reports::alerts::found(&situation);
+    for it in &found {
+        tracing::debug!(kind = it.alert.kind.name(), subject = it.alert.subject, "found");
+    }
+    let changes = reports::alerts::changes(&open, found, &looked);
+    state.change_alerts(&changes, now).map_err(|it| faults::state(&it))
+}
+
+/// How things are, and what of it could be looked at.
+fn situation(
+    data: &DataDir,
+    source: &KeySource,
+    state: &State,
+    now: Timestamp,
+) -> Result<(Situation, Vec<AlertKind>), Failure> {
+    let values = values_of::values(state)?;
+    let mut looked: Vec<AlertKind> = AlertKind::ALL.to_vec();
+    let mut not_looked = |kind| looked.retain(|it| *it != kind);
+    let disk = disk(data, &values);
+    if disk.is_none() {
+        not_looked(AlertKind::Disk);
+    }
+    let keys = match keys::status(data, source) {
+        Ok(AdminAnswer::KeyStatus(status)) => missing_keys(&status),
+        _ => {
+            not_looked(AlertKind::Key);
+            Vec::new()
+        }
+    };
+    let hours = i64::try_from(values.number(&ALERT_STALE_HOURS)).unwrap_or(i64::MAX);
+    let situation = Situation {
+        now,
+        stale_after_seconds: hours.saturating_mul(3_600),
+        jobs: jobs(state)?,
+        disk,
+        keys,
+        insecure: insecure::all(state)?,
+        quotas: Vec::new(),
+        unknown: Vec::new(),
+        mail: mail(state, now)?,
+    };
+    Ok((situation, looked))
+}
+
+/// Jobs that may run, with their newest run that ended, and how their accounts stand.
+pub(super) fn jobs(state: &State) -> Result<Vec<JobSituation>, Failure> {
+    let failed = |it| faults::state(&it);
+    let jobs = state.jobs().map_err(failed)?;
+    let (ended, standings) =
+        (state.ended_runs().map_err(failed)?, state.standings().map_err(failed)?);
+    let account = |it: &AccountStanding| AccountSituation {
+        account: it.account.clone(),
+        outcome: Some(it.outcome),
+        why: it.why.clone(),
+        failure: it.failure,
+        quarantined: it.quarantined,
+        complete_at: it.complete_at,
+        first_tried: it.first_tried,
+    };
+    let situation = |saved: state::SavedJob| {
+        let run = ended.iter().find(|it| it.job == saved.id)?;
+        Some(JobSituation {
+            is_scheduled: saved.job.schedule.is_some(),
+            name: saved.job.name,
+            run: run.run,
+            outcome: run.outcome,
+            told: run.told.clone(),
+            accounts: standings.iter().filter(|it| it.job == saved.id).map(account).collect(),
+        })
+    };
+    let may_run = jobs.into_iter().filter(|it| it.job.switch == Switch::Enabled);
+    Ok(may_run.filter_map(situation).collect())
+}
+
+fn missing_keys(status: &KeyStatus) -> Vec<KeySituation> {
+    let missing = status.keys.iter().filter(|it| !it.at_hand && it.secrets != 0);
+    missing.map(|it| KeySituation { id: it.id.clone(), secrets: it.secrets }).collect()
+}
+
+/// Room on the disk of the data directory; `None` when it cannot be asked.
+pub(super) fn disk(data: &DataDir, values: &Values) -> Option<DiskSituation> {
+    let (free, total) = disk::room(data.path()).ok()?;
+    Some(DiskSituation { free, total, least_percent: values.number(&ALERT_DISK_FREE_PERCENT) })
+}
+
+/// A message that waits for long, and why.
+fn mail(state: &State, now: Timestamp) -> Result<Option<MailSituation>, Failure> {
+    let waiting = state.waiting_mail().map_err(|it| faults::state(&it))?;
+    let oldest = waiting.into_iter().find(|it| it.failures != 0);
+    Ok(oldest
+        .filter(|it| it.written.0 + MAIL_WAITS_SECONDS < now.0)
+        .map(|it| MailSituation { since: it.written, why: it.why.unwrap_or_default() }))
+}
