@@ -48,6 +48,7 @@ use commands::{Answer, Failure, JobRequest, Progress, ProgressSink, Request, Wor
 use tokio::sync::watch;
 
 pub(crate) use bench::{SearchTimes, bench_search};
+pub(crate) use deliver::deliver_due;
 pub(crate) use governing::Governing;
 pub(crate) use jobs::{jobs_of_profile, run_job};
 pub(crate) use ownership::{owner, take_lock};

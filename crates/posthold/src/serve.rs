@@ -13,6 +13,7 @@
 mod apply;
 mod client;
 mod jobs;
+mod mail;
 mod scheduler;
 mod socket;
 mod status;
@@ -105,6 +106,7 @@ pub(crate) async fn serve(
     let _ = progress
         .send(Progress::Notice(format!("Serving {}. Ctrl-C or SIGTERM ends it.", data.display())));
     let mut tasks = JoinSet::new();
+    tasks.spawn(mail::keep(context.clone(), Arc::clone(&serving)));
     tasks.spawn(Scheduler::new(context.clone(), Arc::clone(&serving)).keep());
     accept(&context, &listener, &mut tasks).await;
     // Whoever comes now is told that the directory is in use, and by whom.
