@@ -55,7 +55,8 @@ pub(crate) use ownership::{owner, take_lock};
 pub(crate) use rebuild::restart_views;
 pub(crate) use stores::{Writing, end_within};
 pub(crate) use takeover::{
-    ScheduledJob, keep_paused, owe_jobs, scheduled_jobs, settle_job, take_over,
+    ScheduledJob, group_of, interrupt_job, keep_paused, owe_jobs, scheduled_jobs, settle_job,
+    take_over,
 };
 
 use crate::context::Context;

@@ -11,6 +11,7 @@
 //! - A panic ends the step or command that it is in, and nothing else.
 
 mod apply;
+mod caught;
 mod client;
 mod jobs;
 mod mail;

@@ -138,6 +138,14 @@ impl State {
         Ok(())
     }
 
+    /// The same for the runs of one job, of which none is at work any more.
+    pub fn interrupt_runs_of(&mut self, job: JobId) -> Result<(), StateError> {
+        let sql = "UPDATE run SET interrupted = 1
+                   WHERE job = ? AND ended IS NULL AND interrupted = 0";
+        self.db.execute(sql, [signed(job.0)]).map_err(failed)?;
+        Ok(())
+    }
+
     /// The newest runs, newest first, at most [`RUNS_LISTED_MAX`]; of one job, or of all.
     pub fn runs(&self, job: Option<JobId>) -> Result<Vec<RunShown>, StateError> {
         self.find_runs(job, &RunFilter::default())

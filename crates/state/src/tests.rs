@@ -586,3 +586,26 @@ fn jobs_and_runs_of_the_second_schema_are_upgraded() {
     assert!(state.db.execute(fails, []).is_err(), "references are kept");
     assert_eq!(state.user(&UserName::new("alice").unwrap()).unwrap().unwrap().rank, Rank::Ordinary);
 }
+
+#[test]
+fn what_a_server_leaves_to_the_next_one() {
+    let (_dir, path) = fresh();
+    let mut state = State::open(&path).unwrap();
+    with_users(&mut state);
+    let random = Different::default();
+    state.add_profile(&profile("office"), &[], None, Timestamp(1), &random).unwrap();
+    let job = state.add_job(&job("j"), None, Timestamp(1), &random).unwrap().id;
+    assert!(state.owed_jobs().unwrap().is_empty());
+    state.owe_jobs(&[job, crate::JobId(job.0 ^ 1)]).unwrap();
+    state.owe_jobs(&[job]).unwrap();
+    assert_eq!(state.owed_jobs().unwrap(), [job], "what is gone is owed nothing");
+    state.settle_job(job).unwrap();
+    assert!(state.owed_jobs().unwrap().is_empty());
+    state.owe_jobs(&[job]).unwrap();
+    state.remove_job("j").unwrap();
+    assert!(state.owed_jobs().unwrap().is_empty());
+    state.set_paused_groups(&["receive", "fetch"]).unwrap();
+    assert_eq!(state.paused_groups().unwrap(), ["fetch", "receive"]);
+    state.set_paused_groups(&[]).unwrap();
+    assert!(state.paused_groups().unwrap().is_empty());
+}

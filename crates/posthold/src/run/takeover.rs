@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use commands::{Failure, RunState, Switch, WorkerGroup};
+use commands::{Failure, JobKind, RunState, Switch, WorkerGroup};
 use rules::schedule::{LastRun, Schedule, Utc};
 use state::{JobId, State};
 
@@ -16,6 +16,8 @@ pub(crate) struct ScheduledJob {
     pub(crate) id: JobId,
     /// Its name.
     pub(crate) name: String,
+    /// Who runs it.
+    pub(crate) group: WorkerGroup,
     /// When it runs.
     pub(crate) schedule: Schedule,
     /// The zone of its schedule.
@@ -60,6 +62,13 @@ pub(crate) async fn scheduled_jobs(context: &Context) -> Result<Vec<ScheduledJob
     .await
 }
 
+/// Whose workers run a job; those that fetch, when there is none of this name.
+pub(crate) async fn group_of(context: &Context, name: &str) -> Result<WorkerGroup, Failure> {
+    let jobs = scheduled_jobs(context).await?;
+    let found = jobs.into_iter().find(|it| it.name == name);
+    Ok(found.map_or(WorkerGroup::Fetch, |it| it.group))
+}
+
 fn scheduled(
     state: &State,
     saved: state::SavedJob,
@@ -83,7 +92,22 @@ fn scheduled(
     let is_interrupted = newest.is_some_and(|it| it.state == RunState::Interrupted);
     let words = job.schedule.unwrap_or_else(|| "by hand".to_owned());
     let owed = is_owed || is_interrupted;
-    Ok(ScheduledJob { id, name: job.name, schedule, zone, words, last, owed })
+    let group = match job.source.kind() {
+        JobKind::Smtp => WorkerGroup::Receive,
+        _ => WorkerGroup::Fetch,
+    };
+    Ok(ScheduledJob { id, name: job.name, group, schedule, zone, words, last, owed })
+}
+
+/// Notes that a run of this job ended by a panic.
+pub(crate) async fn interrupt_job(context: &Context, name: &str) -> Result<(), Failure> {
+    let (data, name) = (context.data.clone(), name.to_owned());
+    blocking(move || {
+        let mut state = users::open(&data)?;
+        let job = state.named_job(&name).map_err(|it| faults::state(&it))?;
+        state.interrupt_runs_of(job.id).map_err(|it| faults::state(&it))
+    })
+    .await
 }
 
 /// Remembers jobs that were cut short.

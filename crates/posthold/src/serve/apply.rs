@@ -46,7 +46,8 @@ pub(super) async fn carry_out(
 ) -> Result<Answer, Failure> {
     match &request {
         Request::Job(JobRequest::Run(name)) => {
-            let entered = jobs::enter(serving, context, name)?;
+            let group = run::group_of(context, name).await?;
+            let entered = jobs::enter(serving, context, group, name)?;
             return jobs::run(serving, context, name, Trigger::Hand, entered, progress).await;
         }
         // It asks what runs; it is none of it.

@@ -30,6 +30,9 @@ const READ_EVERY: Duration = Duration::from_secs(60);
 /// The longest that it sleeps: a clock may be put forward.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 
+/// How long a job that takes mail in waits before it tries to listen again.
+const LISTEN_AGAIN_SECONDS: i64 = 30;
+
 /// How long it waits before it reads the saved jobs once more, when that failed.
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
 
@@ -72,9 +75,9 @@ impl Scheduler {
             (self.serving.running.changes(), self.serving.groups.changes());
         self.read().await;
         self.agenda.start();
-        self.serving.groups.started(WorkerGroup::Fetch, "");
         while !self.context.stop.is_cancelled() {
             self.note_runs();
+            self.begin_receivers();
             self.begin_due();
             let sleeps = self.publish();
             let is_new = tokio::select! {
@@ -101,7 +104,8 @@ impl Scheduler {
     async fn owe(&mut self) {
         self.note_runs();
         let waiting = self.queue.iter().filter(|(_, trigger)| *trigger == Trigger::Start);
-        let cut = self.running.iter().chain(waiting.map(|(key, _)| key));
+        let is_fetched = |it: &&JobKey| self.group(**it) == Some(WorkerGroup::Fetch);
+        let cut = self.running.iter().chain(waiting.map(|(key, _)| key)).filter(is_fetched);
         let jobs = cut.map(|it| JobId(it.0)).collect();
         if let Err(failure) = run::owe_jobs(&self.context, jobs).await {
             tracing::warn!("what was not done is not remembered: {}", failure.message);
@@ -124,7 +128,7 @@ impl Scheduler {
             }
         };
         if self.read_at.is_none() {
-            let owed = jobs.iter().filter(|it| it.owed);
+            let owed = jobs.iter().filter(|it| it.owed && it.group == WorkerGroup::Fetch);
             self.queue.extend(owed.map(|it| (JobKey(it.id.0), Trigger::Start)));
         }
         self.read_at = Some(SystemClock.now());
@@ -132,7 +136,7 @@ impl Scheduler {
         for key in self.saved.keys().filter(|it| !saved.contains_key(it)) {
             self.agenda.remove(*key);
         }
-        for (key, job) in &saved {
+        for (key, job) in saved.iter().filter(|(_, it)| it.group == WorkerGroup::Fetch) {
             let entry = Entry {
                 schedule: job.schedule.clone(),
                 zone: Arc::clone(&job.zone),
@@ -146,6 +150,11 @@ impl Scheduler {
         }
         self.queue.retain(|(key, _)| saved.contains_key(key));
         self.saved = saved;
+        self.serving.groups.started(WorkerGroup::Fetch, "");
+    }
+
+    fn group(&self, key: JobKey) -> Option<WorkerGroup> {
+        self.saved.get(&key).map(|it| it.group)
     }
 
     /// Tells the agenda what began and ended, whoever began it.
@@ -169,7 +178,8 @@ impl Scheduler {
             }
         }
         for name in self.serving.take_owed() {
-            let found = self.saved.iter().find(|(_, it)| it.name == name);
+            let is_it = |it: &ScheduledJob| it.name == name && it.group == WorkerGroup::Fetch;
+            let found = self.saved.iter().find(|(_, it)| is_it(it));
             if let Some((key, _)) = found {
                 self.queue.push_back((*key, Trigger::Start));
             }
@@ -189,21 +199,46 @@ impl Scheduler {
         if !self.serving.groups.may_begin(WorkerGroup::Fetch) {
             return;
         }
-        while self.runs.len() < JOBS_MAX {
+        while self.n_fetching() < JOBS_MAX {
             let next = self.queue.iter().position(|(key, _)| !self.running.contains(key));
             let Some((key, trigger)) = next.and_then(|it| self.queue.remove(it)) else { return };
-            let Some(job) = self.saved.get(&key) else { continue };
-            // Whoever began it by hand meanwhile does the same.
-            let Ok(entered) = jobs::enter(&self.serving, &self.context, &job.name) else {
-                continue;
-            };
-            self.agenda.began(key, SystemClock.now());
-            self.running.insert(key);
-            let now = SystemClock.now();
-            self.tried.insert(key, LastRun { started: Some(now), ended: None });
-            let run = Run { id: job.id, name: job.name.clone(), trigger, entered };
-            self.runs.spawn(run.to_its_end(Arc::clone(&self.serving), self.context.clone()));
+            self.begin(key, trigger);
         }
+    }
+
+    fn n_fetching(&self) -> usize {
+        let is_fetched = |it: &&JobKey| self.group(**it) == Some(WorkerGroup::Fetch);
+        self.running.iter().filter(is_fetched).count()
+    }
+
+    /// Jobs that take mail in run all the time. One that ended could not listen, or was changed.
+    fn begin_receivers(&mut self) {
+        let now = SystemClock.now();
+        let is_early = |tried: Option<&LastRun>| {
+            let ended = tried.and_then(|it| it.ended);
+            ended.is_some_and(|it| now.0.saturating_sub(it.0) < LISTEN_AGAIN_SECONDS)
+        };
+        let receivers = self.saved.iter().filter(|(_, it)| it.group == WorkerGroup::Receive);
+        let idle = receivers.filter(|(key, _)| !self.running.contains(key));
+        let idle: Vec<JobKey> =
+            idle.map(|(key, _)| *key).filter(|it| !is_early(self.tried.get(it))).collect();
+        if self.serving.groups.may_begin(WorkerGroup::Receive) && !idle.is_empty() {
+            self.serving.groups.started(WorkerGroup::Receive, "");
+            idle.into_iter().for_each(|it| self.begin(it, Trigger::Start));
+        }
+    }
+
+    fn begin(&mut self, key: JobKey, trigger: Trigger) {
+        let Some(job) = self.saved.get(&key) else { return };
+        // Whoever began it by hand meanwhile does the same.
+        let entered = jobs::enter(&self.serving, &self.context, job.group, &job.name);
+        let Ok(entered) = entered else { return };
+        let now = SystemClock.now();
+        self.agenda.began(key, now);
+        self.running.insert(key);
+        self.tried.insert(key, LastRun { started: Some(now), ended: None });
+        let run = Run { id: job.id, name: job.name.clone(), trigger, entered };
+        self.runs.spawn(run.to_its_end(Arc::clone(&self.serving), self.context.clone()));
     }
 
     /// Shows what is next, and says how long there is nothing to do.
@@ -211,7 +246,7 @@ impl Scheduler {
         let now = SystemClock.now();
         let mut next: Vec<NextShown> = Vec::new();
         for (key, job) in &self.saved {
-            if self.running.contains(key) {
+            if self.running.contains(key) || job.group != WorkerGroup::Fetch {
                 continue;
             }
             let waits = self.queue.iter().any(|(waiting, _)| waiting == key);
@@ -239,13 +274,20 @@ struct Run {
 impl Run {
     async fn to_its_end(self, serving: Arc<Serving>, context: Context) {
         let Run { id, name, trigger, entered } = self;
+        let group = entered.group();
         if let Err(failure) = run::settle_job(&context, id).await {
             tracing::warn!(job = name, "{}", failure.message);
         }
         let ran = jobs::run(&serving, &context, &name, trigger, entered, &Unwatched).await;
         match ran {
             Ok(answer) => tracing::info!(job = name, code = answer.exit_code() as u8, "ran"),
-            Err(failure) => tracing::warn!(job = name, "did not run: {}", failure.message),
+            Err(failure) => {
+                tracing::warn!(job = name, "did not run: {}", failure.message);
+                if group == WorkerGroup::Receive {
+                    let told = format!("the job {name}: {}", failure.message);
+                    serving.groups.failed(group, &told);
+                }
+            }
         }
     }
 }

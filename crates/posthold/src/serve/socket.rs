@@ -16,9 +16,9 @@ use commands::{Answer, ExitCode, Failure, FailureKind, Request};
 use net::LocalPeer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::task::JoinSet;
 use types::Secret;
 
+use super::caught::caught;
 use super::wire::{self, Command, ToCommand, ToServer};
 use super::{apply, version};
 use crate::cli::{self, Format, Invocation, Refused, Surroundings, Task};
@@ -123,22 +123,11 @@ async fn isolated(
     context: Context,
     surface: Arc<Surface>,
 ) -> Result<Answer, Failure> {
-    // A set ends its task when it is dropped, as the server does that stops.
-    let mut runs = JoinSet::new();
-    runs.spawn(async move {
-        match &context.serving {
-            Some(serving) => apply::carry_out(serving, &context, request, &*surface).await,
-            None => run::boxed(request, &context, &*surface).await,
+    match &context.serving {
+        Some(serving) => {
+            caught(Box::pin(apply::carry_out(serving, &context, request, &*surface))).await
         }
-    });
-    match runs.join_next().await {
-        Some(Ok(ended)) => ended,
-        other => {
-            let why = other.map(|it| it.err().map(|it| it.to_string()));
-            let message = format!("the command ended early: {}", why.flatten().unwrap_or_default());
-            Err(Failure::new(FailureKind::Internal, message)
-                .with_hint("The server goes on. Its trace says more."))
-        }
+        None => run::boxed(request, &context, &*surface).await,
     }
 }
 

@@ -50,8 +50,7 @@ impl Groups {
 
     /// Whether a group may begin something.
     pub(crate) fn may_begin(&self, group: WorkerGroup) -> bool {
-        let groups = self.groups();
-        groups.get(&group).is_some_and(|it| it.wish == Wish::Works && it.stage != Stage::Failed)
+        self.groups().get(&group).is_some_and(|it| it.wish == Wish::Works)
     }
 
     /// It works, and does this.
@@ -62,7 +61,7 @@ impl Groups {
         });
     }
 
-    /// It gave up: why.
+    /// It cannot do what it is for, and why; whoever works tries again.
     pub(crate) fn failed(&self, group: WorkerGroup, why: &str) {
         self.change(group, |it| {
             it.stage = Stage::Failed;
@@ -82,14 +81,9 @@ impl Groups {
         self.change(group, |it| it.wish = Wish::Rests);
     }
 
-    /// It is to go on. One that failed tries again.
+    /// It is to go on.
     pub(crate) fn resume(&self, group: WorkerGroup) {
-        self.change(group, |it| {
-            it.wish = Wish::Works;
-            if it.stage == Stage::Failed {
-                it.stage = Stage::Starting;
-            }
-        });
+        self.change(group, |it| it.wish = Wish::Works);
     }
 
     /// The groups that are to rest, by name.
@@ -163,10 +157,12 @@ mod tests {
         groups.pause(WorkerGroup::Fetch);
         assert_eq!((state(1), state(0)), (GroupState::Draining, GroupState::Stopped));
         assert!(!groups.may_begin(WorkerGroup::Fetch));
-        groups.failed(WorkerGroup::Fetch, "no");
-        assert_eq!(state(0), GroupState::Failed);
+        assert_eq!(groups.resting(), ["fetch"]);
         groups.resume(WorkerGroup::Fetch);
-        assert_eq!(state(0), GroupState::Starting);
+        groups.failed(WorkerGroup::Fetch, "no");
+        assert_eq!((state(0), state(1)), (GroupState::Failed, GroupState::Failed));
+        groups.started(WorkerGroup::Fetch, "");
+        assert_eq!(state(0), GroupState::Running);
         assert!(groups.may_begin(WorkerGroup::Fetch) && groups.may_begin(WorkerGroup::Mail));
     }
 }

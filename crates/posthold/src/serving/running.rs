@@ -61,6 +61,7 @@ pub(crate) struct Begins {
 pub(crate) struct Entered {
     running: Running,
     number: u64,
+    group: Option<WorkerGroup>,
     stop: CancelToken,
     again: Arc<AtomicBool>,
 }
@@ -93,7 +94,7 @@ impl Running {
         entries.by_number.insert(number, entry);
         drop(entries);
         self.tell();
-        Ok(Entered { running: self.clone(), number, stop, again })
+        Ok(Entered { running: self.clone(), number, group, stop, again })
     }
 
     /// What runs, the oldest first.
@@ -175,6 +176,11 @@ impl Entered {
     /// Says when to end.
     pub(crate) fn stop(&self) -> CancelToken {
         self.stop.clone()
+    }
+
+    /// Whose workers do it; those of jobs where nothing else was said.
+    pub(crate) fn group(&self) -> WorkerGroup {
+        self.group.unwrap_or(WorkerGroup::Fetch)
     }
 
     /// Whether it was asked to begin again.

@@ -9,6 +9,7 @@ use testkit::dovecot::PASSWORD;
 use testkit::fault_proxy::{Direction, FaultProxy, Faults, Then, WireAction, WireFault};
 
 use super::{assert_equal, fill, source};
+use crate::json::check;
 use crate::posthold::{Place, Ran};
 use crate::serve::{Server, in_the_end};
 
@@ -135,6 +136,27 @@ fn a_change_reconnects_what_runs_and_interrupts_no_batch() {
 }
 
 #[test]
+fn a_view_is_made_anew_and_workers_restart_between_two_batches() {
+    let Some(dovecot) = Dovecot::start_or_leave_out() else { return };
+    fill(&dovecot, 39, 200);
+    let proxy = FaultProxy::start(dovecot.imap());
+    let place = place(&proxy);
+    make(&proxy, SLOW);
+    let _server = Server::start(&place);
+    let child = started(&place);
+    check("service-running", &status(&place)["running"][0]);
+    place.ok(["store", "rebuild-index"]);
+    archives(&place);
+    place.ok(["service", "restart"]);
+    place.ok(["service", "restart", "views"]);
+    proxy.set(Faults::default());
+    let ran = Ran::of(child.wait_with_output().unwrap());
+    assert_eq!(ran.json()["outcome"], "succeeded", "{}", ran.transcript(&place));
+    assert_eq!(status(&place)["groups"][3]["state"], "running");
+    assert_equal(&place, &source(&dovecot));
+}
+
+#[test]
 fn a_server_that_stops_ends_runs_at_a_batch_and_goes_on_when_it_starts() {
     let Some(dovecot) = Dovecot::start_or_leave_out() else { return };
     fill(&dovecot, 34, 300);
@@ -198,6 +220,7 @@ fn jobs_run_by_their_schedules() {
         let next = status(&place)["next"][0].clone();
         next["at"].is_string().then_some(next)
     });
+    check("service-next", &next);
     assert_eq!((&next["job"], &next["why"]), (&json!("a"), &json!("at start; every 60 minutes")));
     // A job that is due as soon as it is saved.
     place.ok(["job", "copy", "a", "b", "--schedule", "every 60 minutes", "--root", "b"]);
