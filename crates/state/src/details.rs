@@ -163,6 +163,15 @@ impl State {
         select.query_map([since.0, until.0], sums).and_then(Iterator::collect).map_err(failed)
     }
 
+    /// Bytes that were fetched on a day (from 1 January 1970, in UTC), by the name of the budget
+    /// that they count for.
+    pub fn fetched_on(&self, day: i64) -> Result<Vec<(String, u64)>, StateError> {
+        let sql = "SELECT budget, bytes FROM fetched WHERE day = ? ORDER BY budget";
+        let mut select = self.db.prepare_cached(sql).map_err(failed)?;
+        let row = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs()));
+        select.query_map([day], row).and_then(Iterator::collect).map_err(failed)
+    }
+
     /// Forgets runs that ended before then, but for the newest of each job.
     pub fn forget_runs(&mut self, before: Timestamp) -> Result<(), StateError> {
         let tx = self.db.transaction().map_err(failed)?;

@@ -10,13 +10,15 @@ use commands::{
 use disk::SystemClock;
 use ports::Clock;
 use reports::alerts::{
-    AccountSituation, DiskSituation, JobSituation, KeySituation, MailSituation, Situation,
+    AccountSituation, DiskSituation, JobSituation, KeySituation, MailSituation, QuotaSituation,
+    Situation, UnknownSituation,
 };
 use state::{AccountStanding, State};
 use types::Timestamp;
 
 use super::{blocking, faults, insecure, keys, ownership, settings as values_of, users};
 use crate::context::{Context, DataDir, KeySource};
+use crate::render::words;
 
 /// How long a message may wait before that is an alert itself.
 const MAIL_WAITS_SECONDS: i64 = 600;
@@ -105,8 +107,8 @@ fn situation(
         disk,
         keys,
         insecure: insecure::all(state)?,
-        quotas: Vec::new(),
-        unknown: Vec::new(),
+        quotas: quotas(state, now)?,
+        unknown: unknown(state)?,
         mail: mail(state, now)?,
     };
     Ok((situation, looked))
@@ -140,6 +142,63 @@ pub(super) fn jobs(state: &State) -> Result<Vec<JobSituation>, Failure> {
     };
     let may_run = jobs.into_iter().filter(|it| it.job.switch == Switch::Enabled);
     Ok(may_run.filter_map(situation).collect())
+}
+
+/// Budgets of a day that are used up.
+fn quotas(state: &State, now: Timestamp) -> Result<Vec<QuotaSituation>, Failure> {
+    let failed = |it| faults::state(&it);
+    let profiles = state.profiles().map_err(failed)?;
+    let limited = profiles.iter().filter_map(|it| Some((it, it.profile.limits.bytes_per_day?)));
+    let limited: Vec<_> = limited.collect();
+    if limited.is_empty() {
+        return Ok(Vec::new());
+    }
+    let today = now.day_start();
+    let fetched = state.fetched_on(today.0.div_euclid(86_400)).map_err(failed)?;
+    let mut used_up = Vec::new();
+    for (saved, max) in limited {
+        let half = &saved.profile.incoming;
+        // As the governor names budgets: the profile, or each account at its server.
+        let profile = format!("profile:{:016x}", saved.id.0);
+        let server = ::jobs::ServerKey::new(&half.host.host, half.resolved().1);
+        let account = format!("{} ", server.as_str());
+        for (budget, bytes) in fetched.iter().filter(|(_, bytes)| max <= *bytes) {
+            let name = match budget.strip_prefix(&account) {
+                Some(account) => format!("{account} at {}", saved.profile.name),
+                None if *budget == profile => saved.profile.name.clone(),
+                None => continue,
+            };
+            tracing::debug!(name, bytes, "the budget of the day is used up");
+            used_up.push(QuotaSituation { server: name, until: today.plus_days(1) });
+        }
+    }
+    Ok(used_up)
+}
+
+/// Addresses that nobody has, by the job that saw them.
+fn unknown(state: &State) -> Result<Vec<UnknownSituation>, Failure> {
+    let mut found: Vec<UnknownSituation> = Vec::new();
+    // Strangers are no news; an address in a domain of ours is a user or an alias that is missing.
+    let unknown = state.unknown().map_err(|it| faults::state(&it))?;
+    for it in unknown.into_iter().filter(|it| it.ours) {
+        let job = it.job.unwrap_or_else(|| "(removed)".to_owned());
+        let example = format!("{} ({})", it.address, words::counted(it.messages, "message"));
+        match found.iter_mut().find(|that| that.job == job) {
+            Some(that) => {
+                that.addresses += 1;
+                that.examples.push(example);
+            }
+            None => found.push(UnknownSituation {
+                job,
+                addresses: 1,
+                examples: vec![example],
+                hint: "`posthold unknown list` shows them, `posthold unknown assign` gives one to \
+                       a user and sorts its mail."
+                    .to_owned(),
+            }),
+        }
+    }
+    Ok(found)
 }
 
 fn missing_keys(status: &KeyStatus) -> Vec<KeySituation> {

@@ -6,8 +6,8 @@
 //! ask here.
 
 use commands::{
-    Archive, Half, HalfName, Insecure, InsecureKind, MailSettings, Plaintext, Profile, Scheme,
-    Security, Trust,
+    Archive, Half, HalfName, Insecure, InsecureKind, Job, JobSource, MailSettings, Plaintext,
+    Profile, Scheme, Security, Trust,
 };
 use state::State;
 
@@ -109,10 +109,55 @@ pub(super) fn of_archive(request: &Archive) -> Vec<Insecure> {
     found.into_iter().collect()
 }
 
+/// What is not safe about how a job lets others hand mail in.
+pub(super) fn of_job(job: &Job) -> Vec<Insecure> {
+    let JobSource::Smtp(reception) = &job.source else { return Vec::new() };
+    let listener = |address: &String| {
+        let host = address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host);
+        judge(&Connection {
+            of: "job",
+            name: &job.name,
+            place: format!("whoever hands in mail at {address}"),
+            host: host.trim_start_matches('[').trim_end_matches(']'),
+            security: reception.security,
+            // Whoever connects shows no certificate.
+            trust: &Trust::System,
+        })
+    };
+    reception.listen.iter().filter_map(listener).collect()
+}
+
 /// What is not safe about everything that is saved.
 pub(super) fn all(state: &State) -> Result<Vec<Insecure>, commands::Failure> {
-    let profiles = state.profiles().map_err(|it| faults::state(&it))?;
-    let mail = state.mail_settings().map_err(|it| faults::state(&it))?;
+    let failed = |it| faults::state(&it);
+    let profiles = state.profiles().map_err(failed)?;
+    let jobs = state.jobs().map_err(failed)?;
+    let mail = state.mail_settings().map_err(failed)?;
     let of_profiles = profiles.iter().flat_map(|it| of_profile(&it.profile));
-    Ok(of_profiles.chain(mail.iter().flat_map(of_mail)).collect())
+    let of_jobs = jobs.iter().flat_map(|it| of_job(&it.job));
+    Ok(of_profiles.chain(of_jobs).chain(mail.iter().flat_map(of_mail)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_connection_is_judged_alike() {
+        let cases = [
+            (Security::Tls, Trust::System, "mail.example.org", None),
+            (Security::StartTls, Trust::System, "mail.example.org", None),
+            (Security::StartTls, Trust::Fingerprint("x".into()), "mail.example.org", None),
+            (Security::Tls, Trust::AcceptAll, "localhost", Some(InsecureKind::AnyCertificate)),
+            (Security::Plain, Trust::System, "mail.example.org", Some(InsecureKind::Plain)),
+            (Security::Plain, Trust::AcceptAll, "0.0.0.0", Some(InsecureKind::Plain)),
+            (Security::Plain, Trust::System, "127.0.0.1", Some(InsecureKind::PlainHere)),
+            (Security::Plain, Trust::System, "::1", Some(InsecureKind::PlainHere)),
+        ];
+        for (security, trust, host, want) in cases {
+            let place = host.to_owned();
+            let it = Connection { of: "x", name: "y", place, host, security, trust: &trust };
+            assert_eq!(judge(&it).map(|it| it.kind), want, "{security:?} {trust:?} {host}");
+        }
+    }
 }

@@ -89,7 +89,7 @@ fn a_run_in_part_and_one_that_failed() {
 }
 
 #[test]
-fn a_source_that_is_stuck() {
+fn w16_a_source_that_is_stuck() {
     let stuck = vec![
         account("alice", RunOutcome::Succeeded, Some(50)),
         account("bob", RunOutcome::Succeeded, Some(47)),

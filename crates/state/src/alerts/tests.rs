@@ -36,7 +36,7 @@ fn tell(state: &mut State) {
 }
 
 #[test]
-fn an_alert_from_its_beginning_to_its_end() {
+fn w10_an_alert_from_its_beginning_to_its_end() {
     let (_dir, mut state) = fresh();
     look(&mut state, vec![finding(Severity::Warning, 3)], 10);
     let open = state.open_alerts().unwrap();
