@@ -208,10 +208,13 @@ fn facts(run: &RunShown, steps: &[Step<'_>]) -> Vec<Fact> {
     let mut facts = Vec::new();
     facts.extend(run.job.as_ref().map(|it| fact("Job", it.clone())));
     facts.push(fact("Began", words::minute(run.began)));
-    let ended = run.ended.map_or("not ended".to_owned(), |it| {
-        format!("{}, after {}", words::minute(it), words::duration(it.0 - run.began.0))
-    });
-    facts.push(fact("Ended", ended));
+    match run.ended {
+        None => facts.push(fact("Ended", "not ended".to_owned())),
+        Some(ended) => {
+            facts.push(fact("Ended", words::minute(ended)));
+            facts.push(fact("Took", words::duration(ended.0 - run.began.0)));
+        }
+    }
     facts.push(fact("Outcome", state_words(run.state).to_owned()));
     if let [one] = steps {
         facts.push(fact("Account", one.name()));

@@ -69,7 +69,8 @@ fn a_mailbox_that_is_complete() {
 
               Job:                   office
               Began:                 2026-11-21 18:01
-              Ended:                 2026-11-21 18:02, after 63 seconds
+              Ended:                 2026-11-21 18:02
+              Took:                  63 seconds
               Outcome:               succeeded
               Account:               alice@example.org into alice
               Last proven complete:  2026-11-21 18:02
@@ -154,7 +155,8 @@ fn a_run_over_many_accounts() {
 
               Job:       office
               Began:     2026-11-21 18:01
-              Ended:     2026-11-21 18:02, after 63 seconds
+              Ended:     2026-11-21 18:02
+              Took:      63 seconds
               Outcome:   done in part
               Accounts:  3
 
