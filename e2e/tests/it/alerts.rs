@@ -6,6 +6,7 @@ use expect_test::{Expect, expect};
 use testkit::{SinkMail, SinkMood, SmtpSink};
 
 use crate::posthold::{Place, Ran, filtered};
+use crate::serve::{Server, in_the_end};
 
 /// A place with a job that fails: nobody listens where it goes.
 fn failing() -> Place {
@@ -376,4 +377,19 @@ fn runs_are_found_again() {
     assert_eq!(listed(&["--since", "2020-01-01"]), 1);
     assert_eq!(listed(&["--since", "2999-01-01"]), 0);
     assert_eq!(place.run(["run", "list", "--since", "yesterday"]).code, 2);
+}
+
+#[test]
+fn a_server_tells_by_itself() {
+    let (place, sink) = (failing(), SmtpSink::start());
+    let server = Server::start(&place);
+    // A change that is handed over, and a run of the server: nobody else sends.
+    assert_eq!(mail(&place, "set", &options(&sink, "admin@example.org")).code, 0);
+    assert_eq!(place.run(["job", "run", "office"]).code, 2);
+    let told = in_the_end("a message", || sink.mails().first().map(|it| read(&place, it)));
+    assert!(told.contains("job office failed"), "{told}");
+    assert_eq!(place.ok(["alert", "acknowledge", "1"]).code, 0);
+    let ran = server.stop(&place);
+    assert_eq!(ran.code, 0, "{}", ran.transcript(&place));
+    assert_eq!(sink.mails().len(), 1);
 }
