@@ -32,6 +32,8 @@ use crate::context::{Context, STORE_NAME};
 pub(super) struct Work {
     /// The account, its password, and where it goes.
     pub(super) request: Archive,
+    /// Whose mailboxes are opened, whoever logs in: cursors are kept under this name.
+    pub(super) opened: String,
     /// Under which name the cursors of its mailboxes are kept, with the account's.
     pub(super) profile: String,
     /// The job that it is done for.
@@ -53,6 +55,7 @@ pub(super) async fn archive(
 ) -> Result<Answer, Failure> {
     let work = Work {
         profile: request.account.server(),
+        opened: opened_account(&request).to_owned(),
         job: None,
         trigger: Trigger::Hand,
         warnings: Vec::new(),
@@ -159,10 +162,7 @@ impl Work {
 
     /// The account, as it is kept among the steps of a run.
     pub(super) fn planned(&self) -> PlannedStep {
-        PlannedStep {
-            account: opened_account(&self.request).to_owned(),
-            target: self.request.user.to_string(),
-        }
+        PlannedStep { account: self.opened.clone(), target: self.request.user.to_string() }
     }
 
     /// What became of it.
@@ -182,10 +182,10 @@ impl Work {
             target: Target {
                 archive: user.archive,
                 user: user.name,
-                root: request.root.clone().unwrap_or_else(|| opened_account(request).to_owned()),
+                root: request.root.clone().unwrap_or_else(|| self.opened.clone()),
             },
             profile: self.profile.clone(),
-            account: opened_account(request).to_owned(),
+            account: self.opened.clone(),
             title: title.to_owned(),
             scope: scope(&request.folders)?,
             filter: filter(request.filter.as_deref())?,
@@ -293,7 +293,7 @@ async fn confirm(
     .await
 }
 
-/// Whose mailboxes are opened: cursors are kept under this name.
+/// Whose mailboxes a request opens.
 pub(super) fn opened_account(request: &Archive) -> &str {
     request.authzid.as_deref().unwrap_or(&request.account.login)
 }

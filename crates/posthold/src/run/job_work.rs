@@ -5,8 +5,8 @@ use std::num::NonZeroU16;
 use ::jobs::JobShare;
 use commands::{
     Account, AdminAnswer, Archive, Compression, Failure, FailureKind, HalfName, Job, JobSource,
-    Plaintext, Profile, Protocol, Scheme, Security, SingleMailbox, Switch, TestAnswer, TestResult,
-    TestStep, Trigger, WaitForViews,
+    Mechanism, Plaintext, Profile, Protocol, Scheme, Security, SingleMailbox, Switch, TestAnswer,
+    TestResult, TestStep, Trigger, WaitForViews,
 };
 use state::{JobId, ProfileId, SecretPlace, Standing, User};
 use types::Secret;
@@ -16,16 +16,22 @@ use super::bounded::Allowed;
 use super::{faults, job_check, jobs, keys, profile_test, profiles, settings as values_of, users};
 use crate::context::{DataDir, KeySource};
 
-/// A job with everything that a run of it needs.
+/// A job with everything that a run of it needs, at one account.
+#[derive(Clone)]
 pub(super) struct Ready {
-    id: JobId,
-    job: Job,
-    mailbox: SingleMailbox,
-    profile_id: ProfileId,
-    profile: Profile,
-    target: User,
-    secret: Option<Secret>,
-    connections: u64,
+    pub(super) id: JobId,
+    pub(super) job: Job,
+    pub(super) mailbox: SingleMailbox,
+    pub(super) profile_id: ProfileId,
+    pub(super) profile: Profile,
+    pub(super) target: User,
+    pub(super) secret: Option<Secret>,
+    pub(super) connections: u64,
+    pub(super) server_connections: u16,
+    /// How to log in, when the job knows better than the profile.
+    pub(super) mechanism: Option<Mechanism>,
+    /// Whose mailboxes are opened, when the login does not say.
+    pub(super) opened: Option<String>,
 }
 
 /// Reads a job and opens its password.
@@ -33,14 +39,18 @@ pub(super) fn ready(data: &DataDir, source: &KeySource, name: &str) -> Result<Re
     let failed = |it| faults::state(&it);
     let state = users::open_for_reading(data)?;
     let saved = jobs::named(&state, name)?;
-    let JobSource::Single(mailbox) = saved.job.source.clone() else {
-        return Err(not_yet(&saved.job));
+    let mailbox = match &saved.job.source {
+        JobSource::Single(it) => it.clone(),
+        JobSource::Master(it) => master_mailbox(&saved.job, &it.profile, it.login.clone()),
+        JobSource::Batch(it) => master_mailbox(&saved.job, &it.profile, None),
+        _ => return Err(not_yet(&saved.job)),
     };
     job_check::owner(&state, &saved.job)?;
     let profile = profiles::named(&state, &mailbox.profile)?;
-    let place = match mailbox.login {
-        Some(_) => SecretPlace::Job(saved.id),
-        None => SecretPlace::Profile(profile.id, HalfName::Incoming),
+    let own = SecretPlace::Job(saved.id);
+    let place = match mailbox.login.is_some() || state.has_secret(own).map_err(failed)? {
+        true => own,
+        false => SecretPlace::Profile(profile.id, HalfName::Incoming),
     };
     let secret = match state.has_secret(place).map_err(failed)? {
         true => state.secret(place, &keys::needed(data, source)?).map_err(failed)?,
@@ -52,11 +62,23 @@ pub(super) fn ready(data: &DataDir, source: &KeySource, name: &str) -> Result<Re
         target: users::find(data, &mailbox.target)?,
         mailbox,
         connections: limits.first().map_or(1, |(_, limit)| *limit),
+        server_connections: limits
+            .iter()
+            .find(|(of, _)| *of == "server")
+            .map_or(1, |(_, it)| u16::try_from(*it).unwrap_or(u16::MAX)),
         job: saved.job,
         profile_id: profile.id,
         profile: profile.profile,
         secret,
+        mechanism: None,
+        opened: None,
     })
+}
+
+/// The mailbox of whoever opens those of others. Its mail goes nowhere.
+fn master_mailbox(job: &Job, profile: &str, login: Option<String>) -> SingleMailbox {
+    let target = job.owner.clone();
+    SingleMailbox { profile: profile.to_owned(), target, root: None, login, authzid: None }
 }
 
 /// Kinds that nothing carries out yet.
@@ -66,7 +88,7 @@ fn not_yet(job: &Job) -> Failure {
 }
 
 impl Ready {
-    fn login(&self) -> Option<&String> {
+    pub(super) fn login(&self) -> Option<&String> {
         self.mailbox.login.as_ref().or(self.profile.incoming.login.as_ref())
     }
 
@@ -77,8 +99,15 @@ impl Ready {
         address.rsplit_once('@').map(|(_, domain)| domain)
     }
 
-    /// What a run of it does.
-    pub(super) fn work(&self) -> Result<Work, Failure> {
+    /// How many of its accounts are archived at the same time.
+    pub(super) fn accounts_at_once(&self) -> NonZeroU16 {
+        let (profile, server) = (self.profile.limits.connections, self.server_connections);
+        let least = self.job.accounts.min(profile).min(server);
+        NonZeroU16::new(least).unwrap_or(NonZeroU16::MIN)
+    }
+
+    /// Whether it may run.
+    pub(super) fn may_run(&self) -> Result<(), Failure> {
         let wrong = |message: String| Failure::new(FailureKind::Request, message);
         let Ready { job, profile, .. } = self;
         if job.switch == Switch::Disabled {
@@ -89,6 +118,14 @@ impl Ready {
             return Err(wrong(format!("the server profile {:?} is disabled", profile.name))
                 .with_hint("`posthold profile enable` lets it be used."));
         }
+        Ok(())
+    }
+
+    /// What a run of it does.
+    pub(super) fn work(&self) -> Result<Work, Failure> {
+        self.may_run()?;
+        let wrong = |message: String| Failure::new(FailureKind::Request, message);
+        let Ready { job, profile, .. } = self;
         let half = &profile.incoming;
         let (security, port) = half.resolved();
         let (scheme, plaintext) = match (half.protocol, security) {
@@ -122,7 +159,7 @@ impl Ready {
             connections: NonZeroU16::new(connections).unwrap_or(NonZeroU16::MIN),
             plaintext,
             trust: half.trust.clone(),
-            mechanism: half.mechanism,
+            mechanism: self.mechanism.unwrap_or(half.mechanism),
             authzid: self.mailbox.authzid.clone(),
             compression: Compression::Off,
             timeout: half.timeout,
@@ -133,7 +170,9 @@ impl Ready {
         let id = format!("profile:{:016x}", self.profile_id.0);
         let accounts = NonZeroU16::new(job.accounts).unwrap_or(NonZeroU16::MIN);
         let share = JobShare { job: format!("{:016x}", self.id.0), accounts };
+        let opened = archive::opened_account(&request).to_owned();
         Ok(Work {
+            opened: self.opened.clone().unwrap_or(opened),
             request,
             allowed: Allowed::of_profile(profile, &id, share),
             profile: id,

@@ -3,7 +3,7 @@
 use ::settings::SERVER_CONNECTIONS;
 use commands::{
     AdminAnswer, Answer, EffectiveFolder, Failure, FailureKind, Job, JobChange, JobKind,
-    JobRequest, JobShown, ProgressSink, Rank, Switch, Trigger, check_name,
+    JobRequest, JobShown, JobSource, ProgressSink, Rank, Switch, Trigger, check_name,
 };
 use disk::{OsRandom, SystemClock};
 use ports::{Clock, Connect, Source};
@@ -12,7 +12,8 @@ use state::{SavedJob, SecretPlace, State};
 
 use super::job_work::{self, Ready};
 use super::{
-    archive, blocking, faults, job_check, keys, ownership, profiles, settings as values_of, users,
+    archive, blocking, faults, job_check, keys, many, ownership, profiles, run_state,
+    settings as values_of, users,
 };
 use crate::context::{Context, DataDir, KeySource};
 
@@ -36,7 +37,11 @@ pub(super) async fn run(
             admin(AdminAnswer::Folders(folders(&ready).await?))
         }
         JobRequest::List | JobRequest::Show(_) | JobRequest::Runs(_) | JobRequest::ShowRun(_) => {
-            admin(blocking(move || read(&data, request)).await?)
+            let mut answer = blocking(move || read(&data, request)).await?;
+            if run_state::is_any_running(&mut answer) && !is_at_work(context).await {
+                run_state::interrupt(&mut answer);
+            }
+            admin(answer)
         }
         change => {
             let _owned = ownership::take(context, title, progress).await?;
@@ -50,6 +55,11 @@ pub(super) async fn run(
     }
 }
 
+/// Whether some process may be at work on a run.
+async fn is_at_work(context: &Context) -> bool {
+    context.serving.is_some() || ownership::owner(context).await.is_some()
+}
+
 /// Runs a job, whatever began it.
 pub(crate) async fn run_job(
     context: &Context,
@@ -61,8 +71,15 @@ pub(crate) async fn run_job(
     let title = format!("job run {name}");
     let name = name.to_owned();
     let ready = blocking(move || job_work::ready(&data, &source, &name)).await?;
-    let work = archive::Work { trigger, ..ready.work()? };
-    archive::carry_out(context, work, &title, progress).await
+    match &ready.job.source {
+        JobSource::Master(_) | JobSource::Batch(_) => {
+            many::run(context, ready, trigger, &title, progress).await
+        }
+        _ => {
+            let work = archive::Work { trigger, ..ready.work()? };
+            archive::carry_out(context, work, &title, progress).await
+        }
+    }
 }
 
 fn read(data: &DataDir, request: JobRequest) -> Result<AdminAnswer, Failure> {

@@ -7,7 +7,7 @@ use commands::{Failure, FailureKind, Progress, ProgressSink};
 use disk::{DataLock, LockError, LockErrorKind, OsRandom, RealDisk, SystemClock};
 use ports::Disk;
 
-use super::{blocking, faults};
+use super::{blocking, faults, users};
 use crate::context::{Context, DataDir, Ownership};
 use crate::serve::is_served;
 
@@ -31,7 +31,17 @@ pub(super) async fn take(
         return Ok(Owned { _lock: None });
     }
     let lock = taken(context, title, progress, Served::IsBusy).await?;
+    let data = context.data.clone();
+    blocking(move || interrupt_runs(&data)).await?;
     Ok(Owned { _lock: Some(lock) })
+}
+
+/// Runs that have not ended never will: whoever ran them is gone.
+fn interrupt_runs(data: &DataDir) -> Result<(), Failure> {
+    if !data.state().is_file() {
+        return Ok(());
+    }
+    users::open(data)?.interrupt_runs().map_err(|it| faults::state(&it))
 }
 
 /// The same, with the lock itself: for the process that is going to serve.

@@ -162,6 +162,11 @@ pub(super) fn sentence(failure: &Failure) -> String {
     format!("{}.{hint}", failure.message)
 }
 
+/// A sentence with its full stop.
+pub(super) fn full_stop(text: &str) -> String {
+    if text.ends_with('.') { text.to_owned() } else { format!("{text}.") }
+}
+
 fn of_run(run: &RunAnswer, step: StepShown) -> StepShown {
     let failed = run
         .mailboxes
