@@ -16,6 +16,7 @@ mod cli;
 mod damage;
 mod export;
 mod import;
+mod jobs;
 mod json;
 mod mail;
 mod ownership;

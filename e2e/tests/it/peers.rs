@@ -9,6 +9,7 @@ mod kill;
 mod large;
 mod limits;
 mod logins;
+mod many;
 mod pop3;
 mod profiles;
 mod serve;

@@ -131,8 +131,12 @@ pub(super) async fn step(
     // In a box: the compiler counts how deep futures stand in one another.
     let archived = Box::pin(async {
         match account {
-            Reached::Imap(it) => run(bounded.connector(it), writing, &options, progress).await,
-            Reached::Pop3(it) => run(bounded.connector(it), writing, &options, progress).await,
+            Reached::Imap(it) => {
+                Box::pin(run(bounded.connector(it), writing, &options, progress)).await
+            }
+            Reached::Pop3(it) => {
+                Box::pin(run(bounded.connector(it), writing, &options, progress)).await
+            }
         }
     });
     let report = match bounded.alone(work, &options.cancel, archived).await? {

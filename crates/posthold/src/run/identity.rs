@@ -87,7 +87,7 @@ async fn look_at_all(
                 return (place, Err(Failure::new(FailureKind::Cancelled, message)));
             }
             let seen = match ready.work() {
-                Ok(work) => look(&context, &work).await,
+                Ok(work) => Box::pin(look(&context, &work)).await,
                 Err(failure) => Err(failure),
             };
             (place, seen)

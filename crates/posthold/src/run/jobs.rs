@@ -73,11 +73,11 @@ pub(crate) async fn run_job(
     let ready = blocking(move || job_work::ready(&data, &source, &name)).await?;
     match &ready.job.source {
         JobSource::Master(_) | JobSource::Batch(_) => {
-            many::run(context, ready, trigger, &title, progress).await
+            Box::pin(many::run(context, ready, trigger, &title, progress)).await
         }
         _ => {
             let work = archive::Work { trigger, ..ready.work()? };
-            archive::carry_out(context, work, &title, progress).await
+            Box::pin(archive::carry_out(context, work, &title, progress)).await
         }
     }
 }

@@ -207,7 +207,8 @@ impl<'a> Steps<'a> {
         let (context, writing) = (self.run.context.clone(), Arc::clone(&self.writing));
         let (title, sink) = (self.run.title.to_owned(), self.sums.sink(place));
         let task = self.tasks.spawn(async move {
-            let ended = archive::step(&context, &writing, &work, user, &title, &sink).await;
+            let step = archive::step(&context, &writing, &work, user, &title, &sink);
+            let ended = Box::pin(step).await;
             (place, ended)
         });
         self.places.insert(task.id(), place);

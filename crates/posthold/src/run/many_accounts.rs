@@ -191,10 +191,7 @@ fn of_file(
 ) -> Result<Accounts, Failure> {
     let failed = |it| faults::state(&it);
     let file = read(&source.file, source.code_page.as_deref())?;
-    let mut state = match new_users {
-        NewUsers::Made => users::open(data)?,
-        NewUsers::Told => users::open_for_reading(data)?,
-    };
+    let state = users::open_for_reading(data)?;
     let shown = source.file.display();
     let mut told: Vec<String> =
         file.errors.iter().map(|it| format!("{shown}, {it}. {}", it.hint())).collect();
@@ -210,7 +207,7 @@ fn of_file(
     for row in &file.rows {
         let user = match (by_name.get(&row.user), new_users) {
             (Some(user), _) => user.clone(),
-            (None, NewUsers::Made) => make(&mut state, row, &by_name)?,
+            (None, NewUsers::Made) => make(data, row, &by_name)?,
             (None, NewUsers::Told) => base.target.clone(),
         };
         by_name.insert(row.user.clone(), user.clone());
@@ -254,16 +251,13 @@ fn read(path: &Path, code_page: Option<&str>) -> Result<BatchFile, Failure> {
 }
 
 /// Makes the user of a row, with the address that the row gives unless somebody has it.
-fn make(
-    state: &mut State,
-    row: &BatchRow,
-    others: &HashMap<UserName, User>,
-) -> Result<User, Failure> {
+fn make(data: &DataDir, row: &BatchRow, others: &HashMap<UserName, User>) -> Result<User, Failure> {
     let is_taken = |address: &String| {
         let mut theirs = others.values().flat_map(|it| it.addresses.iter().chain(&it.aliases));
         theirs.any(|it| it.eq_ignore_ascii_case(address))
     };
     let addresses: Vec<String> = row.address.iter().filter(|it| !is_taken(it)).cloned().collect();
+    let mut state = users::open(data)?;
     let made = state.add_user(&row.user, &addresses, SystemClock.now(), &OsRandom);
     made.map_err(|it| faults::state(&it))
 }
