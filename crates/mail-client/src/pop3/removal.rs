@@ -54,6 +54,7 @@ pub(crate) async fn remove(
             Some(found) => leaving.push(found),
         }
     }
+    leaving.sort_unstable_by_key(|it: &(u64, Entry)| it.1.number);
     session.begin()?;
     mark(&mut session, leaving, &mut removed).await?;
     let server = session.server().clone();

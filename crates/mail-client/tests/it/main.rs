@@ -15,6 +15,8 @@ mod logins;
 mod looks;
 mod mailboxes;
 mod pop3;
+mod proofs;
 mod properties;
 mod smtp;
+mod removal;
 mod wire;

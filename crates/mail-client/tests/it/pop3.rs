@@ -5,4 +5,5 @@ mod dovecot;
 mod hostile;
 mod logins;
 mod messages;
+mod removal;
 pub(crate) mod wire;
