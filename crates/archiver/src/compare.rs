@@ -21,8 +21,8 @@ pub(crate) struct Compared {
     pub(crate) attempts: HashMap<u64, u32>,
     /// Messages that stand where they stood.
     pub(crate) standing: u64,
-    /// Messages in quarantine whose time has not come.
-    pub(crate) waiting: u64,
+    /// Messages in quarantine whose time has not come: their UIDs.
+    pub(crate) waiting: Vec<u64>,
     /// Messages that belong to nobody, by the rules of today.
     pub(crate) left: u64,
     /// Those that belonged to nobody by other rules, and are looked at again.
@@ -50,18 +50,19 @@ pub(crate) fn compare(
     };
     let held = hold_back(&mut compared.fresh, quarantine, retry);
     (compared.waiting, compared.left) = (held.resting, held.left);
+    let waiting = u64::try_from(compared.waiting.len()).unwrap_or(u64::MAX);
     (compared.attempts, compared.left_before) = (held.attempts, held.left_before);
     compared.gone.sort_unstable();
     let fresh = u64::try_from(compared.fresh.len()).unwrap_or(u64::MAX);
-    compared.server_count = compared.standing + compared.waiting + compared.left + fresh;
+    compared.server_count = compared.standing + waiting + compared.left + fresh;
     (compared.server_count == messages).then_some(compared)
 }
 
 /// What is known of messages that an earlier run could not take, or left.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Held {
-    /// In quarantine, and not to be tried again yet.
-    pub(crate) resting: u64,
+    /// In quarantine, and not to be tried again yet: their UIDs.
+    pub(crate) resting: Vec<u64>,
     /// Left at the source, and not to be looked at again.
     pub(crate) left: u64,
     /// How often those were tried that are tried again.
@@ -85,7 +86,7 @@ pub(crate) fn hold_back(
             (true, true) => _ = held.left_before.insert(*uid),
             (true, false) => held.left += 1,
             (false, true) => _ = held.attempts.insert(*uid, row.attempts),
-            (false, false) => held.resting += 1,
+            (false, false) => held.resting.push(*uid),
         }
         retried
     });
@@ -229,7 +230,7 @@ mod tests {
     ) -> Option<(Vec<u64>, u64, u64, Vec<u64>)> {
         let due = |it: &QuarantineRow| it.retry_at <= Timestamp(10);
         let it = compare(&refs(known), quarantine, listed, messages, due)?;
-        Some((it.fresh, it.standing, it.waiting, it.gone))
+        Some((it.fresh, it.standing, it.waiting.len() as u64, it.gone))
     }
 
     #[test]

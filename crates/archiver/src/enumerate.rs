@@ -124,12 +124,21 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
     /// nobody is, when that was by other rules, or when its UID may mean another message.
     pub(crate) fn retry(&self, source: &SourceRow) -> impl Fn(&QuarantineRow) -> bool + use<L, K> {
         let now = self.clock.now();
-        let all = self.options.quarantine == RetryQuarantined::All;
+        let (asked, accepted) = (self.options.quarantine, self.options.accepted.clone());
+        let source_id = source.source;
         let same_rules = source.cursor.filter(|it| it.fingerprint == self.fingerprint);
         let covered = same_rules.filter(|_| source.uid_validity != 0).map_or(0, |it| it.uid_next);
         move |row| match row.reason {
             QuarantineReason::UnknownAddress => covered <= row.uid,
-            _ => all || row.retry_at <= now,
+            _ => {
+                let place = SourceRef { source: source_id, uid: row.uid };
+                match asked {
+                    RetryQuarantined::One(one) => place == one,
+                    _ if accepted.has(place) => false,
+                    RetryQuarantined::All => true,
+                    RetryQuarantined::WhenDue => row.retry_at <= now,
+                }
+            }
         }
     }
 
@@ -143,8 +152,7 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
         mailbox.folder = Some(folder);
         mailbox.server_count = compared.server_count;
         mailbox.already = compared.standing;
-        mailbox.quarantined = compared.waiting;
-        mailbox.resting = compared.waiting;
+        mailbox.rest(&compared.waiting, &self.options.accepted);
         mailbox.attempts = compared.attempts;
         mailbox.left = compared.left;
         mailbox.left_before = compared.left_before;

@@ -212,6 +212,9 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
                     if let (Some(mailbox), Some(uid)) = (self.mailboxes.get_mut(slot), uid) {
                         mailbox.proof.prove(uid);
                         mailbox.quarantined += 1;
+                        let accepted = &self.options.accepted;
+                        let is_accepted = mailbox.place_of(uid).is_some_and(|it| accepted.has(it));
+                        mailbox.accepted += u64::from(is_accepted);
                         self.progress.messages_done += 1;
                     }
                     slot

@@ -439,6 +439,7 @@ fn folder_report(folder: &Folder, ended: bool) -> MailboxReport {
         already: *already,
         excluded: 0,
         quarantined: *quarantined,
+        accepted: 0,
         complete: !ended && *quarantined == 0,
         error: None,
     }

@@ -52,7 +52,7 @@ mod worker;
 use std::sync::Arc;
 
 pub use cancel::CancelToken;
-pub use options::{ArchiveOptions, ImportOptions, Limits, RetryQuarantined, Target};
+pub use options::{Accepted, ArchiveOptions, ImportOptions, Limits, RetryQuarantined, Target};
 pub use removal::{RemovalReport, Stayed, remove_archived};
 pub use report::{
     ExcludedFolder, ImportReport, MailboxReport, Phase, Progress, RunFailure, RunFailureKind,

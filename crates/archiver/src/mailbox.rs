@@ -7,6 +7,7 @@ use ledger::{Certificate, Excluded, Fact, RunCounts, SourceRef};
 use ports::{CursorRow, Known, MailboxStatus, SourceRow};
 use types::{FolderId, FolderPath, Hash, MailboxName, PlacementId, SourceId};
 
+use crate::options::Accepted;
 use crate::proof::{AppendNumber, Proof};
 use crate::report::{MailboxReport, RunFailure};
 use crate::work::Named;
@@ -57,8 +58,10 @@ pub(crate) struct Mailbox {
     pub(crate) shared: bool,
     /// Messages that were recognised: UID, placement, and whether the placement moves here.
     pub(crate) adopted: Vec<(u64, PlacementId, Adopt)>,
-    /// Of those in quarantine, how many this run leaves there.
+    /// Of those in quarantine, how many this run leaves there, without those that were accepted.
     pub(crate) resting: u64,
+    /// Of those in quarantine, how many were accepted.
+    pub(crate) accepted: u64,
     /// Units that are not done.
     pub(crate) units: usize,
     /// Messages that are shorter than the server says.
@@ -124,6 +127,7 @@ impl Mailbox {
             shared: false,
             adopted: Vec::new(),
             resting: 0,
+            accepted: 0,
             units: 0,
             shorter: 0,
             cursor: None,
@@ -265,6 +269,16 @@ impl Mailbox {
         self.left += 1;
     }
 
+    /// Notes messages in quarantine that this run leaves there.
+    pub(crate) fn rest(&mut self, uids: &[u64], accepted: &Accepted) {
+        let all = u64::try_from(uids.len()).unwrap_or(u64::MAX);
+        let places = uids.iter().filter_map(|uid| self.place_of(*uid));
+        let accepted = places.filter(|it| accepted.has(*it)).count();
+        self.accepted = u64::try_from(accepted).unwrap_or(u64::MAX);
+        self.quarantined = all;
+        self.resting = all.saturating_sub(self.accepted);
+    }
+
     /// Notes messages that are no longer in the mailbox.
     pub(crate) fn expunged(&mut self, uids: &[u64]) {
         for uid in uids {
@@ -297,7 +311,7 @@ impl Mailbox {
     /// Whether everything in scope is archived, as far as this run knows.
     pub(crate) fn is_complete(&self) -> bool {
         let seen = matches!(self.stage, Stage::Unchanged | Stage::Certified);
-        seen && self.error.is_none() && self.quarantined == 0 && self.counts().adds_up()
+        seen && self.error.is_none() && self.quarantined == self.accepted && self.counts().adds_up()
     }
 
     /// What went wrong with it, naming it.
@@ -314,6 +328,7 @@ impl Mailbox {
             already: self.already,
             excluded: self.excluded().total(),
             quarantined: self.quarantined,
+            accepted: self.accepted,
             complete: self.is_complete(),
             error: self.error.as_ref().map(|it| it.message.clone()),
         }

@@ -1,8 +1,11 @@
 //! What a run is asked to do, and its limits.
 
+use std::collections::HashSet;
 use std::num::NonZeroU16;
+use std::sync::Arc;
 use std::time::Duration;
 
+use ledger::SourceRef;
 use rules::Scope;
 use rules::filter::Filter;
 use types::limits::IN_FLIGHT_BYTES_MAX;
@@ -42,6 +45,8 @@ pub struct ArchiveOptions {
     pub connections: NonZeroU16,
     /// Which messages in quarantine are tried.
     pub quarantine: RetryQuarantined,
+    /// Those of them that the run is complete without.
+    pub accepted: Accepted,
     /// Ends the run at a batch.
     pub cancel: CancelToken,
     /// Its limits.
@@ -65,6 +70,27 @@ pub enum RetryQuarantined {
     WhenDue,
     /// All of them: somebody asked for this run.
     All,
+    /// This one, whenever its time is, and whether it was accepted or not.
+    One(SourceRef),
+}
+
+/// Messages in quarantine of which somebody took note that they cannot be had. A run is complete
+/// without them; they stay counted, and are tried again only by name.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Accepted(Arc<HashSet<SourceRef>>);
+
+impl Accepted {
+    /// These.
+    #[must_use]
+    pub fn new(places: impl IntoIterator<Item = SourceRef>) -> Accepted {
+        Accepted(Arc::new(places.into_iter().collect()))
+    }
+
+    /// Whether this one is among them.
+    #[must_use]
+    pub fn has(&self, place: SourceRef) -> bool {
+        self.0.contains(&place)
+    }
 }
 
 /// How an import is done.

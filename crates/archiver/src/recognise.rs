@@ -178,9 +178,9 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
         mailbox.uids.retain(|it| !known.contains(it));
         let Held { resting, left, attempts, left_before } =
             hold_back(&mut mailbox.uids, &held, retry);
-        (mailbox.resting, mailbox.left) = (resting, left);
+        mailbox.left = left;
         (mailbox.attempts, mailbox.left_before) = (attempts, left_before);
-        mailbox.quarantined = mailbox.resting;
+        mailbox.rest(&resting, &self.options.accepted);
         let listed: HashSet<u64> = uids.into_iter().collect();
         let over = held.iter().filter(|it| !listed.contains(&it.uid) || known.contains(&it.uid));
         self.gone_first.extend(over.map(|it| SourceRef { source, uid: it.uid }));

@@ -40,6 +40,8 @@ pub struct MailboxReport {
     pub excluded: u64,
     /// Passed over knowingly, to be tried again.
     pub quarantined: u64,
+    /// Of these, how many somebody accepted: it is complete without them.
+    pub accepted: u64,
     /// Whether everything in scope is archived.
     pub complete: bool,
     /// What kept it from being complete, when something went wrong.

@@ -11,6 +11,7 @@
     reason = "a helper that fails, fails the test"
 )]
 
+mod accepted;
 mod cases;
 mod fakes;
 mod filters;

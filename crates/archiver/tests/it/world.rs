@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use archiver::{
-    ArchiveOptions, CancelToken, ImportOptions, ImportReport, Limits, RemovalReport,
+    Accepted, ArchiveOptions, CancelToken, ImportOptions, ImportReport, Limits, RemovalReport,
     RetryQuarantined, RunReport, Target,
 };
 use rules::filter::Filter;
@@ -51,6 +51,7 @@ impl World {
             filter: Filter::default(),
             connections: NonZeroU16::new(2).unwrap(),
             quarantine: RetryQuarantined::WhenDue,
+            accepted: Accepted::default(),
             cancel: CancelToken::new(),
             limits: Limits { pause_first: Duration::from_millis(10), ..Limits::default() },
             shared: None,
@@ -272,6 +273,9 @@ pub(crate) fn show(report: &RunReport) -> String {
         }
         if it.quarantined > 0 {
             write!(text, " + {} quarantined", it.quarantined).unwrap();
+            if it.accepted > 0 {
+                write!(text, " ({} accepted)", it.accepted).unwrap();
+            }
         }
         text.push_str(if it.complete { ", complete" } else { ", INCOMPLETE" });
         if let Some(error) = &it.error {
