@@ -11,6 +11,7 @@ use crate::daily::DailyReport;
 use crate::job::{EffectiveFolder, JobShown};
 use crate::mail::MailShown;
 use crate::profile::ProfileShown;
+use crate::quarantine::{QuarantineExported, QuarantineShown};
 use crate::report::{ReportForm, RunReport};
 use crate::run::RunShown;
 use crate::service::{ServedAnswer, ServiceStatus};
@@ -113,6 +114,12 @@ pub enum AdminAnswer {
     Runs(Vec<RunShown>),
     /// Of `run show`.
     Run(Box<RunShown>),
+    /// Of `quarantine list`.
+    Quarantine(Vec<QuarantineShown>),
+    /// Of `quarantine show` and `quarantine accept`.
+    Quarantined(Box<QuarantineShown>),
+    /// Of `quarantine export`.
+    QuarantineExported(QuarantineExported),
     /// Of `unknown list` and `unknown show`.
     Unknown(Vec<UnknownShown>),
     /// Of `unknown assign`.

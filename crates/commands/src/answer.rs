@@ -9,6 +9,7 @@ use crate::alert::AlertShown;
 use crate::failure::ExitCode;
 use crate::profile::Switch;
 use crate::progress::Hit;
+use crate::removal::RemovalAnswer;
 use crate::request::{ExportFormat, View};
 use crate::run::ManyAnswer;
 use crate::user::{LoginBy, Rank};
@@ -124,6 +125,8 @@ pub struct RunAnswer {
     pub warnings: Vec<String>,
     /// Mailbox by mailbox, in the order of their names.
     pub mailboxes: Vec<MailboxCounts>,
+    /// What left the source; `None` when the run has no removal rule.
+    pub removal: Option<RemovalAnswer>,
     /// Whether what was archived can be found already.
     pub searchable: bool,
     /// Connections that were not safe; the warnings tell of them too.

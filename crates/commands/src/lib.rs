@@ -17,6 +17,8 @@ mod job;
 mod mail;
 mod profile;
 mod progress;
+mod quarantine;
+mod removal;
 mod report;
 mod request;
 mod run;
@@ -52,6 +54,11 @@ pub use profile::{
     Security, ServerName, ServerNameError, Switch, check_name, trust_from_words, trust_words,
 };
 pub use progress::{Gone, Hit, Phase, Progress, ProgressSink, Work};
+pub use quarantine::{
+    AcceptedShown, QuarantineAccept, QuarantineExport, QuarantineExported, QuarantineId,
+    QuarantineRequest, QuarantineShown,
+};
+pub use removal::{RemovalAnswer, StayedCount};
 pub use report::{ReportForm, ReportRequest, RunFilter, RunReport, Sending, StepDetails};
 pub use request::{
     Account, Archive, Compression, Demo, Export, ExportFormat, ExportScope, FolderChoice,

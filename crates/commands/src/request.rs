@@ -13,6 +13,7 @@ use crate::apply::Apply;
 use crate::job::JobRequest;
 use crate::mail::MailRequest;
 use crate::profile::ProfileRequest;
+use crate::quarantine::QuarantineRequest;
 use crate::report::{ReportRequest, Sending};
 use crate::service::ServiceRequest;
 use crate::unknown::UnknownRequest;
@@ -43,6 +44,8 @@ pub enum Request {
     UserShow(UserName),
     /// List the users.
     UserList,
+    /// Look after messages that could not be taken.
+    Quarantine(QuarantineRequest),
     /// Look at addresses that belong to nobody, or give one to somebody.
     Unknown(UnknownRequest),
     /// Look after keys.
@@ -134,6 +137,7 @@ impl Request {
             Request::UserSet(_) => "user set",
             Request::UserShow(_) => "user show",
             Request::UserList => "user list",
+            Request::Quarantine(it) => it.name(),
             Request::Unknown(it) => it.name(),
             Request::Key(it) => it.name(),
             Request::Settings(it) => it.name(),
@@ -165,6 +169,9 @@ pub struct Archive {
     pub folders: FolderChoice,
     /// Which messages of them, in the words of `docs/reference/filter.md`; `None` is all.
     pub filter: Option<String>,
+    /// What happens with archived messages at the source, in the words of
+    /// `docs/reference/removal.md`; `None` is nothing.
+    pub removal: Option<String>,
     /// Connections at the same time, at most. POP3 has one at a time.
     pub connections: NonZeroU16,
     /// Whether the connection may stay unencrypted.

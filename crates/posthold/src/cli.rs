@@ -11,6 +11,7 @@ mod import;
 mod job;
 mod mail;
 mod profile;
+mod quarantine;
 mod run;
 mod service;
 mod unknown;
@@ -83,6 +84,11 @@ pub(crate) enum Refused {
 
 /// What a command line takes from elsewhere than its arguments.
 pub(crate) trait Surroundings {
+    /// Who runs the command, as people know him.
+    fn person(&self) -> String {
+        "the administrator".to_owned()
+    }
+
     /// The data directory that the environment names.
     fn data_dir(&self) -> Option<PathBuf>;
 
@@ -117,7 +123,8 @@ struct Cli {
 enum Command {
     /// Shows archive, search, export and verify on sample mail, in a directory that is thrown away
     Demo(DemoArgs),
-    /// Archives an account at a mail server; reads it only, changes nothing there
+    /// Archives an account at a mail server; reads it only, and changes nothing there unless told
+    /// to remove what was archived
     Archive(Box<archive::ArchiveArgs>),
     /// Archives mail from files: EML files and directory trees, Maildir, mbox
     Import(import::ImportArgs),
@@ -137,6 +144,9 @@ enum Command {
     /// Looks after users
     #[command(subcommand)]
     User(user::UserCommand),
+    /// Looks after messages that could not be taken
+    #[command(subcommand)]
+    Quarantine(quarantine::QuarantineCommand),
     /// Looks after addresses on mail that belong to nobody
     #[command(subcommand)]
     Unknown(unknown::UnknownCommand),
@@ -360,6 +370,7 @@ fn request(command: Command, surroundings: &dyn Surroundings) -> Result<Request,
         }
         Command::Store { command: StoreCommand::RebuildIndex(_) } => Request::Rebuild(View::Index),
         Command::User(it) => it.request()?,
+        Command::Quarantine(it) => it.request(|| surroundings.person())?,
         Command::Unknown(it) => it.request()?,
         Command::Profile(it) => Request::Profile(it.request(surroundings)?),
         Command::Job(it) => Request::Job(it.request(surroundings)?),

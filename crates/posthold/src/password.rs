@@ -21,6 +21,12 @@ const PASSWORD_BYTES_MAX: u64 = 64 << 10;
 pub(crate) struct OfProcess;
 
 impl Surroundings for OfProcess {
+    fn person(&self) -> String {
+        let name =
+            ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|it| std::env::var(it).ok());
+        name.filter(|it| !it.is_empty()).unwrap_or_else(|| "the administrator".to_owned())
+    }
+
     fn data_dir(&self) -> Option<PathBuf> {
         std::env::var_os("POSTHOLD_DATA").filter(|it| !it.is_empty()).map(PathBuf::from)
     }

@@ -4,7 +4,7 @@
 
 pub(crate) mod json;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 pub(crate) mod text;
 
 use std::io::{self, Write};

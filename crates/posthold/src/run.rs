@@ -31,8 +31,10 @@ mod many_progress;
 mod ownership;
 mod profile_test;
 mod profiles;
+mod quarantine;
 mod rebuild;
 mod recorded;
+mod removal;
 mod report;
 mod run_state;
 mod search;
@@ -119,6 +121,7 @@ async fn carry_out(
         Request::UserList => users::list(context).await,
         Request::Serve => serve::serve(context, &title, progress).await,
         Request::Service(it) => serve::service(context, it, &title, progress).await,
+        Request::Quarantine(it) => quarantine::run(context, it, &title, progress).await,
         Request::Unknown(it) => unknown::run(context, it, &title, progress).await,
         Request::Apply(it) => configuration::apply(context, it, &title, progress).await,
         Request::Alert(it) => alerts::run(context, it, &title, progress).await,

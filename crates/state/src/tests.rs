@@ -609,3 +609,24 @@ fn what_a_server_leaves_to_the_next_one() {
     state.set_paused_groups(&[]).unwrap();
     assert!(state.paused_groups().unwrap().is_empty());
 }
+
+#[test]
+fn what_was_accepted_as_missing_is_kept() {
+    let (_dir, path) = fresh();
+    let accepted = |reason: &str| AcceptedMessage {
+        source: SourceId(7),
+        uid: u64::MAX,
+        account: "alice".into(),
+        mailbox: "INBOX".into(),
+        by: "root".into(),
+        reason: reason.into(),
+        at: Timestamp(5),
+    };
+    let mut state = State::open(&path).unwrap();
+    state.accept_missing("default", &accepted("unreadable at the server")).unwrap();
+    state.accept_missing("default", &accepted("lost with its disk")).unwrap();
+    drop(state);
+    let state = State::open_for_reading(&path).unwrap();
+    assert_eq!(state.accepted_missing("default").unwrap(), [accepted("lost with its disk")]);
+    assert_eq!(state.accepted_missing("other").unwrap(), []);
+}

@@ -12,6 +12,8 @@ mod logins;
 mod many;
 mod pop3;
 mod profiles;
+mod quarantine;
+mod removal;
 mod serve;
 
 use std::collections::{BTreeMap, BTreeSet};

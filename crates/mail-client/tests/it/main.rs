@@ -17,6 +17,6 @@ mod mailboxes;
 mod pop3;
 mod proofs;
 mod properties;
-mod smtp;
 mod removal;
+mod smtp;
 mod wire;

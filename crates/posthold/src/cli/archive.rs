@@ -54,6 +54,11 @@ pub(super) struct ArchiveArgs {
     #[arg(long, allow_hyphen_values = true, help_heading = "Folders")]
     filter: Option<String>,
 
+    /// Remove at the server what is archived and proven: `at once`, `after 3 months`, `at once
+    /// into Archived/Old` (see docs/reference/removal.md)
+    #[arg(long, value_name = "RULE", help_heading = "Folders")]
+    remove: Option<String>,
+
     /// Connections at the same time, at most; POP3 takes one
     #[arg(long, value_name = "N", default_value = "3", help_heading = "Connection")]
     connections: NonZeroU16,
@@ -169,6 +174,7 @@ pub(super) fn archive(
             exclude: args.exclude,
         },
         filter: args.filter,
+        removal: args.remove,
         connections: args.connections,
         plaintext: if args.plain { Plaintext::Always } else { Plaintext::LoopbackOnly },
         trust,

@@ -81,6 +81,7 @@ fn archive() {
                             exclude: [],
                         },
                         filter: None,
+                        removal: None,
                         connections: 3,
                         plaintext: LoopbackOnly,
                         trust: System,

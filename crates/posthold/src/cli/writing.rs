@@ -36,6 +36,7 @@ fn write_args(command: &Command) -> Option<&WriteArgs> {
         },
         Command::Job(it) => it.write_args(),
         Command::User(it) => it.write_args(),
+        Command::Quarantine(it) => it.write_args(),
         Command::Unknown(it) => it.write_args(),
         _ => None,
     }

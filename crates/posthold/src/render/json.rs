@@ -3,6 +3,7 @@
 
 mod admin;
 mod jobs;
+mod quarantine;
 mod reports;
 mod service;
 mod unknown;
@@ -11,8 +12,8 @@ use std::io::{self, Write};
 
 use commands::{
     Answer, DailyReport, DemoAnswer, ExcludedCounts, ExportAnswer, ExportFormat, Failure, Hit,
-    ImportCounts, Rank, RebuildAnswer, RunAnswer, RunReport, SearchAnswer, ShowAnswer, Switch,
-    UserListed, VerifyAnswer, View,
+    ImportCounts, Rank, RebuildAnswer, RemovalAnswer, RunAnswer, RunReport, SearchAnswer,
+    ShowAnswer, StayedCount, Switch, UserListed, VerifyAnswer, View,
 };
 use serde::Serialize;
 use types::Address;
@@ -144,6 +145,8 @@ struct RunObject<'a> {
     warnings: &'a [String],
     insecure: Vec<admin::InsecureObject<'a>>,
     mailboxes: Vec<MailboxObject<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    removal: Option<RemovalObject<'a>>,
 }
 
 impl<'a> RunObject<'a> {
@@ -162,6 +165,37 @@ impl<'a> RunObject<'a> {
             warnings: &run.warnings,
             insecure: run.insecure.iter().map(admin::InsecureObject::from).collect(),
             mailboxes: run.mailboxes.iter().map(MailboxObject::from).collect(),
+            removal: run.removal.as_ref().map(RemovalObject::from),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct RemovalObject<'a> {
+    rule: &'a str,
+    left: u64,
+    moved_to: Option<&'a str>,
+    stayed: Vec<StayedObject<'a>>,
+    unconfirmed: u64,
+    failure: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct StayedObject<'a> {
+    reason: &'a str,
+    count: u64,
+}
+
+impl<'a> From<&'a RemovalAnswer> for RemovalObject<'a> {
+    fn from(it: &'a RemovalAnswer) -> RemovalObject<'a> {
+        let stayed = |it: &'a StayedCount| StayedObject { reason: &it.reason, count: it.count };
+        RemovalObject {
+            rule: &it.rule,
+            left: it.left,
+            moved_to: it.moved_to.as_deref(),
+            stayed: it.stayed.iter().map(stayed).collect(),
+            unconfirmed: it.unconfirmed,
+            failure: it.failure.as_deref(),
         }
     }
 }

@@ -43,6 +43,7 @@ pub(crate) fn partial_run() -> RunAnswer {
         quarantined: 1,
         warnings: vec!["the certificate is not checked".into()],
         mailboxes: vec![mailbox("INBOX"), sent, trash],
+        removal: None,
         searchable: true,
         insecure: Vec::new(),
     }

@@ -2,6 +2,7 @@
 
 mod admin;
 mod jobs;
+mod quarantine;
 mod reports;
 mod service;
 mod unknown;
@@ -10,8 +11,8 @@ use std::io::{self, Write};
 
 use commands::{
     AdminAnswer, Answer, DemoAnswer, DemoImport, ExportAnswer, Failure, Hit, ImportCounts,
-    IndexReach, LoginBy, Rank, RebuildAnswer, RunAnswer, RunOutcome, SearchAnswer, ShowAnswer,
-    Switch, UserListed, VerifyAnswer, View,
+    IndexReach, LoginBy, Rank, RebuildAnswer, RemovalAnswer, RunAnswer, RunOutcome, SearchAnswer,
+    ShowAnswer, Switch, UserListed, VerifyAnswer, View,
 };
 use types::Address;
 
@@ -109,6 +110,9 @@ fn run(run: &RunAnswer, read: Option<&ImportCounts>, out: &mut dyn Write) -> io:
     writeln!(out, "{opening}: {}.", counts.join(", "))?;
     if let Some(skipped) = read.map(|it| it.skipped).filter(|it| *it != 0) {
         writeln!(out, "Passed over {} known not to be mail.", counted(skipped, "file"))?;
+    }
+    for told in run.removal.iter().flat_map(RemovalAnswer::told) {
+        writeln!(out, "{}", words::line(&told))?;
     }
     mailboxes(run, out)?;
     if !run.warnings.is_empty() || !run.searchable {

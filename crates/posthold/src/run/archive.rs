@@ -5,11 +5,11 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
-use archiver::{ArchiveOptions, Limits, RetryQuarantined, RunReport, Target};
+use archiver::{Accepted, ArchiveOptions, Limits, RetryQuarantined, RunReport, Target};
 use commands::{
     Account, Answer, Archive, Compression, Failure, FailureKind, FolderChoice, FolderScope,
-    Mechanism, Plaintext, ProgressSink, RunAnswer, Scheme, SharedFolders, StepAnswer, Trigger,
-    Trust,
+    Mechanism, Plaintext, ProgressSink, RemovalAnswer, RunAnswer, Scheme, SharedFolders,
+    StepAnswer, Trigger, Trust,
 };
 use disk::SystemClock;
 use ledger::Outcome;
@@ -17,15 +17,16 @@ use mail_client::{
     CertificatePolicy, ImapAccount, ImapSettings, Pop3Account, Pop3Settings, Security, Server,
     Timeouts,
 };
-use ports::{Clock, Connect};
+use ports::{Clock, Connect, Removes};
 use rules::filter::Filter;
+use rules::removal::{Removal, Way};
 use rules::{DefaultFolders, Scope, WordingError};
 use state::{JobId, PlannedStep, User};
 
 use super::bounded::{Allowed, Bounded, Ended};
 use super::recorded::Recorded;
 use super::stores::Writing;
-use super::{blocking, faults, insecure, ownership, report, users};
+use super::{blocking, faults, insecure, ownership, quarantine, removal, report, users};
 use crate::context::{Context, STORE_NAME};
 
 /// One mailbox to archive: what `archive` makes of its arguments, and a job of what is saved.
@@ -40,6 +41,8 @@ pub(super) struct Work {
     pub(super) job: Option<JobId>,
     /// What began it.
     pub(super) trigger: Trigger,
+    /// Which messages in quarantine are tried.
+    pub(super) quarantine: RetryQuarantined,
     /// What the report says besides: sentences.
     pub(super) warnings: Vec<String>,
     /// How much is asked of the server.
@@ -58,6 +61,8 @@ pub(super) async fn archive(
         opened: opened_account(&request).to_owned(),
         job: None,
         trigger: Trigger::Hand,
+        // Somebody asked for this run.
+        quarantine: RetryQuarantined::All,
         warnings: Vec::new(),
         allowed: Allowed::default(),
         request,
@@ -115,7 +120,9 @@ pub(super) async fn step(
     title: &str,
     progress: &dyn ProgressSink,
 ) -> Result<RunAnswer, Failure> {
-    let options = work.options(context, user, title)?;
+    let accepted = quarantine::accepted(context).await?;
+    let options = work.options(context, user, quarantine::of(&accepted), title)?;
+    let rule = work.removal()?;
     let bounded = Bounded::new(context, work, &options.account).await?;
     let insecure = insecure::of_archive(&work.request);
     let mut warnings = work.warnings.clone();
@@ -130,23 +137,28 @@ pub(super) async fn step(
     let account = account(&work.request)?;
     // In a box: the compiler counts how deep futures stand in one another.
     let archived = Box::pin(async {
+        let (options, rule) = (&options, &rule);
         match account {
             Reached::Imap(it) => {
-                Box::pin(run(bounded.connector(it), writing, &options, progress)).await
+                Box::pin(run(bounded.connector(it), writing, options, rule, progress)).await
             }
             Reached::Pop3(it) => {
-                Box::pin(run(bounded.connector(it), writing, &options, progress)).await
+                Box::pin(run(bounded.connector(it), writing, options, rule, progress)).await
             }
         }
     });
-    let report = match bounded.alone(work, &options.cancel, archived).await? {
-        Ended::Worked(report) => report,
+    let (report, removed) = match bounded.alone(work, &options.cancel, archived).await? {
+        Ended::Worked(done) => done,
         Ended::NotNow(why) => {
-            RunReport { outcome: Outcome::Partial, warnings: vec![why], ..RunReport::default() }
+            let outcome = Outcome::Partial;
+            (RunReport { outcome, warnings: vec![why], ..RunReport::default() }, None)
         }
     };
     let confirmed = confirm(writing, context, &options, &report).await;
     let mut answer = report::of_run(report)?;
+    removal::put(&mut answer, removed);
+    let whose = (&options.target, options.profile.as_str(), options.account.as_str());
+    quarantine::tell(&mut answer, &accepted, &writing.catalog(), whose)?;
     answer.warnings.extend(confirmed.err().map(|it| format!("{}.", it.message)));
     answer.warnings.extend(warnings);
     answer.insecure = insecure;
@@ -159,7 +171,7 @@ impl Work {
         if is_pop3(&self.request) {
             check_pop3(&self.request)?;
         }
-        scope(&self.request.folders)?;
+        scope(&removal::left_out(&self.request.folders, &self.removal()?))?;
         filter(self.request.filter.as_deref())?;
         account(&self.request).map(|_| ())
     }
@@ -175,10 +187,16 @@ impl Work {
         StepAnswer { account, target, ended }
     }
 
+    /// What happens with archived messages at the source.
+    fn removal(&self) -> Result<Removal, Failure> {
+        removal::rule(self.request.removal.as_deref())
+    }
+
     fn options(
         &self,
         context: &Context,
         user: User,
+        accepted: Accepted,
         title: &str,
     ) -> Result<ArchiveOptions, Failure> {
         let request = &self.request;
@@ -191,14 +209,18 @@ impl Work {
             profile: self.profile.clone(),
             account: self.opened.clone(),
             title: title.to_owned(),
-            scope: scope(&request.folders)?,
+            scope: scope(&removal::left_out(&request.folders, &self.removal()?))?,
             filter: filter(request.filter.as_deref())?,
             // One session has the mailbox; another would be refused (RFC 1939 §4).
             connections: if is_pop3(request) { NonZeroU16::MIN } else { request.connections },
-            quarantine: match self.trigger {
-                Trigger::Hand => RetryQuarantined::All,
-                Trigger::Schedule | Trigger::Start => RetryQuarantined::WhenDue,
+            quarantine: match (self.quarantine, self.trigger) {
+                // Whoever asks for a run wants everything tried; a schedule has time.
+                (RetryQuarantined::All, Trigger::Schedule | Trigger::Start) => {
+                    RetryQuarantined::WhenDue
+                }
+                (asked, _) => asked,
             },
+            accepted,
             cancel: context.stop.child(),
             limits: Limits {
                 pause_first: self.allowed.limits.pause_first,
@@ -218,16 +240,26 @@ pub(super) enum Reached {
     Pop3(Pop3Account),
 }
 
-async fn run<C: Connect>(
+/// Archives, and removes at the source what may leave it then.
+async fn run<C>(
     account: C,
     writing: &Writing,
     options: &ArchiveOptions,
+    rule: &Removal,
     progress: &dyn ProgressSink,
-) -> RunReport {
+) -> (RunReport, Option<RemovalAnswer>)
+where
+    C: Connect,
+    C::Source: Removes,
+{
     let (account, clock) = (Arc::new(account), Arc::new(SystemClock));
     let tell = |it| report::tell(progress, &it);
     let (log, catalog) = (writing.log(), writing.catalog());
-    archiver::archive_account(account, log, catalog, clock, options.clone(), tell).await
+    let source = Arc::clone(&account);
+    let report =
+        archiver::archive_account(source, log, catalog, clock, options.clone(), tell).await;
+    let removed = removal::after(account, writing, options, rule, &report).await;
+    (report, removed)
 }
 
 fn is_pop3(request: &Archive) -> bool {
@@ -260,6 +292,10 @@ fn check_pop3(request: &Archive) -> Result<(), Failure> {
     if request.filter.is_some() {
         let why = "it tells nothing of a message but its size";
         return wrong("--filter", why, "Leave it out, or use imaps://.");
+    }
+    if let Way::Moved(_) = removal::rule(request.removal.as_deref())?.way {
+        let why = "it has no mailbox that messages could be moved to";
+        return wrong("into MAILBOX", why, "Leave it out of the removal rule, or use imaps://.");
     }
     if request.compression == Compression::WhereOffered {
         return wrong("--compress", "it has no compression", "Leave it out.");

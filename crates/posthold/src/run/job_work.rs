@@ -3,18 +3,28 @@
 use std::num::NonZeroU16;
 
 use ::jobs::JobShare;
+use archiver::RetryQuarantined;
 use commands::{
     Account, AdminAnswer, Archive, Compression, Failure, FailureKind, HalfName, Job, JobSource,
     Mechanism, Plaintext, Profile, Protocol, Scheme, Security, SingleMailbox, Switch, TestAnswer,
     TestResult, TestStep, Trigger, WaitForViews,
 };
+use rules::removal::When;
 use state::{JobId, ProfileId, SecretPlace, Standing, User};
 use types::Secret;
 
 use super::archive::{self, Work};
 use super::bounded::Allowed;
-use super::{faults, job_check, jobs, keys, profile_test, profiles, settings as values_of, users};
+use super::{
+    faults, job_check, jobs, keys, profile_test, profiles, removal, settings as values_of, users,
+};
 use crate::context::{DataDir, KeySource};
+
+/// The name under which cursors are kept. By id: they stay when the profile gets another name or
+/// the server another host.
+pub(super) fn cursors_of(profile: ProfileId) -> String {
+    format!("profile:{:016x}", profile.0)
+}
 
 /// A job with everything that a run of it needs, at one account.
 #[derive(Clone)]
@@ -156,6 +166,7 @@ impl Ready {
             root: self.mailbox.root.clone(),
             folders: job.folders.clone(),
             filter: job.filter.clone(),
+            removal: job.removal.clone(),
             connections: NonZeroU16::new(connections).unwrap_or(NonZeroU16::MIN),
             plaintext,
             trust: half.trust.clone(),
@@ -166,8 +177,7 @@ impl Ready {
             wait: WaitForViews::Yes,
         };
         let insecure = values_of::insecure(profile).into_iter().map(|it| it.warning).collect();
-        // By id: cursors stay when the profile gets another name or the server another host.
-        let id = format!("profile:{:016x}", self.profile_id.0);
+        let id = cursors_of(self.profile_id);
         let accounts = NonZeroU16::new(job.accounts).unwrap_or(NonZeroU16::MIN);
         let share = JobShare { job: format!("{:016x}", self.id.0), accounts };
         let opened = archive::opened_account(&request).to_owned();
@@ -178,8 +188,23 @@ impl Ready {
             profile: id,
             job: Some(self.id),
             trigger: Trigger::Hand,
+            quarantine: RetryQuarantined::All,
             warnings: insecure,
         })
+    }
+}
+
+impl Ready {
+    /// Whether the job may do at the server what its removal rule says.
+    async fn removal_right(&self) -> Result<TestStep, Failure> {
+        let rule = removal::rule(self.job.removal.as_deref())?;
+        if rule.when == When::Never {
+            return Ok(TestStep::not_run("removal", "the job removes nothing at the server"));
+        }
+        match self.work() {
+            Ok(work) => Ok(removal::right(&archive::account(&work.request)?, &rule).await),
+            Err(failure) => Ok(TestStep::failure("removal", failure.message, failure.hint)),
+        }
     }
 }
 
@@ -196,7 +221,7 @@ pub(super) async fn test(ready: Ready) -> Result<AdminAnswer, Failure> {
         Ok(_) => TestStep::success("scope", "the folder lists can be read"),
         Err(failure) => TestStep::failure("scope", failure.message, failure.hint),
     });
-    steps.push(TestStep::not_run("removal", "the job removes nothing at the server"));
+    steps.push(ready.removal_right().await?);
     let user = &ready.target.name;
     steps.push(match ready.target.standing {
         Standing::Active => TestStep::success("target", format!("the archive of {user}")),

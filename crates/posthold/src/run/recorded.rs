@@ -1,8 +1,8 @@
 //! Runs as people look them up later.
 
 use commands::{
-    ExcludedCounts, Failure, RunAnswer, RunOutcome, RunState, StepAnswer, StepDetails, StepShown,
-    Trigger,
+    ExcludedCounts, Failure, RemovalAnswer, RunAnswer, RunOutcome, RunState, StepAnswer,
+    StepDetails, StepShown, Trigger,
 };
 use disk::SystemClock;
 use ports::Clock;
@@ -126,14 +126,20 @@ fn details(answer: &StepAnswer) -> StepDetails {
         None => StepDetails::default(),
         Some(Err(failure)) => StepDetails { failure: Some(failure.kind), ..StepDetails::default() },
         Some(Ok(run)) => StepDetails {
-            removed: 0,
+            removed: run.removal.as_ref().map_or(0, |it| it.left),
             failure: None,
-            warnings: lines(run.warnings.iter().cloned()),
+            warnings: lines(stayed(run).chain(run.warnings.iter().cloned())),
             insecure: run.insecure.clone(),
             mailboxes: run.mailboxes.clone(),
             complete_at: None,
         },
     }
+}
+
+/// What a removal left at the source, and why, in sentences.
+fn stayed(run: &RunAnswer) -> impl Iterator<Item = String> {
+    let worth = |it: &&RemovalAnswer| !it.stayed.is_empty() || it.failure.is_some();
+    run.removal.iter().filter(worth).flat_map(RemovalAnswer::told)
 }
 
 /// Why an account is not complete, in a few words; empty when it is.
@@ -150,6 +156,9 @@ fn why(answer: &StepAnswer) -> String {
         .find_map(|it| Some(format!("{}: {}", it.mailbox, it.failure.as_ref()?)));
     let why = of_mailbox.unwrap_or_else(|| match (run.cancelled, run.quarantined) {
         (true, _) => "it was asked to stop".to_owned(),
+        (false, 0) if run.removal.as_ref().is_some_and(|it| it.failure.is_some()) => {
+            run.removal.as_ref().and_then(|it| it.failure.clone()).unwrap_or_default()
+        }
         (false, 0) => run.warnings.first().cloned().unwrap_or_default(),
         (false, n) => crate::render::words::counted(n, "message") + " quarantined",
     });
@@ -172,12 +181,13 @@ fn of_run(run: &RunAnswer, step: StepShown) -> StepShown {
         .mailboxes
         .iter()
         .filter_map(|it| it.failure.as_ref().map(|failure| format!("{}: {failure}.", it.mailbox)));
+    let removed = run.removal.iter().flat_map(RemovalAnswer::told);
     StepShown {
         archived: run.archived,
         already: run.already,
         excluded: run.excluded,
         quarantined: run.quarantined,
-        told: lines(run.warnings.iter().cloned().chain(failed)),
+        told: lines(removed.chain(run.warnings.iter().cloned()).chain(failed)),
         ..step
     }
 }

@@ -59,6 +59,7 @@ pub(super) fn of_run(report: RunReport) -> Result<RunAnswer, Failure> {
         quarantined: report.counts.quarantined,
         warnings,
         mailboxes,
+        removal: None,
         searchable: true,
         insecure: Vec::new(),
     })
@@ -82,6 +83,7 @@ pub(super) fn of_import(report: ImportReport) -> Result<(RunAnswer, ImportCounts
         quarantined: report.quarantined,
         warnings,
         mailboxes: report.folders.into_iter().map(mailbox).collect(),
+        removal: None,
         searchable: true,
         insecure: Vec::new(),
     };
@@ -144,7 +146,8 @@ pub(super) fn of_failure(failure: RunFailure) -> Failure {
     Failure { kind, message: failure.message, hint: failure.hint }
 }
 
-fn told(failure: &RunFailure) -> String {
+/// A failure with its hint, as a sentence.
+pub(super) fn told(failure: &RunFailure) -> String {
     match &failure.hint {
         Some(hint) => format!("{}. {hint}", failure.message),
         None => format!("{}.", failure.message),

@@ -222,6 +222,15 @@ impl SqlCatalog {
         })
     }
 
+    /// UIDVALIDITY of a source, or 0 where it has none.
+    pub fn uid_validity(&self, source: SourceId) -> Result<Option<u64>, CatalogError> {
+        let query = "SELECT uid_validity FROM source WHERE id = ?1";
+        self.with("the epoch of a mailbox", |it| {
+            let mut statement = it.prepare_cached(query)?;
+            statement.query_row([sql(source.0)], |row| number(row, 0)).optional()
+        })
+    }
+
     /// The newest runs, newest first.
     pub fn runs(&self, limit: usize) -> Result<Vec<RunRow>, CatalogError> {
         let query = "SELECT outcome, started, ended, title, server_count, archived, already, \

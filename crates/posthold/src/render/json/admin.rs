@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::jobs::{FolderObject, JobObject, RunObject};
 use super::object;
+use super::quarantine::{ExportedObject, QuarantineObject};
 use super::reports::{
     AlertObject, DailyObject, MailObject, MailTestObject, RunReportObject, WrittenObject,
 };
@@ -47,6 +48,11 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
         }
         AdminAnswer::Runs(list) => list.iter().try_for_each(|it| object(&RunObject::from(it), out)),
         AdminAnswer::Run(it) => object(&RunObject::from(&**it), out),
+        AdminAnswer::Quarantine(list) => {
+            list.iter().try_for_each(|it| object(&QuarantineObject::from(it), out))
+        }
+        AdminAnswer::Quarantined(it) => object(&QuarantineObject::from(&**it), out),
+        AdminAnswer::QuarantineExported(it) => object(&ExportedObject::from(it), out),
         AdminAnswer::Unknown(list) => {
             list.iter().try_for_each(|it| object(&UnknownObject::from(it), out))
         }

@@ -8,7 +8,7 @@ use commands::{
 };
 
 use super::{Align, counted, table, warnings, words};
-use super::{jobs, reports, service, unknown};
+use super::{jobs, quarantine, reports, service, unknown};
 
 /// Writes an answer.
 pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()> {
@@ -47,6 +47,9 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
         AdminAnswer::Folders(list) => jobs::folders(list, out),
         AdminAnswer::Runs(list) => jobs::runs(list, out),
         AdminAnswer::Run(it) => jobs::run(it, out),
+        AdminAnswer::Quarantine(list) => quarantine::list(list, out),
+        AdminAnswer::Quarantined(it) => quarantine::one(it, out),
+        AdminAnswer::QuarantineExported(it) => quarantine::exported(it, out),
         AdminAnswer::Unknown(list) => unknown::list(list, out),
         AdminAnswer::Assigned(it) => unknown::assigned(it, out),
         AdminAnswer::Test(it) => test(it, out),
