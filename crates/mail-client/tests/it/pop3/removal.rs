@@ -5,7 +5,7 @@ use mail_client::{Pop3Account, Pop3Connection, Pop3Settings, Security, Server};
 use ports::{Connect, Removed, Removes, Source, SourceError, SourceErrorKind};
 use rules::removal::Way;
 use testkit::dovecot::{Mail, PASSWORD};
-use testkit::scripted_imap::Delivery;
+use testkit::scripted::Delivery;
 use testkit::{Dovecot, DovecotOptions};
 use types::Secret;
 
