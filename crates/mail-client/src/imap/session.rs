@@ -115,17 +115,28 @@ impl Session {
 
     /// Sends a command. Its answer is still to be read.
     pub(crate) async fn send(&mut self, command: &Command<'_>) -> Result<(), SourceError> {
-        let (tag, encoded) = self.encode(command);
-        self.in_flight.push_back(tag);
-        let mut pieces = encoded.pieces.iter();
-        if let Some(first) = pieces.next() {
-            self.write(first).await?;
+        self.send_all(&[command]).await
+    }
+
+    /// Sends commands in one piece, as far as the server need not be waited for: each piece wakes
+    /// the other side.
+    async fn send_all(&mut self, commands: &[&Command<'_>]) -> Result<(), SourceError> {
+        let mut together = Vec::new();
+        for command in commands {
+            let (tag, encoded) = self.encode(command);
+            self.in_flight.push_back(tag);
+            for (index, piece) in encoded.pieces.iter().enumerate() {
+                if index > 0 {
+                    self.write(&std::mem::take(&mut together)).await?;
+                    self.wait_to_continue().await?;
+                }
+                together.extend_from_slice(piece);
+            }
         }
-        for piece in pieces {
-            self.wait_to_continue().await?;
-            self.write(piece).await?;
+        match together.is_empty() {
+            true => Ok(()),
+            false => self.write(&together).await,
         }
-        Ok(())
     }
 
     fn encode(&mut self, command: &Command<'_>) -> (String, Encoded) {
@@ -297,12 +308,14 @@ impl Session {
         let mut unsent = commands.iter().enumerate();
         let until = Instant::now() + self.timeouts.command;
         loop {
+            let mut next = Vec::new();
             while waiting.len() < window
                 && let Some((index, command)) = unsent.next()
             {
-                self.send(command).await?;
+                next.push(command);
                 waiting.push_back(index);
             }
+            self.send_all(&next).await?;
             if waiting.is_empty() {
                 break;
             }
