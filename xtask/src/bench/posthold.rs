@@ -117,17 +117,7 @@ impl Posthold {
 
     /// Runs a job over many accounts.
     pub(super) fn run_job(&self, name: &str, data: &Path) -> Result<Done, String> {
-        let (sample, text, code) = measure::run(self.command(data)?.args(["job", "run", name]))?;
-        let answer: Value = serde_json::from_str(&text).map_err(|it| format!("{it}: {text}"))?;
-        if code != Some(0) {
-            let start: String = text.chars().take(2_000).collect();
-            return Err(format!("posthold ended with {code:?}: {start}"));
-        }
-        let steps = answer.get("steps").and_then(Value::as_array).into_iter().flatten();
-        let sum = |field: &str| {
-            steps.clone().filter_map(|it| it.get(field).and_then(Value::as_u64)).sum()
-        };
-        Ok(Done { sample, archived: sum("archived"), already: sum("already") })
+        done(self.command(data)?.args(["job", "run", name]))
     }
 
     /// Imports an mbox file or a Maildir.
@@ -165,7 +155,8 @@ fn done(command: &mut Command) -> Result<Done, String> {
     let answer: Value = serde_json::from_str(&text).map_err(|it| format!("{it}: {text}"))?;
     let number = |name: &str| answer.get(name).and_then(Value::as_u64).unwrap_or_default();
     if code != Some(0) {
-        return Err(format!("posthold ended with {code:?}: {text}"));
+        let start: String = text.chars().take(2_000).collect();
+        return Err(format!("posthold ended with {code:?}: {start}"));
     }
     Ok(Done { sample, archived: number("archived"), already: number("already") })
 }
