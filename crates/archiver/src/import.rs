@@ -434,6 +434,7 @@ fn folder_report(folder: &Folder, ended: bool) -> MailboxReport {
     let Folder { path, archived, already, quarantined, .. } = folder;
     MailboxReport {
         mailbox: path.clone(),
+        source: None,
         server_count: archived + already + quarantined,
         archived: *archived,
         already: *already,

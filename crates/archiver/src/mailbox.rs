@@ -323,6 +323,7 @@ impl Mailbox {
     pub(crate) fn report(&self) -> MailboxReport {
         MailboxReport {
             mailbox: self.path.to_string(),
+            source: self.source.or_else(|| self.current().map(|it| it.source)),
             server_count: self.server_count,
             archived: self.archived,
             already: self.already,

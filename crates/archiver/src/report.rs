@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ledger::{Outcome, RunCounts};
 use ports::{CatalogError, LogError, LogErrorKind, SourceError, SourceErrorKind};
 use rules::OutReason;
+use types::SourceId;
 
 /// What an archiving run did.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -30,6 +31,8 @@ pub struct RunReport {
 pub struct MailboxReport {
     /// The path of the mailbox at the source; of an import, that of the folder below the root.
     pub mailbox: String,
+    /// The epoch that it is in, when the archive knows it; of an import, nothing.
+    pub source: Option<SourceId>,
     /// Messages that the source holds; of an import, that were read.
     pub server_count: u64,
     /// Placed in this root by this run.

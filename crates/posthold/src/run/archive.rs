@@ -1,6 +1,5 @@
 //! `archive`: one account at a mail server.
 
-use std::collections::HashSet;
 use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +21,7 @@ use rules::filter::Filter;
 use rules::removal::{Removal, Way};
 use rules::{DefaultFolders, Scope, WordingError};
 use state::{JobId, PlannedStep, User};
+use types::SourceId;
 
 use super::bounded::{Allowed, Bounded, Ended};
 use super::recorded::Recorded;
@@ -154,7 +154,7 @@ pub(super) async fn step(
             (RunReport { outcome, warnings: vec![why], ..RunReport::default() }, None)
         }
     };
-    let confirmed = confirm(writing, context, &options, &report).await;
+    let confirmed = confirm(context, &report).await;
     let mut answer = report::of_run(report)?;
     removal::put(&mut answer, removed);
     let whose = (&options.target, options.profile.as_str(), options.account.as_str());
@@ -305,28 +305,14 @@ fn check_pop3(request: &Archive) -> Result<(), Failure> {
 
 /// Notes when the certificates of complete mailboxes were found to hold. Those that changed are
 /// entries of the log and say so themselves; of the others only this is new.
-async fn confirm(
-    writing: &Writing,
-    context: &Context,
-    options: &ArchiveOptions,
-    report: &RunReport,
-) -> Result<(), Failure> {
+async fn confirm(context: &Context, report: &RunReport) -> Result<(), Failure> {
     let complete = report.mailboxes.iter().filter(|it| it.complete);
-    let complete: HashSet<String> = complete.map(|it| it.mailbox.clone()).collect();
-    if complete.is_empty() {
+    let sources: Vec<SourceId> = complete.filter_map(|it| it.source).collect();
+    if sources.is_empty() {
         return Ok(());
     }
-    let (catalog, data) = (writing.catalog(), context.data.clone());
-    let ArchiveOptions { target, profile, account, .. } = options.clone();
+    let data = context.data.clone();
     blocking(move || {
-        let rows = catalog.certificates(Some(target.archive));
-        let rows = rows.map_err(|it| faults::catalog(&it))?;
-        let sources: Vec<_> = rows
-            .iter()
-            .filter(|it| it.profile == profile && it.account == account)
-            .filter(|it| complete.contains(&it.mailbox))
-            .map(|it| it.certificate.source)
-            .collect();
         let confirmed = users::open(&data)?.confirm(STORE_NAME, &sources, SystemClock.now());
         confirmed.map_err(|it| faults::state(&it))
     })

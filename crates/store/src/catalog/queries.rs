@@ -2,7 +2,7 @@
 
 use ledger::{Outcome, QuarantineReason, TreeKind};
 use ports::CatalogError;
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use types::{
     ArchiveId, BlobId, Flags, FolderId, MessageKey, MessageSet, PlacementId, SourceId, Timestamp,
 };
@@ -191,15 +191,19 @@ impl SqlCatalog {
         &self,
         archive: Option<ArchiveId>,
     ) -> Result<Vec<CertifiedRow>, CatalogError> {
-        let query = "SELECT s.archive, s.profile, s.account, s.mailbox, c.at, \
-                     c.source, c.uid_validity, c.uid_next, c.modseq, c.server_count, c.archived, \
-                     c.already, c.default_folders, c.folder_list, c.filter, c.unknown_address, \
-                     c.quarantined FROM certificate c JOIN source s ON s.id = c.source \
-                     WHERE ?1 IS NULL OR s.archive = ?1 \
-                     ORDER BY s.profile, s.account, s.mailbox, s.id";
+        // Two texts: one condition for both would look at every certificate for one archive.
+        let of_one = if archive.is_some() { "WHERE s.archive = ?1 " } else { "" };
+        let query = format!(
+            "SELECT s.archive, s.profile, s.account, s.mailbox, c.at, \
+             c.source, c.uid_validity, c.uid_next, c.modseq, c.server_count, c.archived, \
+             c.already, c.default_folders, c.folder_list, c.filter, c.unknown_address, \
+             c.quarantined FROM certificate c JOIN source s ON s.id = c.source \
+             {of_one}ORDER BY s.profile, s.account, s.mailbox, s.id"
+        );
         self.with("the certificates", |it| {
-            let mut statement = it.prepare_cached(query)?;
-            statement.query_map([archive.map(|it| sql(it.0))], certified_row)?.collect()
+            let mut statement = it.prepare_cached(&query)?;
+            let values = params_from_iter(archive.map(|it| sql(it.0)));
+            statement.query_map(values, certified_row)?.collect()
         })
     }
 
