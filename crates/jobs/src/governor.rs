@@ -24,6 +24,9 @@ use crate::places::{Claim, Health, Held, PlaceId, Places};
 /// How long an account keeps its only connection while another one has none.
 const TURN: Duration = Duration::from_mins(1);
 
+/// What a pause may become longer by when it is remembered in whole seconds.
+const ROUNDING: Duration = Duration::from_secs(2);
+
 /// Servers at which nobody is are forgotten when there are more than these.
 const SERVERS_MAX: usize = 1_000;
 
@@ -154,7 +157,10 @@ impl Governor {
         };
         tracing::info!(%of, until = %pause.shown, reason = %pause.reason, "a server wants a pause");
         self.blocking(move |traffic| traffic.set_pause(&row)).await;
-        let retry_after = pause.left(Instant::now());
+        let left = pause.left(Instant::now());
+        // Whoever is to end gets a time that is too long to wait for.
+        let long = allowance.pause_max.saturating_add(Duration::from_secs(1));
+        let retry_after = if pause.is_last() { left.max(Some(long)) } else { left };
         error.with_kind(SourceErrorKind::Throttled { retry_after })
     }
 
@@ -256,7 +262,7 @@ impl Governor {
     /// Waits until a pause is over, or fails when that is too long.
     async fn wait_out(&self, allowance: &Allowance, pause: &Pause) -> Result<(), SourceError> {
         let Some(left) = pause.left(Instant::now()) else { return Ok(()) };
-        if left > allowance.pause_max {
+        if left > allowance.pause_max.saturating_add(ROUNDING) {
             let text = format!(
                 "nobody connects to {} before {}, as it asked: {}",
                 allowance.server, pause.shown, pause.reason
@@ -322,7 +328,9 @@ impl Governor {
         }
         for row in rows {
             let of = row.of.clone();
-            state.pauses.entry(of).or_insert_with(|| Pause::from_row(row, now));
+            if let Some(pause) = Pause::from_row(row, now) {
+                state.pauses.entry(of).or_insert(pause);
+            }
         }
     }
 

@@ -2,13 +2,20 @@
 //!
 //! Rules: a time that the server names counts as it is, and longer when we would wait longer;
 //! without one the pause doubles each time, up to a longest one; it begins anew when that at which
-//! the server asked for it works again.
+//! the server asked for it works again, or after an hour. Who was asked five times in a row ends
+//! instead of trying a sixth time.
 
 use std::time::Duration;
 
 use ports::PauseRow;
 use tokio::time::Instant;
 use types::Timestamp;
+
+/// So long after a pause was over it has nothing to do with the next one.
+const FORGOTTEN_AFTER: Duration = Duration::from_hours(1);
+
+/// How often in a row a server asks for a pause before it is left alone.
+const ASKED_MAX: u32 = 5;
 
 /// At what a server asked for a pause.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -65,6 +72,7 @@ pub(crate) fn next(
     // What was on its way when the pause began is the same request.
     let count = match last {
         Some(it) if now < it.until => it.count,
+        Some(it) if it.until + FORGOTTEN_AFTER < now => 1,
         Some(it) => it.count.saturating_add(1),
         None => 1,
     };
@@ -87,6 +95,11 @@ impl Pause {
         (!left.is_zero()).then_some(left)
     }
 
+    /// Whether the server asked so often that who works there ends instead of trying again.
+    pub(crate) fn is_last(&self) -> bool {
+        self.count > ASKED_MAX
+    }
+
     /// Whether something that worked shows that it is over for good.
     pub(crate) fn ends_with(&self, worked: Stage, now: Instant) -> bool {
         worked >= self.stage && self.left(now).is_none()
@@ -104,20 +117,23 @@ impl Pause {
         }
     }
 
-    /// From what is remembered.
-    pub(crate) fn from_row(row: PauseRow, (now, wall): (Instant, Timestamp)) -> Pause {
+    /// From what is remembered, when that still matters.
+    pub(crate) fn from_row(row: PauseRow, (now, wall): (Instant, Timestamp)) -> Option<Pause> {
+        if later(row.until, FORGOTTEN_AFTER) < wall {
+            return None;
+        }
         let seconds = |it: i64| Duration::from_secs(u64::try_from(it).unwrap_or(0));
         // A clock that was put back does not make it longer.
         let left = seconds(row.until.0.saturating_sub(wall.0))
             .min(seconds(row.until.0.saturating_sub(row.since.0)));
-        Pause {
+        Some(Pause {
             until: now + left,
-            shown: later(wall, left),
+            shown: if left.is_zero() { row.until } else { later(wall, left) },
             since: row.since,
             count: row.count,
             stage: Stage::from_number(row.stage),
             reason: row.reason,
-        }
+        })
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jobs::{Allowance, Counted, Governed, Governor, ServerKey};
 use ports::{
     Body, Clock, Connect, FetchAnswer, Fetched, InFlight, PauseOf, Piece, Source, SourceError,
+    SourceErrorKind,
 };
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -172,6 +173,34 @@ async fn pauses_grow_until_it_works_again() {
     }
     fetch(&mut source, &[1]).await.1.unwrap();
     assert!(remembered.pauses.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_refuses_five_times_is_left_alone() {
+    let (server, remembered) = (Server::new(), Arc::new(Remembered::default()));
+    let throttle = Throttle { retry_after: None, of: PauseOf::Server };
+    server.0.lock().unwrap().connects.extend([throttle; 9]);
+    let asked = async |governor: &Arc<Governor>| {
+        let connector =
+            governed(governor, Account { takes: Duration::ZERO, ..server.account("a") });
+        match connector.connect().await.err().unwrap().kind() {
+            SourceErrorKind::Throttled { retry_after: Some(asked) } => asked.as_secs(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let first = governor(&remembered, 5);
+    for want in [1, 2, 4, 8, 16, 61] {
+        assert_eq!(asked(&first).await, want);
+    }
+    // The next process knows it, until an hour has passed.
+    let second = governor(&remembered, 5);
+    assert_eq!(asked(&second).await, 61);
+    tokio::time::sleep(seconds(3_700)).await;
+    assert_eq!(asked(&second).await, 1);
+    tokio::time::sleep(seconds(3_700)).await;
+    let third =
+        Arc::new(Governor::new(remembered.clone(), Arc::new(RuntimeClock::at(NOON + 7_500)), 5));
+    assert_eq!(asked(&third).await, 1);
 }
 
 #[tokio::test(start_paused = true)]
