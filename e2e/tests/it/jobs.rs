@@ -44,6 +44,11 @@ fn every_rule_is_checked_when_a_job_is_saved() {
     for (option, text, want) in [
         ("--removal", "after never", "the removal rule (--removal) is wrong:\n  after never\n"),
         ("--schedule", "every day", "the schedule (--schedule) is wrong:\n  every day\n"),
+        (
+            "--schedule",
+            "every 1 hour; zone Mars/Olympus",
+            "the schedule (--schedule) is wrong:\n  every 1 hour; zone Mars/Olympus\n                     ^ the",
+        ),
         ("--form", "whatever", "the form of the login (--form) is wrong:\n  whatever\n"),
         ("--identity", "everybody", "the identity (--identity) is wrong:\n  everybody\n"),
         ("--users", "some", "the choice of users (--users) is wrong:\n  some\n"),

@@ -18,7 +18,7 @@ use rules::selection::Selection;
 use smtpd::{AddressPattern, Network};
 use state::State;
 
-use super::{archive, faults};
+use super::{archive, faults, zones};
 
 /// Fails with `Request` at the first thing that is wrong, and points at its place.
 pub(super) fn check(state: &State, job: &Job) -> Result<(), Failure> {
@@ -31,7 +31,7 @@ pub(super) fn texts(job: &Job) -> Result<(), Failure> {
     archive::scope(&job.folders)?;
     archive::filter(job.filter.as_deref())?;
     removal(job)?;
-    schedule(job)?;
+    known_zone(&schedule(job)?, job.schedule.as_deref().unwrap_or_default())?;
     preset(job)?;
     match &job.source {
         JobSource::Master(it) => master(it).map(|_| ())?,
@@ -91,6 +91,17 @@ pub(super) fn master(it: &MasterLogin) -> Result<(LoginForm, Identity, Selection
 pub(super) fn schedule(job: &Job) -> Result<Schedule, Failure> {
     let text = job.schedule.as_deref();
     text.map_or(Ok(Schedule::default()), |it| parsed("--schedule", "schedule", it))
+}
+
+/// Whether this machine knows the time zone of a schedule, which is written like that.
+fn known_zone(schedule: &Schedule, text: &str) -> Result<(), Failure> {
+    let Some(name) = schedule.zone() else { return Ok(()) };
+    zones::zone(Some(name)).map(|_| ()).map_err(|failure| {
+        let before = text.rfind(name).and_then(|at| text.get(..at)).unwrap_or_default();
+        let caret = format!("{}^ {}", " ".repeat(before.chars().count()), failure.message);
+        let message = format!("the schedule (--schedule) is wrong:\n  {text}\n  {caret}");
+        Failure { kind: FailureKind::Request, message, ..failure }
+    })
 }
 
 /// What happens with archived messages at their source.
