@@ -53,7 +53,7 @@ use std::sync::Arc;
 
 pub use cancel::CancelToken;
 pub use options::{Accepted, ArchiveOptions, ImportOptions, Limits, RetryQuarantined, Target};
-pub use removal::{RemovalReport, Stayed, remove_archived};
+pub use removal::{RemovalOptions, RemovalReport, Stayed, remove_archived};
 pub use report::{
     ExcludedFolder, ImportReport, MailboxReport, Phase, Progress, RunFailure, RunFailureKind,
     RunReport,

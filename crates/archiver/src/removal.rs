@@ -16,20 +16,22 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ledger::{Fact, Outcome};
+use message::Journal;
 use ports::{
-    ArchivedCopy, ArchivedRow, Catalog, Change, Clock, Connect, Fetched, InFlight, Kept,
-    MailboxStatus, Proof, ReadBack, ReadError, Removed, Removes, Source, SourceError,
+    Again, ArchivedCopy, ArchivedRow, Body, Catalog, Change, Clock, Connect, Fetched, InFlight,
+    Kept, MailboxStatus, Proof, ReadBack, ReadError, Removed, Removes, Source, SourceError,
     SourceErrorKind, SourceRow, Standing, Unproven,
 };
 use rules::filter::{Answer, Facts, Filter, HeaderFacts};
 use rules::removal::{Archived, Decision, Removal, RemovalFacts, StayReason, When};
 use tokio::sync::mpsc;
-use types::{BlobId, Flags, MailboxName, Timestamp};
+use types::{BlobId, Flags, FolderId, MailboxName, Timestamp};
 
 use crate::line::{Line, LineShared};
-use crate::options::ArchiveOptions;
+use crate::options::{ArchiveOptions, Target};
 use crate::report::{RunFailure, RunFailureKind, RunReport, Warnings, with_causes};
 use crate::run::Stop;
+use crate::sorted::{SortBy, SortOptions};
 use crate::survey::key;
 use crate::worker::hash_of;
 
@@ -112,6 +114,17 @@ impl From<Kept> for Stayed {
     }
 }
 
+/// What is removed, and where.
+#[derive(Clone, Copy, Debug)]
+pub struct RemovalOptions<'a> {
+    /// As the account was archived.
+    pub archive: &'a ArchiveOptions,
+    /// How its messages were sorted, when they are many people's.
+    pub sorting: Option<&'a SortOptions>,
+    /// What may leave.
+    pub rule: &'a Removal,
+}
+
 /// Removes what a rule lets go, after a run over the whole account.
 ///
 /// It never fails without saying so in [`RemovalReport::failure`].
@@ -120,8 +133,7 @@ pub async fn remove_archived<C, L, K>(
     log: Arc<L>,
     catalog: Arc<K>,
     clock: Arc<dyn Clock>,
-    options: &ArchiveOptions,
-    removal: &Removal,
+    options: RemovalOptions<'_>,
     run: &RunReport,
 ) -> RemovalReport
 where
@@ -130,6 +142,7 @@ where
     L: ReadBack,
     K: Catalog,
 {
+    let RemovalOptions { archive: options, sorting, rule: removal } = options;
     let mut report = RemovalReport { moved_to: moved_to(removal), ..RemovalReport::default() };
     if removal.when == When::Never {
         return report;
@@ -138,10 +151,10 @@ where
         report.not_tried = Some(why);
         return report;
     }
-    for mailbox in &run.mailboxes {
-        report.stay(Stayed::Rule(StayReason::Quarantined), mailbox.quarantined);
-        report.stay(Stayed::Rule(StayReason::OutsideFilter), mailbox.excluded);
-    }
+    let excluded = run.counts.excluded;
+    report.stay(Stayed::Rule(StayReason::Quarantined), run.counts.quarantined);
+    report.stay(Stayed::Rule(StayReason::OutsideFilter), excluded.filter);
+    report.stay(Stayed::Rule(StayReason::NotArchived), excluded.unknown_address);
     let shared = LineShared {
         limits: options.limits,
         cancel: options.cancel.clone(),
@@ -154,6 +167,12 @@ where
         catalog,
         now: clock.now(),
         options,
+        target: sorting
+            .map_or_else(|| options.target.clone(), |_| Target::shared(&options.account)),
+        holds: match sorting.map(|it| &it.by) {
+            Some(SortBy::Journal) => Holds::Reports,
+            _ => Holds::Messages,
+        },
         rule: Arc::new((removal.clone(), options.filter.clone())),
         warnings: Warnings::default(),
         report,
@@ -192,9 +211,20 @@ struct Leaving<'a, C: Connect, L, K> {
     catalog: Arc<K>,
     now: Timestamp,
     options: &'a ArchiveOptions,
+    target: Target,
+    holds: Holds,
     rule: Arc<(Removal, Filter)>,
     warnings: Warnings,
     report: RemovalReport,
+}
+
+/// What a mailbox holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    /// The messages that were archived.
+    Messages,
+    /// Journal reports, of which the message in them was archived.
+    Reports,
 }
 
 /// What was found out about a message by reading its copy back.
@@ -238,12 +268,15 @@ where
 
     /// The mailboxes that the run completed, each with its newest epoch.
     fn sources(&self, run: &RunReport) -> Result<Vec<(MailboxName, SourceRow)>, Stop> {
-        let ArchiveOptions { target, profile, account, .. } = self.options;
+        let ArchiveOptions { profile, account, .. } = self.options;
+        let target = &self.target;
         let mut newest: BTreeMap<Vec<u8>, (MailboxName, SourceRow)> = BTreeMap::new();
         for row in self.catalog.sources(target.archive, profile, account)? {
             let Some(name) = self.catalog.mailbox_name(row.source)? else { continue };
             let path = rules::folder_path(&target.root, &name);
-            if self.catalog.folder(target.archive, &path)? == Some(row.folder) {
+            let is_ours = row.folder == FolderId::SHARED
+                || self.catalog.folder(target.archive, &path)? == Some(row.folder);
+            if is_ours {
                 newest.insert(key(&name), (name, row));
             }
         }
@@ -357,7 +390,10 @@ where
                 Read::Leaves(copy, now) => leaves.push((copy, now)),
             }
         }
-        let unclear = leaves.iter().filter(|(copy, now)| copy.needs_bytes(now));
+        let holds = self.holds;
+        let unclear = leaves.iter().filter(|(copy, now)| {
+            copy.needs_bytes(now) || holds == Holds::Reports && now.size != copy.size()
+        });
         let unclear: Vec<u64> = unclear.map(|it| it.1.uid).collect();
         let again = self.hashes(&unclear).await?;
         let mut proofs = Vec::new();
@@ -371,16 +407,17 @@ where
     }
 
     /// Fetches messages once more, only to hash them.
-    async fn hashes(&mut self, uids: &[u64]) -> Result<HashMap<u64, BlobId>, Stop> {
+    async fn hashes(&mut self, uids: &[u64]) -> Result<HashMap<u64, Again>, Stop> {
         if uids.is_empty() {
             return Ok(HashMap::new());
         }
         let cancel = self.options.cancel.clone();
         let budget = InFlight::new(self.options.limits.in_flight_bytes_max);
+        let holds = self.holds;
         let source = self.line.source().await?;
         tokio::select! {
             () = cancel.cancelled() => Err(Stop::Cancelled),
-            hashes = hashes(source, uids, &budget) => hashes.map_err(|it| stop_of(&it)),
+            hashes = hashes(source, uids, holds, &budget) => hashes.map_err(|it| stop_of(&it)),
         }
     }
 
@@ -504,8 +541,9 @@ fn decide(
 async fn hashes(
     source: &mut impl Source,
     uids: &[u64],
+    holds: Holds,
     budget: &InFlight,
-) -> Result<HashMap<u64, BlobId>, SourceError> {
+) -> Result<HashMap<u64, Again>, SourceError> {
     let (into, mut from) = mpsc::channel::<Fetched>(4);
     let fetch = async {
         let answer = source.fetch(uids, budget, &into).await;
@@ -513,15 +551,28 @@ async fn hashes(
         answer
     };
     let hash = async {
-        let mut all: HashMap<u64, BlobId> = HashMap::new();
+        let mut all: HashMap<u64, Again> = HashMap::new();
         while let Some(Fetched { uid, body, permit, .. }) = from.recv().await {
-            if let Some(id) = hash_of(body).await {
-                all.insert(uid, id);
-            }
+            let again = match body {
+                Body::Whole(bytes) if holds == Holds::Reports => Some(opened(&bytes)),
+                body => hash_of(body).await.map(Again::Message),
+            };
+            all.extend(again.map(|it| (uid, it)));
             drop(permit);
         }
         all
     };
     let (answer, all) = tokio::join!(fetch, hash);
     answer.map(|_| all)
+}
+
+/// What a message of a journal mailbox is: a report with a message in it, or not.
+fn opened(bytes: &[u8]) -> Again {
+    match message::journal(bytes) {
+        Journal::Report(report) if report.closed => Again::Report {
+            size: count(bytes.len()),
+            original: BlobId::of(&report.original(bytes)),
+        },
+        _ => Again::Message(BlobId::of(bytes)),
+    }
 }

@@ -27,7 +27,7 @@ pub use log::{
 };
 pub use memory::{LeaseRow, Leases, MemoryError, PauseRow, Traffic};
 pub use removal::{
-    ArchivedCopy, Identity, Kept, Proof, ReadBack, Removed, Removes, Standing, Unproven,
+    Again, ArchivedCopy, Identity, Kept, Proof, ReadBack, Removed, Removes, Standing, Unproven,
 };
 pub use source::{
     Body, Connect, Enumeration, FactsItem, FetchAnswer, Fetched, HeaderItem, InFlight, Known,

@@ -86,13 +86,13 @@ impl ArchivedCopy {
     /// Proves that a message at the source is this copy, and may leave.
     ///
     /// `opened` is the mailbox as it is open for removal, `now` what the source said of the message
-    /// since then. `again` names the bytes that came when it was fetched once more, and is needed
-    /// when [`needs_bytes`](Self::needs_bytes) says so.
+    /// since then. `again` is what came when it was fetched once more, and is needed when
+    /// [`needs_bytes`](Self::needs_bytes) says so.
     pub fn prove(
         &self,
         opened: &MailboxStatus,
         now: &Standing,
-        again: Option<BlobId>,
+        again: Option<Again>,
     ) -> Result<Proof, Unproven> {
         let row = &self.row;
         if opened.uid_validity != row.uid_validity || now.uid != row.place.uid {
@@ -101,11 +101,16 @@ impl ArchivedCopy {
         if now.flags.contains(Flags::FLAGGED) {
             return Err(Unproven::Flagged);
         }
+        let (size, is_same) = match again {
+            None => (row.size, !self.needs_bytes(now)),
+            Some(Again::Message(blob)) => (row.size, blob == row.blob),
+            Some(Again::Report { size, original }) => (size, original == row.blob),
+        };
         // What came may have been cut, every time alike: then the source has the only whole one.
-        if now.size > row.size {
+        if now.size > size {
             return Err(Unproven::Shorter);
         }
-        if self.needs_bytes(now) && again != Some(row.blob) {
+        if !is_same {
             return Err(Unproven::AnotherMessage);
         }
         Ok(Proof {
@@ -115,6 +120,20 @@ impl ArchivedCopy {
             was_deleted: now.flags.contains(Flags::DELETED),
         })
     }
+}
+
+/// What came when a message was fetched once more, to the last byte.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Again {
+    /// These bytes.
+    Message(BlobId),
+    /// A journal report of this many bytes, whole, with these bytes as the message in it.
+    Report {
+        /// Bytes of the report.
+        size: u64,
+        /// The message in it.
+        original: BlobId,
+    },
 }
 
 /// Why a message may not leave.

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 
 use archiver::{
-    CancelToken, Home, ResortReport, RunReport, SortBy, SortOptions, UnknownAddresses, UnknownSeen,
+    CancelToken, Home, RemovalOptions, ResortReport, RunReport, SortBy, SortOptions,
+    UnknownAddresses, UnknownSeen,
 };
 use expect_test::{Expect, expect};
 use ledger::Outcome;
@@ -15,7 +16,7 @@ use rules::sorting::{Sorting, SortingFolders, Unclaimed};
 use types::{ArchiveId, UserName};
 
 use crate::fakes::{LogClock, ServerKind};
-use crate::world::{World, label, show};
+use crate::world::{World, label, show, show_removal};
 
 const CATCH_ALL: ArchiveId = ArchiveId(99);
 
@@ -400,6 +401,57 @@ async fn the_log_fails_at_each_append_of_a_sorted_mailbox() {
         }
     }
     panic!("it never comes to an end");
+}
+
+/// What was sorted leaves its mailbox by the same proof; a journal report by the message in it.
+/// What belongs to nobody stays, and so does a copy that came in another way.
+#[tokio::test(start_paused = true)]
+async fn w28_what_was_sorted_leaves_its_mailbox() {
+    let mut shared = Shared::new(ServerKind::Full);
+    shared.options.by = SortBy::Journal;
+    let server = shared.world.server.clone();
+    let original = mail("plan", "alice@x.org", "list@x.org");
+    let by_another_way = [b"Received: by mx2\r\n", original.as_slice()].concat();
+    for bytes in [
+        report("plan", "alice@x.org", &["bob@x.org"], &original),
+        report("plan", "alice@x.org", &["bob@x.org"], &by_another_way),
+        mail("plain", "bob@x.org", "alice@x.org"),
+        mail("nobody", "who@other.org", "that@other.org"),
+    ] {
+        server.deliver("INBOX", bytes);
+    }
+    let run = shared.run().await;
+    assert_eq!(run.outcome, Outcome::Succeeded, "{}", show(&run));
+    let before = shared.archive();
+    let world = &shared.world;
+    let removed = archiver::remove_archived(
+        Arc::new(server.clone()),
+        Arc::clone(&world.log),
+        Arc::clone(&world.catalog),
+        Arc::new(LogClock(Arc::clone(&world.log))),
+        RemovalOptions {
+            archive: &world.options,
+            sorting: Some(&shared.options),
+            rule: &"at once".parse().unwrap(),
+        },
+        &run,
+    )
+    .await;
+    check(
+        &show_removal(&removed),
+        &expect![[r#"
+            left 2
+            stayed 1: not archived
+            stayed 1: not certain to be the archived one
+        "#]],
+    );
+    let left: Vec<u64> = server.state().mailboxes["INBOX"].messages.keys().copied().collect();
+    assert_eq!(left, [2, 4]);
+    let places =
+        |text: &str| text.replace(|it: char| it == '@' || it == '+' || it.is_ascii_digit(), "");
+    assert_eq!(places(&shared.archive()), places(&before), "the archives have what they had");
+    let again = shared.run().await;
+    assert_eq!(again.outcome, Outcome::Succeeded, "{}", show(&again));
 }
 
 #[tokio::test(start_paused = true)]

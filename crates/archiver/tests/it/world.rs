@@ -8,8 +8,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use archiver::{
-    Accepted, ArchiveOptions, CancelToken, ImportOptions, ImportReport, Limits, RemovalReport,
-    RetryQuarantined, RunReport, Target,
+    Accepted, ArchiveOptions, CancelToken, ImportOptions, ImportReport, Limits, RemovalOptions,
+    RemovalReport, RetryQuarantined, RunReport, Target,
 };
 use rules::filter::Filter;
 use rules::{DefaultFolders, Scope};
@@ -97,8 +97,7 @@ impl World {
             Arc::clone(&self.log),
             Arc::clone(&self.catalog),
             self.clock(),
-            &self.options,
-            &rule.parse().unwrap(),
+            RemovalOptions { archive: &self.options, sorting: None, rule: &rule.parse().unwrap() },
             run,
         )
         .await

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use ledger::SourceRef;
 use ports::{
-    ArchivedCopy, ArchivedRow, Change, Found, Log, LogError, MailboxStatus, Proof, ReadBack,
+    Again, ArchivedCopy, ArchivedRow, Change, Found, Log, LogError, MailboxStatus, Proof, ReadBack,
     ReadError, Removed, Removes, SourceError, Standing,
 };
 use rules::removal::Way;
@@ -55,7 +55,7 @@ pub(crate) fn prove(
         };
         let copy = ArchivedCopy::read_back(&log, &row).unwrap();
         let now = standing.iter().find(|it| it.uid == *uid).unwrap();
-        let again = copy.needs_bytes(now).then_some(row.blob);
+        let again = copy.needs_bytes(now).then_some(Again::Message(row.blob));
         copy.prove(opened, now, again).unwrap()
     });
     proofs.collect()

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use archiver::{ArchiveOptions, RemovalReport, RunReport};
+use archiver::{ArchiveOptions, RemovalOptions, RemovalReport, RunReport};
 use commands::{
     Failure, FailureKind, FolderChoice, RemovalAnswer, RunAnswer, RunOutcome, StayedCount, TestStep,
 };
@@ -51,8 +51,8 @@ where
         return None;
     }
     let (log, catalog, clock) = (writing.log(), writing.catalog(), Arc::new(SystemClock));
-    let removed =
-        archiver::remove_archived(connector, log, catalog, clock, options, rule, run).await;
+    let what = RemovalOptions { archive: options, sorting: None, rule };
+    let removed = archiver::remove_archived(connector, log, catalog, clock, what, run).await;
     Some(answer(rule, removed))
 }
 
