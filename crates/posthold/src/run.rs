@@ -60,10 +60,10 @@ pub(crate) use governing::Governing;
 pub(crate) use jobs::{jobs_of_profile, run_job};
 pub(crate) use ownership::{owner, take_lock};
 pub(crate) use rebuild::restart_views;
-pub(crate) use stores::{Writing, end_within};
+pub(crate) use stores::{Writing, end_log, end_within};
 pub(crate) use takeover::{
     ScheduledJob, group_of, interrupt_job, keep_paused, owe_jobs, scheduled_jobs, settle_job,
-    take_over,
+    stuck, take_over,
 };
 
 use crate::context::Context;

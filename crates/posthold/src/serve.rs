@@ -163,14 +163,23 @@ async fn end(context: &Context, serving: &Serving, mut tasks: JoinSet<()>) -> Ve
     if tokio::time::timeout(END_WAIT, all).await.is_err() {
         cut_off = serving.running.shown().into_iter().map(|it| it.title).collect();
         tracing::warn!(?cut_off, "cut off: what did not end in time");
-        tasks.shutdown().await;
+        tasks.abort_all();
     }
     let began = Instant::now();
-    if let Ok(Some(store)) = tokio::time::timeout(VIEWS_WAIT, serving.store.take()).await {
-        let wait = VIEWS_WAIT.saturating_sub(began.elapsed());
-        if let Err(failure) = run::end_within(&context.data, store, wait).await {
-            tracing::warn!("the store did not end cleanly: {}", failure.message);
+    let ended = match tokio::time::timeout(VIEWS_WAIT / 2, serving.store.take()).await {
+        Ok(Some(store)) => {
+            let wait = VIEWS_WAIT.saturating_sub(began.elapsed());
+            run::end_within(&context.data, store, wait).await
         }
+        Ok(None) => Ok(()),
+        // Somebody who was cut off holds it still: what was acknowledged ends cleanly all the same.
+        Err(_) => match serving.store.look(|it| Arc::clone(it.log())).await {
+            Some(log) => run::end_log(&context.data, log).await,
+            None => Ok(()),
+        },
+    };
+    if let Err(failure) = ended {
+        tracing::warn!("the store did not end cleanly: {}", failure.message);
     }
     cut_off
 }

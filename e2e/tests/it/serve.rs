@@ -127,6 +127,10 @@ fn paths_are_meant_from_where_the_command_was_typed() {
     let ran = Ran::of(import.current_dir(place.path("far/away")).output().unwrap());
     assert_eq!(ran.code, 0, "{}", ran.transcript(&place));
     assert_eq!(place.ids("quarterly").len(), 1);
+    let mut add = place.command(["profile", "add", "p", "--host", "h", "--ca-file", "ca.pem"]);
+    let ran = Ran::of(add.arg("--json").current_dir(place.path("far/away")).output().unwrap());
+    assert_eq!(ran.code, 0, "{}", ran.transcript(&place));
+    assert!(ran.text().contains("/far/away/ca.pem"), "{}", ran.text());
 }
 
 #[test]

@@ -358,7 +358,7 @@ fn outgoing(args: OutgoingArgs, surroundings: &dyn Surroundings) -> Result<HalfC
         login: if args.same_for_outgoing { Some(None) } else { args.outgoing_login.map(Some) },
         secret: file.map(|it| surroundings.password(Some(&it), "")).transpose()?,
         trust: match args.outgoing_ca_file {
-            Some(file) => Some(Trust::CaFile(file)),
+            Some(file) => Some(ca_file(file)),
             None => args.outgoing_accept_all_certificates.then_some(Trust::AcceptAll),
         },
         timeout: None,
@@ -372,10 +372,15 @@ impl TrustArgs {
             _ if self.accept_all_certificates => Some(Trust::AcceptAll),
             _ if self.system_certificates => Some(Trust::System),
             (_, Some(fingerprint)) => Some(Trust::Fingerprint(fingerprint)),
-            (Some(file), None) => Some(Trust::CaFile(file)),
+            (Some(file), None) => Some(ca_file(file)),
             (None, None) => None,
         }
     }
+}
+
+/// It is saved, and read wherever a server is started.
+fn ca_file(path: PathBuf) -> Trust {
+    Trust::CaFile(std::path::absolute(&path).unwrap_or(path))
 }
 
 fn host(option: &str, text: Option<&str>) -> Result<Option<ServerName>, Failure> {

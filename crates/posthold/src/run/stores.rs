@@ -134,16 +134,21 @@ pub(crate) async fn end_within(
     store: Store,
     wait: Duration,
 ) -> Result<(), Failure> {
-    let place = data.clone();
-    let store = blocking(move || {
-        store.log().close().map_err(|it| faults::log(&it))?;
-        record(&place, store.log().position()).map(|()| store)
-    })
-    .await?;
+    end_log(data, Arc::clone(store.log())).await?;
     let views = blocking(move || store.close().map_err(|it| faults::store(&it)));
     // In time or not: what counts is done.
     let _ = tokio::time::timeout(wait, views).await;
     Ok(())
+}
+
+/// Ends the log of a store, and keeps in the state how far it is.
+pub(crate) async fn end_log(data: &DataDir, log: Arc<SegmentLog>) -> Result<(), Failure> {
+    let data = data.clone();
+    blocking(move || {
+        log.close().map_err(|it| faults::log(&it))?;
+        record(&data, log.position())
+    })
+    .await
 }
 
 /// Keeps in the state how far the log is.

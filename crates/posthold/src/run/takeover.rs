@@ -3,12 +3,18 @@
 
 use std::sync::Arc;
 
-use commands::{Failure, JobKind, RunState, Switch, WorkerGroup};
+use ::settings::ALERT_STALE_HOURS;
+use commands::{Failure, JobKind, RunState, StuckShown, Switch, WorkerGroup};
+use disk::SystemClock;
+use ports::Clock;
 use rules::schedule::{LastRun, Schedule, Utc};
-use state::{JobId, State};
+use state::{AccountStanding, JobId, State};
+use types::Timestamp;
 
-use super::{blocking, faults, users, zones};
+use super::{blocking, faults, settings as values_of, users, zones};
 use crate::context::Context;
+
+const HOUR_SECONDS: i64 = 3_600;
 
 /// A job as the scheduler sees it.
 pub(crate) struct ScheduledJob {
@@ -132,4 +138,84 @@ pub(crate) async fn keep_paused(
         users::open(&data)?.set_paused_groups(&groups).map_err(|it| faults::state(&it))
     })
     .await
+}
+
+/// Accounts of scheduled jobs that were last proven complete too long ago.
+pub(crate) async fn stuck(context: &Context) -> Result<Vec<StuckShown>, Failure> {
+    let data = context.data.clone();
+    blocking(move || stuck_at(&users::open_for_reading(&data)?, SystemClock.now())).await
+}
+
+fn stuck_at(state: &State, now: Timestamp) -> Result<Vec<StuckShown>, Failure> {
+    let failed = |it| faults::state(&it);
+    let hours = values_of::values(state)?.number(&ALERT_STALE_HOURS);
+    let seconds = i64::try_from(hours).unwrap_or(i64::MAX).saturating_mul(HOUR_SECONDS);
+    let before = Timestamp(now.0.saturating_sub(seconds));
+    let jobs = state.jobs().map_err(failed)?;
+    let scheduled = |it: &AccountStanding| {
+        let job = jobs.iter().find(|job| job.id == it.job)?;
+        let runs = job.job.switch == Switch::Enabled && job.job.schedule.is_some();
+        runs.then(|| job.job.name.clone())
+    };
+    let standings = state.standings().map_err(failed)?;
+    let is_stale = |it: &&AccountStanding| it.complete_at.unwrap_or(it.first_tried) < before;
+    let stuck = standings.iter().filter(is_stale).filter_map(|it| {
+        let (account, complete_at) = (it.account.clone(), it.complete_at);
+        Some(StuckShown { job: scheduled(it)?, account, complete_at })
+    });
+    Ok(stuck.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use commands::{JobChange, RunOutcome, SourceChange, StepDetails, Trigger};
+    use disk::OsRandom;
+    use state::StepEnd;
+    use types::UserName;
+
+    use super::*;
+
+    const DAY: i64 = 24 * HOUR_SECONDS;
+
+    #[test]
+    fn an_account_is_stuck_when_its_last_proof_is_old() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut state = State::open(&dir.path().join("state.db")).unwrap();
+        let alice = UserName::new("alice").unwrap();
+        state.add_user(&alice, &[], Timestamp(1), &OsRandom).unwrap();
+        let source = SourceChange {
+            paths: Some(vec!["mail".into()]),
+            by_first_level: Some(()),
+            ..SourceChange::default()
+        };
+        let change = JobChange {
+            kind: Some(JobKind::Files),
+            owner: Some(alice),
+            schedule: Some(Some("every 1 hours".into())),
+            source,
+            ..JobChange::default()
+        };
+        let job = change.begin("j").unwrap();
+        let job = state.add_job(&job, None, Timestamp(1), &OsRandom).unwrap().id;
+        let mut ran = |at: i64, outcome| {
+            let at = Timestamp(at);
+            let run = state.begin_run(Some(job), Trigger::Schedule, "job run j", at).unwrap();
+            let (account, target, why) = ("alice", "alice", "");
+            let job = Some(job);
+            let end =
+                StepEnd { run, place: 0, job, account, target, outcome, why, quarantined: 0, at };
+            state.keep_details(&end, &StepDetails::default()).unwrap();
+            state.end_run(run, outcome, &[], at).unwrap();
+        };
+        ran(DAY, RunOutcome::Succeeded);
+        ran(2 * DAY, RunOutcome::Failed);
+        let at = |day: i64| stuck_at(&state, Timestamp(day * DAY)).unwrap();
+        assert!(at(2).is_empty());
+        let stuck = StuckShown {
+            job: "j".into(),
+            account: "alice".into(),
+            complete_at: Some(Timestamp(DAY)),
+        };
+        assert_eq!(at(60), [stuck]);
+    }
 }

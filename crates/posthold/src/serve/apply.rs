@@ -7,8 +7,9 @@
 use std::time::Duration;
 
 use commands::{
-    Answer, ChangeShown, ChangeState, Failure, FailureKind, JobRequest, KeyRequest, ProfileRequest,
-    Progress, ProgressSink, Reinitialised, Request, SettingsRequest, Switch, Trigger, WorkerGroup,
+    Answer, ApplyMode, ChangeShown, ChangeState, Failure, FailureKind, JobRequest, KeyRequest,
+    ProfileRequest, Progress, ProgressSink, Reinitialised, Request, SettingsRequest, Switch,
+    Trigger, WorkerGroup,
 };
 use disk::SystemClock;
 use ports::Clock;
@@ -164,6 +165,9 @@ fn change_of(request: &Request) -> Option<Concerns> {
             }
             _ => return None,
         },
+        Request::Apply(it) if it.mode == ApplyMode::Apply => {
+            Concerns::Everything(Reinitialised::All)
+        }
         // Selections of users are read when a run begins.
         Request::UserAdd(_) | Request::UserSet(_) | Request::Key(KeyRequest::Rotate) => {
             Concerns::Nothing

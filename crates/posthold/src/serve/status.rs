@@ -112,7 +112,13 @@ async fn status(context: &Context, serving: &Serving) -> ServiceStatus {
     {
         views_in(entries, &reach, views);
     }
+    let (stuck, warnings) = match run::stuck(context).await {
+        Ok(stuck) => (stuck, Vec::new()),
+        Err(failure) => (Vec::new(), vec![format!("{}.", failure.message)]),
+    };
     ServiceStatus {
+        stuck,
+        warnings,
         pid: Some(std::process::id()),
         uptime: Some(serving.began.elapsed()),
         groups,
