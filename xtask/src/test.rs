@@ -7,7 +7,7 @@ use std::env;
 use std::fs;
 use std::process::Stdio;
 
-use testkit::{Dovecot, Postfix};
+use testkit::{Cyrus, Dovecot, Postfix, cyrus};
 
 use crate::run::{self, cargo, command, has_cargo_command};
 
@@ -24,6 +24,7 @@ const PEERS: &[(&str, &str)] = &[
 /// Runs every test; `args` go to the test runner.
 pub(crate) fn run(args: &[String]) -> Result<(), String> {
     install(PEERS);
+    unpack_cyrus();
     let left_out = tempfile::NamedTempFile::new().map_err(|it| format!("temporary file: {it}"))?;
     // Tests of the binary find it built.
     run::run(&mut cargo(&["build", "--quiet", "--locked", "--package", "posthold"]))?;
@@ -41,6 +42,18 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
         println!("\n{} tests were left out:\n{}", lines.len(), lines.join("\n"));
     }
     outcome
+}
+
+/// Cyrus conflicts with Dovecot as a package: it is only unpacked, as root on Debian.
+fn unpack_cyrus() {
+    let can = rustix::process::geteuid().is_root() && testkit::peers::program("dpkg").is_some();
+    if !can || Cyrus::available().is_ok() {
+        return;
+    }
+    println!("unpacking cyrus into {}", cyrus::ROOT);
+    if let Err(why) = cyrus::unpack() {
+        println!("cyrus cannot be had, and its tests are left out: {why}");
+    }
 }
 
 /// Installs the packages of programs that are missing, if we may; says so otherwise.

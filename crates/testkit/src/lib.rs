@@ -15,20 +15,25 @@
 
 pub mod certificates;
 pub mod corpus;
+pub mod cyrus;
 pub mod dovecot;
 pub mod fault_proxy;
 pub mod faulty_disk;
+pub mod hostile;
 pub mod made_imap;
+pub mod odd_imap;
 pub mod peers;
 pub mod postfix;
 pub mod raw_imap;
 pub mod scripted;
 pub mod smtp_sink;
 
+pub use cyrus::Cyrus;
 pub use dovecot::{Dovecot, DovecotOptions, MailFormat};
 pub use fault_proxy::{FaultProxy, Faults, ImapFault, WireAction, WireFault};
 pub use faulty_disk::FaultyDisk;
 pub use made_imap::{MadeImap, MadeOptions, Speaks};
+pub use odd_imap::{OddImap, Oddity};
 pub use peers::left_out;
 pub use postfix::Postfix;
 pub use raw_imap::{RawImap, RawMessage};

@@ -10,7 +10,7 @@
 //! says, and BAD to the rest; it takes no literals.
 
 mod fetch;
-mod words;
+pub(crate) mod words;
 
 use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

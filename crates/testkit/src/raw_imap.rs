@@ -179,17 +179,30 @@ impl RawImap {
     /// # Panics
     /// When the server refuses.
     pub fn append(&mut self, mailbox: &str, flags: &str, bytes: &[u8]) -> u32 {
+        self.try_append(mailbox, flags, bytes).unwrap_or_else(|status| panic!("APPEND: {status}"))
+    }
+
+    /// The same, for a message that the server may not take.
+    ///
+    /// # Errors
+    /// With the status line of the refusal.
+    ///
+    /// # Panics
+    /// When the connection ends.
+    pub fn try_append(&mut self, mailbox: &str, flags: &str, bytes: &[u8]) -> Result<u32, String> {
         let size = bytes.len();
         let tag = self.send(&format!("APPEND {} ({flags}) {{{size}+}}", quoted(mailbox)));
         let stream = self.stream.get_mut();
         stream.write_all(bytes).and_then(|()| stream.write_all(b"\r\n")).expect("sending");
         let (_, status) = self.until(&tag);
-        assert!(status.starts_with("OK"), "APPEND: {status}");
+        if !status.starts_with("OK") {
+            return Err(status);
+        }
         let uid = status
             .split("APPENDUID ")
             .nth(1)
             .and_then(|it| it.split([' ', ']']).nth(1).and_then(|it| it.parse().ok()));
-        uid.expect("APPENDUID")
+        Ok(uid.expect("APPENDUID"))
     }
 
     /// Sets exactly these flags on messages.

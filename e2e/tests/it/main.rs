@@ -14,6 +14,7 @@ mod alerts;
 mod apply;
 mod cli;
 mod damage;
+mod dialects;
 mod export;
 mod import;
 mod jobs;

@@ -3,7 +3,9 @@
 mod alerts;
 mod archive;
 mod cancel;
+mod cyrus;
 mod faults;
+mod hostile;
 mod jobs;
 mod kill;
 mod large;

@@ -8,6 +8,7 @@
 )]
 
 mod cuts;
+mod cyrus;
 mod dovecot;
 mod fetching;
 mod hostile;

@@ -11,6 +11,7 @@
 )]
 #![allow(clippy::too_many_lines, reason = "a conversation stands beside its answers")]
 
+mod hostile;
 mod peers;
 mod properties;
 mod running;

@@ -30,7 +30,7 @@ pub(super) fn arguments(text: &str) -> Vec<String> {
 }
 
 /// The bytes of a base64 text; `None` when it is none.
-pub(super) fn decode_base64(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn decode_base64(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let (mut bits, mut n_bits) = (0_u32, 0);
     for letter in text.bytes().filter(|it| *it != b'=') {
