@@ -438,7 +438,7 @@ mod tests {
     }
 
     #[test]
-    fn every_address_has_its_owner() {
+    fn w30_every_address_has_its_owner() {
         let rules = rules(Some('+'), &[("example.com", "Example.ORG")]);
         let users = [
             "alice:alice@example.org a.smith@example.org",

@@ -196,7 +196,7 @@ fn settings_are_set_and_taken_back() {
 }
 
 #[test]
-fn profiles_come_back_as_they_went_in() {
+fn w31_profiles_come_back_as_they_went_in() {
     let (_dir, path) = fresh();
     let mut state = State::open(&path).unwrap();
     let random = Different::default();
@@ -236,7 +236,7 @@ fn profiles_come_back_as_they_went_in() {
 }
 
 #[test]
-fn secrets_are_sealed_and_found_again() {
+fn w31_secrets_are_sealed_and_found_again() {
     let (dir, path) = fresh();
     let random = Different::default();
     let keys = KeyRing::of(SealingKey::random(&random));

@@ -1,5 +1,5 @@
-//! A real Cyrus IMAP 3.6 for one test, the second implementation beside Dovecot: IMAP and POP3, each
-//! also over TLS, free ports on loopback.
+//! A real Cyrus IMAP 3.6 for one test, the second implementation beside Dovecot: IMAP and POP3,
+//! each also over TLS, free ports on loopback.
 //!
 //! Debian's packages cannot be installed beside Dovecot's, so they are only unpacked
 //! ([`PACKAGES`] into [`ROOT`]; `cargo xtask test` does it). It runs without root (and as `nobody`

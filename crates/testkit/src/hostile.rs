@@ -1,5 +1,5 @@
-//! Mail that hurts: what senders that are broken, or mean it, have sent. Few messages, each with one
-//! thing that breaks programs. Or, with `POSTHOLD_CORPUS` naming a directory, every file in it.
+//! Mail that hurts: what senders that are broken, or mean it, have sent. Few messages, each with
+//! one thing that breaks programs. Or, with `POSTHOLD_CORPUS` naming a directory, every file in it.
 //!
 //! Each is bytes; what a server makes of them is its own affair, and [`difference`] names it.
 
@@ -109,11 +109,22 @@ pub fn difference(given: &[u8], got: &[u8]) -> &'static str {
         _ if got == given => "as it was",
         _ if got == with_crlf => "LF became CR LF",
         _ if got == zeros => "zero bytes became 0x80",
+        _ if got == munged(given) || got == ended(&munged(given)) => "eight bits became X",
         _ if got == ended(given) || got == ended(&with_crlf) || got == ended(&zeros) => {
             "a line end was put behind it"
         }
         _ => "something else",
     }
+}
+
+/// With X for every byte of the header that is not ASCII, as Cyrus does.
+fn munged(bytes: &[u8]) -> Vec<u8> {
+    let header_end = bytes.windows(4).position(|it| it == b"\r\n\r\n").unwrap_or(bytes.len());
+    let munge = |(at, byte): (usize, &u8)| match byte.is_ascii() || at > header_end {
+        true => *byte,
+        false => b'X',
+    };
+    bytes.iter().enumerate().map(munge).collect()
 }
 
 /// With CR LF for every LF that has none.

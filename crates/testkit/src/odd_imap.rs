@@ -35,8 +35,8 @@ pub enum Oddity {
     },
     /// Gmail: mailboxes are labels, named in German, with marks; All Mail has everything.
     Gmail,
-    /// No UIDPLUS, no list extensions, another UIDVALIDITY and other UIDs for each connection, sizes
-    /// that are wrong.
+    /// No UIDPLUS, no list extensions, another UIDVALIDITY and other UIDs for each connection,
+    /// sizes that are wrong.
     Weak,
 }
 

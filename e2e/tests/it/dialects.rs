@@ -170,6 +170,23 @@ fn icewarp_is_not_asked_for_dates() {
     assert_eq!(searches.into_iter().collect::<Vec<_>>(), ["UID SEARCH ALL"]);
 }
 
+/// The archive has what was there once, whatever becomes of it at the source.
+#[test]
+fn w26_what_is_removed_at_the_source_stays_in_the_archive() {
+    let server = OddImap::start(Oddity::IceWarp { has_right: true });
+    let uids = [ONE, TWO, THREE].map(|mail| server.deliver("alice", "INBOX", mail));
+    let place = Place::new();
+    archive_ok(&place, &server, "alice", &[]);
+    let before = archived(&place);
+    for uid in uids {
+        server.remove("alice", "INBOX", uid);
+        archive_ok(&place, &server, "alice", &[]);
+        assert_eq!(archived(&place), before);
+    }
+    let verify = place.ok(["verify", "--json"]).json();
+    assert_eq!((&verify["blobs"], &verify["defects"]), (&json!(3), &json!([])), "{verify}");
+}
+
 /// Numbers that mean something else each time, sizes that are wrong, no extension at all: every
 /// message is archived once. That sizes are estimates is believed of a server that shows it.
 #[test]

@@ -32,7 +32,7 @@ impl World {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_never_work_on_one_account() {
+async fn w15_two_never_work_on_one_account() {
     let world = World::new();
     let lease = world.take("boot1/1").await.unwrap();
     let refused = world.take("boot1/2").await.err().unwrap();

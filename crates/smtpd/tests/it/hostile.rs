@@ -24,7 +24,7 @@ fn stuffed(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn any_bytes_are_kept_as_they_were_sent() {
+async fn w22_w23_any_bytes_are_kept_as_they_were_sent() {
     let server = Running::start(options()).await;
     let mut client = Client::connect(&server).await;
     let mut sent = Vec::new();

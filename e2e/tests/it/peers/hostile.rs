@@ -107,7 +107,7 @@ fn unstuffed(sent: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn through_dovecot() {
+fn w22_w23_through_dovecot() {
     let options = DovecotOptions { pop3: true, ..DovecotOptions::default() };
     let Some(dovecot) = Dovecot::start_with_or_leave_out(options) else { return };
     let mails = hostile::messages();
@@ -120,7 +120,7 @@ fn through_dovecot() {
 }
 
 #[test]
-fn through_cyrus() {
+fn w22_w23_through_cyrus() {
     let Some(cyrus) = Cyrus::start_or_leave_out() else { return };
     let mut imap = cyrus.login("alice");
     let (mut taken, mut refused) = (Vec::new(), BTreeMap::new());
@@ -138,7 +138,7 @@ fn through_cyrus() {
 
 /// Files are read as they are; what is written in one form and read again is the same.
 #[test]
-fn through_files() {
+fn w22_w23_through_files() {
     let mails = hostile::messages();
     let place = Place::new();
     fs::create_dir_all(place.path("mail")).unwrap();

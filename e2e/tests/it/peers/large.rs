@@ -19,7 +19,7 @@ const MESSAGE_BYTES: usize = 200_000_000;
 const MEMORY_BYTES_MAX: u64 = 150_000_000;
 
 #[test]
-fn two_hundred_megabytes_pass_in_under_a_hundred_and_fifty() {
+fn w21_two_hundred_megabytes_pass_in_under_a_hundred_and_fifty() {
     let Some(dovecot) = Dovecot::start_or_leave_out() else { return };
     let mut bytes = testkit::corpus::large_message(7, MESSAGE_BYTES);
     // The server makes CRLF of LF; what it gives is what counts.

@@ -54,7 +54,7 @@ async fn a_rebuilt_catalog_gives_the_same_answers() {
 }
 
 #[tokio::test]
-async fn a_rebuilt_index_holds_the_same_documents() {
+async fn w25_a_rebuilt_index_holds_the_same_documents() {
     let bench = Bench::new();
     let before = filled(&bench).await;
     let store = bench.open();

@@ -106,7 +106,7 @@ fn remains(disk: &FaultyDisk, seeds: impl Iterator<Item = u64>) -> Vec<(String, 
 }
 
 #[test]
-fn every_fault_at_every_call() {
+fn w33_every_fault_at_every_call() {
     let mails = mails(8, 1);
     let healthy = new_disk();
     let n_before = healthy.n_changes();
