@@ -59,6 +59,7 @@ pub(super) async fn apply(
         Ok((plan, told))
     })
     .await?;
+    context.governing.settings_changed(&context.data).await?;
     if let Some(told) = told {
         // Whoever asked and went may still want it done.
         let _ = progress.send(told);

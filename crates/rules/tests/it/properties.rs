@@ -9,7 +9,7 @@ use rules::batch_file::{BATCH_ROWS_MAX, BatchFile};
 use rules::filter::Filter;
 use rules::macros::{Identity, LoginForm, Person, expand_name, expand_server};
 use rules::removal::Removal;
-use rules::schedule::{LastRun, Schedule};
+use rules::schedule::{LastRun, Schedule, Zone, ZoneFile};
 use rules::sorting::Parties;
 use types::{Address, Timestamp};
 
@@ -29,6 +29,25 @@ pub(crate) fn check(bytes: &[u8]) {
     check_address(&text);
     for code_page in [None, Some("utf-8"), Some("shift_jis")] {
         check_batch_file(bytes, code_page);
+    }
+    check_zone(bytes);
+}
+
+/// Whatever a time zone file says, its offsets are those of a clock somewhere, at any time.
+fn check_zone(bytes: &[u8]) {
+    // A file whose footer is what was given, and the bytes as they are.
+    let mut file = [b"TZif2".as_slice(), &[0; 51]].concat();
+    for at in [39, 43] {
+        file[at] = 1;
+    }
+    let block = [0; 7];
+    let header = file[..44].to_vec();
+    file = [header.as_slice(), &block, &header, &block, b"\n", bytes, b"\n"].concat();
+    for file in [bytes, &file] {
+        let Ok(zone) = ZoneFile::parse(file) else { continue };
+        for at in [i64::MIN, -1, 0, 951_782_400, 1_795_284_100, 1 << 40, i64::MAX] {
+            assert!(zone.offset(Timestamp(at)).abs() < 100_000, "{at}");
+        }
     }
 }
 
