@@ -34,6 +34,11 @@ user = "alice"
 authzid = "alice@example.org"
 exclude = ["Private"]
 filter = "younger:5y"
+
+[mail]
+server = { host = "mail.example.org", login = "archive", password = { file = "secrets/office" } }
+sender = "archive@example.org"
+alerts_to = ["admin@example.org"]
 "#;
 
 fn written() -> Place {
@@ -56,6 +61,9 @@ fn the_plan_is_shown_and_then_carried_out() {
     assert!(applied.stderr.contains("create user alice"), "{}", applied.stderr);
     assert!(!format!("{}{}", applied.text(), applied.stderr).contains("Pa55"));
     assert!(place.ok(["job", "show", "alice's mail"]).text().contains("office"));
+    let mail = place.ok(["mail", "show", "--json"]).json();
+    assert_eq!(mail["server"]["port"], 587, "{mail}");
+    assert_eq!(mail["server"]["has_password"], true, "{mail}");
     // Again: nothing to do.
     let again = place.ok(["apply", "etc/posthold.toml", "--json"]).json();
     assert_eq!(again["plan"].as_array().map(Vec::len), Some(0), "{again}");
@@ -88,6 +96,7 @@ fn what_the_file_does_not_name_goes_only_when_asked_for() {
     place.ok(["apply", "etc/less.toml", "--prune"]);
     assert!(place.run(["job", "show", "alice's mail"]).code != 0);
     assert!(place.run(["profile", "show", "office"]).code != 0);
+    assert!(place.ok(["mail", "show", "--json"]).json()["server"].is_null());
     let export = place.ok(["settings", "export"]).text().to_owned();
     assert!(export.contains("name = \"bob\"\nactive = false"), "{export}");
 }

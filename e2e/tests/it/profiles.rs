@@ -180,59 +180,47 @@ fn plain_connections_need_a_permission() {
         &place,
         &["settings", "export"],
         &expect![[r#"
-        exit code 0
-        # Posthold: settings and server profiles
+            exit code 0
+            # Posthold: settings, users, server profiles and jobs
 
-        [settings]
-        allow_plain_mail_connections = "on"
+            [settings]
+            allow_plain_mail_connections = "on"
 
-        [[profile]]
-        name = "here"
-        description = ""
-        enabled = true
-        connections = 10
-        poll_seconds = 0
-        pause_first_seconds = 0.5
-        pause_max_seconds = 60
+            [[profile]]
+            name = "here"
+            connections = 10
+            poll_seconds = 0
+            pause_first_seconds = 0.5
+            pause_max_seconds = 60
+            incoming.protocol = "imap"
+            incoming.host = "127.0.0.1:10143"
+            incoming.security = "plain"
+            incoming.auth = "auto"
+            incoming.trust = "system"
 
-        [profile.incoming]
-        protocol = "imap"
-        host = "127.0.0.1:10143"
-        security = "plain"
-        auth = "auto"
-        trust = "system"
+            [[profile]]
+            name = "p"
+            connections = 10
+            poll_seconds = 0
+            pause_first_seconds = 0.5
+            pause_max_seconds = 60
+            incoming.protocol = "imap"
+            incoming.host = "mail.example.org"
+            incoming.security = "plain"
+            incoming.auth = "auto"
+            incoming.trust = "system"
 
-        [[profile]]
-        name = "p"
-        description = ""
-        enabled = true
-        connections = 10
-        poll_seconds = 0
-        pause_first_seconds = 0.5
-        pause_max_seconds = 60
-
-        [profile.incoming]
-        protocol = "imap"
-        host = "mail.example.org"
-        security = "plain"
-        auth = "auto"
-        trust = "system"
-
-        [[profile]]
-        name = "q"
-        description = ""
-        enabled = true
-        connections = 10
-        poll_seconds = 0
-        pause_first_seconds = 0.5
-        pause_max_seconds = 60
-
-        [profile.incoming]
-        protocol = "imap"
-        host = "mail.example.org"
-        auth = "auto"
-        trust = "accept_all"
-    "#]],
+            [[profile]]
+            name = "q"
+            connections = 10
+            poll_seconds = 0
+            pause_first_seconds = 0.5
+            pause_max_seconds = 60
+            incoming.protocol = "imap"
+            incoming.host = "mail.example.org"
+            incoming.auth = "auto"
+            incoming.trust = "accept_all"
+        "#]],
     );
 }
 

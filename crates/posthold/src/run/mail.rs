@@ -4,7 +4,7 @@
 //! shown by nothing; no mail goes to another machine without encryption unless the settings allow
 //! it.
 
-use ::settings::ALLOW_PLAIN_MAIL_CONNECTIONS;
+use ::settings::{ALLOW_PLAIN_MAIL_CONNECTIONS, Values};
 use commands::{
     AdminAnswer, Answer, Failure, FailureKind, MailChange, MailRequest, MailSettings, MailShown,
     MailTested, OnFailure, ProgressSink, Security, TestAnswer, TestResult, TestStep,
@@ -76,6 +76,13 @@ fn changed(state: &State, change: &MailChange) -> Result<MailSettings, Failure> 
         }
         *list = once;
     }
+    check_addresses(&settings)?;
+    check_with(&values_of::values(state)?, &settings)?;
+    Ok(settings)
+}
+
+/// Whether every address in them is one that mail can go to.
+pub(super) fn check_addresses(settings: &MailSettings) -> Result<(), Failure> {
     let named = [("--sender", vec![&settings.sender.addr])];
     let lists =
         [("--alerts-to", &settings.alerts_to), ("--daily-to", &settings.daily_to)].into_iter();
@@ -88,16 +95,16 @@ fn changed(state: &State, change: &MailChange) -> Result<MailSettings, Failure> 
             })?;
         }
     }
-    check_security(state, &settings)?;
-    Ok(settings)
+    Ok(())
 }
 
-fn check_security(state: &State, settings: &MailSettings) -> Result<(), Failure> {
+/// Whether they may be kept, with these settings of the server.
+pub(super) fn check_with(values: &Values, settings: &MailSettings) -> Result<(), Failure> {
     // What cannot be read as a certificate policy is said now, not at the first alert.
     super::archive::certificates(&settings.server.trust)?;
     let (security, _) = settings.server.resolved();
     let host = &settings.server.host;
-    let is_allowed = values_of::values(state)?.is_on(&ALLOW_PLAIN_MAIL_CONNECTIONS);
+    let is_allowed = values.is_on(&ALLOW_PLAIN_MAIL_CONNECTIONS);
     if security == Security::Plain && !values_of::is_loopback(&host.host) && !is_allowed {
         let message = format!("the server {host} would be reached without encryption");
         return Err(Failure::new(FailureKind::Configuration, message).with_hint(

@@ -9,7 +9,7 @@ use ports::Clock;
 use state::{KeyRing, SavedJob, SavedProfile, SecretPlace, State};
 use types::{Secret, UserName};
 
-use super::super::{faults, job_check, keys, profiles, settings as values_of};
+use super::super::{faults, job_check, keys, mail, profiles, settings as values_of};
 use super::export::Kept;
 use super::plan::{Deed, NewPasswords, Passwords, Plan, Present, Step};
 use super::wanted::{Password, Wanted};
@@ -30,6 +30,12 @@ pub(super) fn planned(
         // Whether plain connections are allowed is asked of the settings that the file brings.
         profiles::check_with(&values_with(state, wanted)?, &it.profile).map_err(|failure| {
             let message = format!("server profile {:?}: {}", it.profile.name, failure.message);
+            Failure { message, ..failure }
+        })?;
+    }
+    if let Some(it) = &wanted.mail {
+        mail::check_with(&values_with(state, wanted)?, &it.settings).map_err(|failure| {
+            let message = format!("mail: {}", failure.message);
             Failure { message, ..failure }
         })?;
     }
@@ -75,6 +81,9 @@ fn passwords(
             Some(password) => new(place, password)?,
             None => None,
         });
+    }
+    if let Some(password) = wanted.mail.as_ref().and_then(|it| it.password.as_ref()) {
+        passwords.mail = new(Some(SecretPlace::Mail), password)?;
     }
     Ok(passwords)
 }
@@ -130,7 +139,10 @@ fn present(state: &State) -> Result<Present, Failure> {
         let has = state.has_secret(SecretPlace::Job(saved.id)).map_err(failed)?;
         jobs.push((saved, if has { Kept::Yes } else { Kept::No }));
     }
+    let has_secret = state.has_secret(SecretPlace::Mail).map_err(failed)?;
+    let mail = state.mail_settings().map_err(failed)?;
     Ok(Present {
+        mail: mail.map(|it| (it, if has_secret { Kept::Yes } else { Kept::No })),
         jobs,
         values: values_of::values(state)?,
         users: state.users().map_err(failed)?,
@@ -177,8 +189,11 @@ pub(super) fn apply(
     source: &KeySource,
     plan: &Plan,
 ) -> Result<Option<Progress>, Failure> {
-    let needs_key =
-        plan.steps.iter().any(|it| matches!(&it.deed, Deed::Profile(_, _, new) if !new.is_empty()));
+    let needs_key = plan.steps.iter().any(|it| match &it.deed {
+        Deed::Profile(_, _, new) => !new.is_empty(),
+        Deed::Job(_, _, new) | Deed::Mail(_, new) => new.is_some(),
+        _ => false,
+    });
     let (ring, told) = match needs_key {
         true => keys::found_or_made(data, source, state).map(|(ring, told)| (Some(ring), told))?,
         false => (None, None),
@@ -227,6 +242,11 @@ fn carry_out(state: &mut State, step: &Step, keys: Option<&KeyRing>) -> Result<(
                 }
             }
         }
+        Deed::Mail(settings, new) => {
+            let secret = new.as_ref().zip(keys);
+            state.set_mail_settings(settings, secret, now, &OsRandom).map_err(failed)
+        }
+        Deed::RemoveMail => state.remove_mail_settings().map_err(failed),
         Deed::RemoveJob(name) => state.remove_job(name).map_err(failed),
         Deed::RemoveProfile(name) => state.remove_profile(name).map_err(failed),
     }

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use ::settings::SETTINGS;
 use commands::{
-    Failure, Half, HalfName, OutgoingLogin, Profile, Rank, Security, Switch, trust_words,
+    Failure, Half, HalfName, MailSettings, OutgoingLogin, Profile, Rank, Security, Switch,
+    trust_words,
 };
 use state::{SavedProfile, SecretPlace, Standing, State, User};
 
@@ -51,7 +52,25 @@ pub(crate) fn page(state: &State) -> Result<String, Failure> {
         };
         add("[[job]]", &job::fields(&saved.job, kept));
     }
+    if let Some(settings) = state.mail_settings().map_err(failed)? {
+        let kept = match state.has_secret(SecretPlace::Mail).map_err(failed)? {
+            true => Kept::Yes,
+            false => Kept::No,
+        };
+        add("[mail]", &mail(&settings, kept));
+    }
     Ok(page)
+}
+
+/// How mail is sent.
+pub(super) fn mail(settings: &MailSettings, kept: Kept) -> Fields {
+    let mut fields = Fields::default();
+    half(&mut fields, "server", &settings.server, kept);
+    fields.text("sender", &settings.sender.addr);
+    fields.text_unless_empty("sender_name", &settings.sender.name);
+    fields.list("alerts_to", &settings.alerts_to);
+    fields.list("daily_to", &settings.daily_to);
+    fields
 }
 
 /// A user.
@@ -122,13 +141,13 @@ pub(super) fn profile(profile: &Profile, kept: [(HalfName, Kept); 2]) -> Fields 
     }
     for (name, it) in profile.halves() {
         let kept = kept.iter().any(|it| *it == (name, Kept::Yes));
-        half(&mut fields, name, it, if kept { Kept::Yes } else { Kept::No });
+        half(&mut fields, name.name(), it, if kept { Kept::Yes } else { Kept::No });
     }
     fields
 }
 
-fn half(fields: &mut Fields, name: HalfName, half: &Half, kept: Kept) {
-    let key = |it: &str| format!("{}.{it}", name.name());
+fn half(fields: &mut Fields, name: &str, half: &Half, kept: Kept) {
+    let key = |it: &str| format!("{name}.{it}");
     fields.text(key("protocol"), half.protocol.name());
     fields.text(key("host"), half.host.to_string());
     fields.text_if(key("security"), half.security.map(Security::name));

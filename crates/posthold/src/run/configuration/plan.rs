@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 
 use ::settings::{SETTINGS, Values};
-use commands::{FieldChange, HalfName, Job, PlanAction, Planned, Profile, Switch, Unnamed};
+use commands::{
+    FieldChange, HalfName, Job, MailSettings, PlanAction, Planned, Profile, Switch, Unnamed,
+};
 use state::{JobId, ProfileId, SavedJob, SavedProfile, Standing, User, UserChange};
 use types::{Secret, UserName};
 
 use super::export::{self, Kept};
 use super::job;
-use super::wanted::{Wanted, WantedJob, WantedProfile, WantedUser};
+use super::wanted::{MAIL_NAME, Wanted, WantedJob, WantedProfile, WantedUser};
 
 /// What is there.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub(super) struct Present {
     pub(super) profiles: Vec<(SavedProfile, [(HalfName, Kept); 2])>,
     /// Jobs, and whether their passwords are kept.
     pub(super) jobs: Vec<(SavedJob, Kept)>,
+    /// How mail is sent, and whether its password is kept.
+    pub(super) mail: Option<(MailSettings, Kept)>,
 }
 
 /// Passwords of a profile that the file gives and that are not the ones kept.
@@ -34,6 +38,8 @@ pub(super) struct Passwords {
     pub(super) profiles: Vec<NewPasswords>,
     /// Of each job.
     pub(super) jobs: Vec<Option<Secret>>,
+    /// Of outgoing mail.
+    pub(super) mail: Option<Secret>,
 }
 
 /// A step with what it needs.
@@ -58,6 +64,10 @@ pub(super) enum Deed {
     Profile(Option<ProfileId>, Box<Profile>, NewPasswords),
     /// Keeps a job: a new one, or that of this id.
     Job(Option<JobId>, Box<Job>, Option<Secret>),
+    /// Keeps how mail is sent.
+    Mail(Box<MailSettings>, Option<Secret>),
+    /// Sends no mail any more.
+    RemoveMail,
     /// Removes a job.
     RemoveJob(String),
     /// Removes a profile.
@@ -94,8 +104,47 @@ impl Plan {
         for (wanted, new) in wanted.jobs.iter().zip(passwords.jobs) {
             plan.job(present, wanted, new);
         }
+        plan.mail(present, wanted, passwords.mail, unnamed);
         plan.rest(present, wanted, unnamed);
         plan
+    }
+
+    fn mail(&mut self, present: &Present, wanted: &Wanted, new: Option<Secret>, unnamed: Unnamed) {
+        let found = present.mail.as_ref();
+        let before_kept = found.map_or(Kept::No, |(_, kept)| *kept);
+        let Some(after) = wanted.mail.as_ref().map(|it| &it.settings) else {
+            match (found, unnamed) {
+                (None, _) => (),
+                (Some(_), Unnamed::Stays) => self.unnamed.push(("mail", MAIL_NAME.to_owned())),
+                (Some(_), _) => {
+                    let (fields, deed) = (Vec::new(), Deed::RemoveMail);
+                    let change = Change { fields, applies: "none", deed };
+                    self.push(PlanAction::Remove, "mail", MAIL_NAME, change);
+                }
+            }
+            return;
+        };
+        let has_login = after.server.login.is_some();
+        let is_kept = has_login && (new.is_some() || before_kept == Kept::Yes);
+        let after_kept = if is_kept { Kept::Yes } else { Kept::No };
+        let before = found.map(|(it, kept)| export::mail(it, *kept)).unwrap_or_default();
+        let mut fields = before.differences(&export::mail(after, after_kept));
+        if new.is_some() && before_kept == Kept::Yes {
+            fields.push(another_password("server.password".to_owned()));
+        }
+        if has_login && !is_kept {
+            self.warnings.push(
+                "The login for outgoing mail has no password: name one with { file = \"PATH\" }, \
+                 or give it with `posthold mail set`."
+                    .to_owned(),
+            );
+        }
+        if fields.is_empty() {
+            return;
+        }
+        let action = if found.is_some() { PlanAction::Change } else { PlanAction::Create };
+        let deed = Deed::Mail(Box::new(after.clone()), new);
+        self.push(action, "mail", MAIL_NAME, Change { fields, applies: "none", deed });
     }
 
     fn push(&mut self, action: PlanAction, kind: &'static str, name: &str, change: Change) {

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use commands::{
-    Failure, FailureKind, HalfChange, HalfName, Job, Mechanism, OutgoingLogin, Profile,
-    ProfileChange, Protocol, Rank, Security, Switch, check_name, trust_from_words,
+    Failure, FailureKind, HalfChange, HalfName, Job, MailChange, MailSettings, Mechanism,
+    OutgoingLogin, Profile, ProfileChange, Protocol, Rank, Security, Switch, check_name,
+    trust_from_words,
 };
 use toml::Value;
 use types::UserName;
@@ -24,6 +25,17 @@ pub(super) struct Wanted {
     pub(super) profiles: Vec<WantedProfile>,
     /// Jobs.
     pub(super) jobs: Vec<WantedJob>,
+    /// How mail is sent.
+    pub(super) mail: Option<WantedMail>,
+}
+
+/// How mail is sent, by the file.
+#[derive(Debug)]
+pub(super) struct WantedMail {
+    /// What it says.
+    pub(super) settings: MailSettings,
+    /// Where the password of the login is.
+    pub(super) password: Option<Password>,
 }
 
 /// A user of the file.
@@ -98,10 +110,18 @@ fn whole(table: &mut toml::Table, dir: &Path) -> Result<Wanted, Failure> {
     for object in objects(table, "job")? {
         wanted.jobs.push(job::read(object, dir)?);
     }
+    wanted.mail = match table.remove("mail") {
+        None => None,
+        Some(Value::Table(table)) => Some(mail(table, dir)?),
+        Some(_) => {
+            let message = "mail: write [mail] before it, once";
+            return Err(Failure::new(FailureKind::Request, message));
+        }
+    };
     if let Some(key) = table.keys().next() {
         let message = format!("{key}: there is no such part of the configuration");
         return Err(Failure::new(FailureKind::Request, message)
-            .with_hint("Its parts are [settings], [[user]], [[profile]] and [[job]]."));
+            .with_hint("Its parts are [settings], [[user]], [[profile]], [[job]] and [mail]."));
     }
     Ok(wanted)
 }
@@ -212,7 +232,7 @@ fn profile(mut object: Object, dir: &Path) -> Result<WantedProfile, Failure> {
         if !object.has(name.name()) {
             continue;
         }
-        let (half, password) = half(&mut object, name, dir)?;
+        let (half, password) = half(&mut object, name.name(), dir)?;
         passwords.extend(password.map(|it| (name, it)));
         match name {
             HalfName::Incoming => change.incoming = half,
@@ -224,12 +244,34 @@ fn profile(mut object: Object, dir: &Path) -> Result<WantedProfile, Failure> {
     Ok(WantedProfile { profile: Profile { switch, ..profile }, passwords })
 }
 
+fn mail(mut table: toml::Table, dir: &Path) -> Result<WantedMail, Failure> {
+    // It is the only one, and what is wrong with it is told as of all others.
+    table.insert("name".to_owned(), Value::String(MAIL_NAME.to_owned()));
+    let mut object = Object::new("mail", table, 1)?;
+    let (server, password) = half(&mut object, "server", dir)?;
+    let change = MailChange {
+        server,
+        port: None,
+        sender_name: object.text("sender_name")?,
+        sender_address: object.text("sender")?,
+        alerts_to: object.list("alerts_to")?,
+        daily_to: object.list("daily_to")?,
+    };
+    let settings = change.apply(None).map_err(|it| object.about(it))?;
+    super::super::mail::check_addresses(&settings).map_err(|it| object.about(it))?;
+    object.end()?;
+    Ok(WantedMail { settings, password })
+}
+
+/// What the one way of sending mail is called in plans.
+pub(super) const MAIL_NAME: &str = "outgoing mail";
+
 fn half(
     object: &mut Object,
-    name: HalfName,
+    name: &str,
     dir: &Path,
 ) -> Result<(HalfChange, Option<Password>), Failure> {
-    let key = |it: &str| format!("{}.{it}", name.name());
+    let key = |it: &str| format!("{name}.{it}");
     let host = match object.text(&key("host"))? {
         None => None,
         Some(text) => Some(text.parse().map_err(|it| object.wrong(&key("host"), it))?),
@@ -302,7 +344,7 @@ mod tests {
             "[[prof]]\nname = \"a\"",
             expect![[r#"
             posthold.toml: prof: there is no such part of the configuration
-            Its parts are [settings], [[user]], [[profile]] and [[job]]."#]],
+            Its parts are [settings], [[user]], [[profile]], [[job]] and [mail]."#]],
         );
         check(
             "[profile]\nname = \"a\"",
