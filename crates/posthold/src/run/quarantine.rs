@@ -7,8 +7,9 @@ use std::collections::HashMap;
 
 use archiver::{Accepted, RetryQuarantined, Target};
 use commands::{
-    AcceptedShown, AdminAnswer, Answer, Failure, FailureKind, JobSource, ProgressSink,
-    QuarantineAccept, QuarantineId, QuarantineRequest, QuarantineShown, RunAnswer,
+    AcceptedShown, AdminAnswer, Answer, BatchAccounts, Failure, FailureKind, JobSource,
+    MasterLogin, ProgressSink, QuarantineAccept, QuarantineId, QuarantineRequest, QuarantineShown,
+    RunAnswer,
 };
 use disk::SystemClock;
 use ledger::{QuarantineReason, SourceRef};
@@ -17,6 +18,7 @@ use state::{AcceptedMessage, State};
 use store::{QuarantineListed, SqlCatalog};
 use types::{SourceId, UserName};
 
+use super::many_accounts::{self, NewUsers};
 use super::stores::{Reading, check_has_log};
 use super::{archive, blocking, faults, job_work, ownership, users};
 use crate::context::{Context, DataDir, STORE_NAME};
@@ -103,8 +105,10 @@ fn accept(data: &DataDir, request: &QuarantineAccept) -> Result<QuarantineShown,
 /// Whose messages are, which jobs meet them, and which of them were accepted.
 struct Whose {
     users: HashMap<u64, String>,
-    /// By server profile and account, as cursors name them.
+    /// Jobs for one account, by server profile and account, as cursors name them.
     jobs: HashMap<(String, String), String>,
+    /// Jobs for many, by server profile.
+    many: HashMap<String, String>,
     accepted: HashMap<SourceRef, AcceptedMessage>,
 }
 
@@ -112,21 +116,37 @@ impl Whose {
     fn read(state: &State) -> Result<Whose, Failure> {
         let failed = |it| faults::state(&it);
         let users = state.users().map_err(failed)?;
-        let mut jobs = HashMap::new();
+        let (mut jobs, mut many) = (HashMap::new(), HashMap::new());
+        let profile_of = |name: &str| state.named_profile(name).map_err(failed);
         for saved in state.jobs().map_err(failed)? {
-            let JobSource::Single(mailbox) = saved.job.source else { continue };
-            let profile = state.named_profile(&mailbox.profile).map_err(failed)?;
-            let login = mailbox.login.or(profile.profile.incoming.login);
-            if let Some(account) = mailbox.authzid.or(login) {
-                jobs.insert((job_work::cursors_of(profile.id), account), saved.job.name);
+            let name = saved.job.name;
+            match saved.job.source {
+                JobSource::Single(mailbox) => {
+                    let profile = profile_of(&mailbox.profile)?;
+                    let login = mailbox.login.or(profile.profile.incoming.login);
+                    if let Some(account) = mailbox.authzid.or(login) {
+                        jobs.insert((job_work::cursors_of(profile.id), account), name);
+                    }
+                }
+                JobSource::Master(MasterLogin { profile, .. })
+                | JobSource::Batch(BatchAccounts { profile, .. }) => {
+                    many.insert(job_work::cursors_of(profile_of(&profile)?.id), name);
+                }
+                _ => (),
             }
         }
         let accepted = state.accepted_missing(STORE_NAME).map_err(failed)?.into_iter();
         Ok(Whose {
             users: users.into_iter().map(|it| (it.archive.0, it.name.to_string())).collect(),
             jobs,
+            many,
             accepted: accepted.map(|it| (place_of(&it), it)).collect(),
         })
+    }
+
+    fn job(&self, row: &QuarantineListed) -> Option<&String> {
+        let key = (row.profile.clone(), row.account.clone());
+        self.jobs.get(&key).or_else(|| self.many.get(&row.profile))
     }
 
     fn show(&self, row: QuarantineListed) -> QuarantineShown {
@@ -140,7 +160,7 @@ impl Whose {
         QuarantineShown {
             id: QuarantineId { source: row.source.0, uid: row.uid },
             user: self.users.get(&row.archive.0).cloned().unwrap_or_else(|| "-".to_owned()),
-            job: self.jobs.get(&(row.profile, row.account.clone())).cloned(),
+            job: self.job(&row).cloned(),
             account: row.account,
             mailbox: row.mailbox,
             uid: row.uid,
@@ -179,13 +199,23 @@ async fn work(context: &Context, id: QuarantineId) -> Result<archive::Work, Fail
     blocking(move || {
         let it = shown(&data, id)?;
         let Some(job) = it.job else {
-            let message = format!("no job for a single mailbox archives {}", it.account);
+            let message = format!("no job archives {}", it.account);
             return Err(Failure::new(FailureKind::Request, message).with_hint(
                 "A run by hand (`posthold archive`, `posthold job run`) tries everything in \
                  quarantine.",
             ));
         };
-        job_work::ready(&data, &keys, &job)?.work()
+        let ready = job_work::ready(&data, &keys, &job)?;
+        if matches!(ready.job.source, JobSource::Single(_)) {
+            return ready.work();
+        }
+        let accounts = many_accounts::of_job(&data, &ready, NewUsers::Told, None)?;
+        let account = accounts.list.into_iter().find(|of| of.planned.account == it.account);
+        let account = account.ok_or_else(|| {
+            let message = format!("the job {job:?} does not archive {} any more", it.account);
+            Failure::new(FailureKind::NotFound, message)
+        })?;
+        account.ready?.work()
     })
     .await
 }

@@ -115,6 +115,15 @@ impl Rows {
         self.aliases.insert(placement, there);
     }
 
+    fn place(&mut self, placement: PlacementId, new: Placement) {
+        let is_there = |it: &Placement| it.folder == new.folder && it.message == new.message;
+        let there = self.placements.iter().find(|it| is_there(it.1)).map(|it| *it.0);
+        match there {
+            Some(there) => _ = self.aliases.insert(placement, there),
+            None => _ = self.placements.insert(placement, new),
+        }
+    }
+
     fn apply(&mut self, change: RowChange) {
         match change {
             RowChange::Folder { folder, archive, path, .. } => {
@@ -158,19 +167,10 @@ impl Rows {
                 envelope,
                 ..
             } => {
-                let there = self
-                    .placements
-                    .iter()
-                    .find(|(_, it)| it.folder == folder && it.message == message)
-                    .map(|it| *it.0);
-                if let Some(there) = there {
-                    self.aliases.insert(placement, there);
-                } else {
-                    let source = None;
-                    let new =
-                        Placement { message, folder, received, placed, source, flags, envelope };
-                    self.placements.insert(placement, new);
-                }
+                let stood = None;
+                let new =
+                    Placement { message, folder, received, placed, source: stood, flags, envelope };
+                self.place(placement, new);
                 if let Some(source) = source {
                     self.stand(source, Some(placement));
                 }
