@@ -439,6 +439,7 @@ fn folder_report(folder: &Folder, ended: bool) -> MailboxReport {
         archived: *archived,
         already: *already,
         excluded: 0,
+        unknown: 0,
         quarantined: *quarantined,
         accepted: 0,
         complete: !ended && *quarantined == 0,

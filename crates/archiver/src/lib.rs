@@ -59,7 +59,9 @@ pub use report::{
     RunReport,
 };
 
-pub use reception::{Arriving, NotReceived, Reception, ReceptionCounts, ReceptionOptions};
+pub use reception::{
+    Arriving, NotReceived, Reception, ReceptionCounts, ReceptionOptions, ReceptionTally,
+};
 pub use shared::Shared;
 pub use sorted::{Home, ResortReport, SortBy, SortOptions, UnknownAddresses, UnknownSeen, resort};
 pub use survey::as_listed;

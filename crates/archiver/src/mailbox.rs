@@ -328,6 +328,7 @@ impl Mailbox {
             archived: self.archived,
             already: self.already,
             excluded: self.excluded().total(),
+            unknown: self.left,
             quarantined: self.quarantined,
             accepted: self.accepted,
             complete: self.is_complete(),

@@ -37,6 +37,31 @@ pub struct ReceptionOptions {
     pub message_bytes_max: u64,
     /// Says that nothing more is taken.
     pub cancel: CancelToken,
+    /// Counts what is received; may be that of an earlier reception, which it goes on with.
+    pub tally: ReceptionTally,
+}
+
+/// Counts what is received. Clones are the same tally.
+#[derive(Clone, Debug, Default)]
+pub struct ReceptionTally(Arc<Mutex<ReceptionCounts>>);
+
+impl ReceptionTally {
+    /// What was received so far.
+    #[must_use]
+    pub fn counts(&self) -> ReceptionCounts {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count(&self, ended: &Result<(BlobId, bool), NotReceived>) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.received += 1;
+        match ended {
+            Ok((_, false)) => counts.archived += 1,
+            Ok((_, true)) => counts.already += 1,
+            Err(NotReceived::Unclaimed) => counts.unclaimed += 1,
+            Err(_) => counts.failed += 1,
+        }
+    }
 }
 
 /// What was received so far.
@@ -99,7 +124,6 @@ struct Inner<L, K> {
     /// Told whenever something became durable, or failed.
     landed: Notify,
     larges: Arc<Semaphore>,
-    counts: Mutex<ReceptionCounts>,
 }
 
 impl<L, K> std::fmt::Debug for Inner<L, K> {
@@ -126,7 +150,6 @@ impl<L: Log, K: Catalog> Reception<L, K> {
             placer: AsyncMutex::new(placer),
             landed: Notify::new(),
             larges: Arc::new(Semaphore::new(LARGE_MAX)),
-            counts: Mutex::default(),
         }))
     }
 
@@ -140,12 +163,6 @@ impl<L: Log, K: Catalog> Reception<L, K> {
     pub async fn sort_by(&self, sorting: Arc<SortOptions>) {
         self.0.placer.lock().await.options = Arc::clone(&sorting);
         *self.0.sorting.lock().unwrap_or_else(PoisonError::into_inner) = sorting;
-    }
-
-    /// What was received so far.
-    #[must_use]
-    pub fn counts(&self) -> ReceptionCounts {
-        *self.0.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Begins a message. `envelope` says who it is from and to, `origin` who hands it in.
@@ -168,7 +185,7 @@ impl<L: Log, K: Catalog> Reception<L, K> {
         before: ReceptionCounts,
         started: Timestamp,
     ) -> Result<(), RunFailure> {
-        let now = self.counts();
+        let now = self.0.options.tally.counts();
         let unclaimed = now.unclaimed - before.unclaimed;
         let mut counts = RunCounts {
             archived: now.archived - before.archived,
@@ -250,15 +267,7 @@ impl<L: Log, K: Catalog> Arriving<L, K> {
     async fn counted(self) -> Result<BlobId, NotReceived> {
         let inner = Arc::clone(&self.inner);
         let ended = self.all().await;
-        let mut counts = inner.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.received += 1;
-        match &ended {
-            Ok((_, false)) => counts.archived += 1,
-            Ok((_, true)) => counts.already += 1,
-            Err(NotReceived::Unclaimed) => counts.unclaimed += 1,
-            Err(_) => counts.failed += 1,
-        }
-        drop(counts);
+        inner.options.tally.count(&ended);
         ended.map(|(id, _)| id)
     }
 

@@ -41,6 +41,8 @@ pub struct MailboxReport {
     pub already: u64,
     /// Left out by rules, inside this mailbox.
     pub excluded: u64,
+    /// Of these, because their addresses belong to nobody.
+    pub unknown: u64,
     /// Passed over knowingly, to be tried again.
     pub quarantined: u64,
     /// Of these, how many somebody accepted: it is complete without them.

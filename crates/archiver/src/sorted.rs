@@ -87,6 +87,14 @@ impl SortOptions {
         )
     }
 
+    /// Whether others sort in the same way.
+    #[must_use]
+    pub fn is_like(&self, other: &SortOptions) -> bool {
+        self.fingerprint() == other.fingerprint()
+            && self.homes == other.homes
+            && self.catch_all == other.catch_all
+    }
+
     /// Where a message of these parties goes, and which of its addresses belong to nobody.
     pub(crate) fn sort(&self, parties: &Parties) -> Sorted {
         let sorting::Sorted { destination, unknown } = self.sorting.sort(&self.book, parties);

@@ -7,6 +7,7 @@ mod cli;
 mod context;
 mod password;
 mod progress;
+mod receive;
 mod reference;
 mod render;
 mod run;

@@ -28,6 +28,7 @@ mod mail;
 mod many;
 mod many_accounts;
 mod many_progress;
+mod other_jobs;
 mod ownership;
 mod profile_test;
 mod profiles;
@@ -60,11 +61,14 @@ pub(crate) use governing::Governing;
 pub(crate) use jobs::{jobs_of_profile, run_job};
 pub(crate) use ownership::{owner, take_lock};
 pub(crate) use rebuild::restart_views;
+pub(crate) use recorded::Recorded;
+pub(crate) use sorting::options as sort_options;
 pub(crate) use stores::{Writing, end_log, end_within};
 pub(crate) use takeover::{
     ScheduledJob, group_of, interrupt_job, keep_paused, owe_jobs, scheduled_jobs, settle_job,
     stuck, take_over,
 };
+pub(crate) use users::open as open_state;
 
 use crate::context::Context;
 use crate::serve;
@@ -141,7 +145,7 @@ pub(crate) fn boxed<'a>(
 }
 
 /// Runs `work` on the blocking pool: files, SQLite, hashing, compression.
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
     match tokio::task::spawn_blocking(work).await {

@@ -160,6 +160,14 @@ impl State {
         tx.commit().map_err(failed)
     }
 
+    /// A number that changes whenever somebody else has written anything: then what was read may
+    /// be old.
+    pub fn version(&self) -> Result<i64, StateError> {
+        self.db
+            .pragma_query_value(None, "data_version", |row| row.get(0))
+            .map_err(|it| StateError::query("look for changes", it))
+    }
+
     /// Runs `write` in one transaction that is synced when this returns.
     fn durably<T>(
         &mut self,

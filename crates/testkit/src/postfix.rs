@@ -64,6 +64,31 @@ impl Postfix {
         Postfix::started(&hand_on)
     }
 
+    /// Starts one that throws away what it is given and hands on only a copy of everything, to the
+    /// address `journal` at `target`. Or notes that the running test is left out.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn journal_or_leave_out(
+        target: SocketAddr,
+        ca_file: &Path,
+        journal: &str,
+    ) -> Option<Postfix> {
+        let copies = |it: &Postfix| {
+            let (_, domain) = journal.rsplit_once('@').expect("an address");
+            let copy = JOURNAL.replace("JOURNAL", journal).replace("DOMAIN", domain);
+            let text =
+                CONFIG.replace("smtp:TARGET", "discard:").replace("relayhost = TARGET\n", "");
+            let text =
+                (text + &copy).replace("TARGET", &format!("[{}]:{}", target.ip(), target.port()));
+            let ca = it.dir.path().join("conf/ca.pem");
+            fs::copy(ca_file, &ca).expect("the authority's certificate");
+            (text, SERVICES.replace("ADDRESS", &it.address.to_string()))
+        };
+        Postfix::started(&copies)
+    }
+
     /// Starts one that takes mail for `alice@example.test` of those who log in, after STARTTLS or
     /// over TLS. `logins` is where a Dovecot knows who may ([`DovecotOptions::logins`]); its
     /// certificates are used. Or notes that the running test is left out.
@@ -163,6 +188,14 @@ impl Postfix {
         let _ = Command::new(program).arg("-c").arg(self.conf()).arg("-f").status();
     }
 
+    /// Whether nothing waits in its queue.
+    #[must_use]
+    pub fn queue_is_empty(&self) -> bool {
+        let queues = ["incoming", "active", "deferred", "maildrop", "hold"];
+        let spool = self.dir.path().join("spool");
+        queues.iter().all(|it| !holds_files(&spool.join(it)))
+    }
+
     fn conf(&self) -> PathBuf {
         self.dir.path().join("conf")
     }
@@ -207,6 +240,15 @@ impl Postfix {
         }
         false
     }
+}
+
+fn holds_files(dir: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(dir) else { return false };
+    entries.flatten().any(|it| match it.file_type() {
+        Ok(kind) if kind.is_dir() => holds_files(&it.path()),
+        Ok(_) => true,
+        Err(_) => false,
+    })
 }
 
 fn master() -> PathBuf {
@@ -277,6 +319,11 @@ smtpd_recipient_restrictions = reject_unlisted_recipient, permit_sasl_authentica
 message_size_limit = 100000
 mynetworks = 192.0.2.0/24
 smtpd_relay_restrictions = permit_sasl_authenticated, reject
+";
+
+/// Only a copy of everything is handed on.
+const JOURNAL: &str = "always_bcc = JOURNAL
+transport_maps = inline:{ { DOMAIN = smtp:TARGET } }
 ";
 
 const SERVICES: &str = "ADDRESS inet n - n - - smtpd

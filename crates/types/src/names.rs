@@ -29,7 +29,16 @@ impl UserName {
     /// The name of the archive for mail that belongs to nobody. It is no user.
     pub const CATCH_ALL: &str = "@catchall";
 
-    /// The same as a name, for the details of its folders.
+    /// What is told in place of a user where mail is sorted into the archives of many.
+    pub const MANY: &str = "@many";
+
+    /// The same as a name.
+    #[must_use]
+    pub fn many() -> UserName {
+        UserName(UserName::MANY.to_owned())
+    }
+
+    /// [`CATCH_ALL`](Self::CATCH_ALL) as a name, for the details of its folders.
     #[must_use]
     pub fn catch_all() -> UserName {
         UserName(UserName::CATCH_ALL.to_owned())

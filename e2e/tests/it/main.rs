@@ -16,6 +16,7 @@ mod cli;
 mod damage;
 mod dialects;
 mod export;
+mod file_jobs;
 mod import;
 mod jobs;
 mod json;

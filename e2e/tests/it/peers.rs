@@ -17,6 +17,8 @@ mod profiles;
 mod quarantine;
 mod removal;
 mod serve;
+mod smtp;
+mod sorting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;

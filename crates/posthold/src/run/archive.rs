@@ -4,11 +4,13 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
-use archiver::{Accepted, ArchiveOptions, Limits, RetryQuarantined, RunReport, Target};
+use archiver::{
+    Accepted, ArchiveOptions, Limits, RetryQuarantined, RunReport, SortOptions, Target,
+};
 use commands::{
     Account, Answer, Archive, Compression, Failure, FailureKind, FolderChoice, FolderScope,
     Mechanism, Plaintext, ProgressSink, RemovalAnswer, RunAnswer, Scheme, SharedFolders,
-    StepAnswer, Trigger, Trust,
+    SortingRules, StepAnswer, Trigger, Trust,
 };
 use disk::SystemClock;
 use ledger::Outcome;
@@ -26,7 +28,7 @@ use types::SourceId;
 use super::bounded::{Allowed, Bounded, Ended};
 use super::recorded::Recorded;
 use super::stores::Writing;
-use super::{blocking, faults, insecure, ownership, quarantine, removal, report, users};
+use super::{blocking, faults, insecure, ownership, quarantine, removal, report, sorting, users};
 use crate::context::{Context, STORE_NAME};
 
 /// One mailbox to archive: what `archive` makes of its arguments, and a job of what is saved.
@@ -39,6 +41,8 @@ pub(super) struct Work {
     pub(super) profile: String,
     /// The job that it is done for.
     pub(super) job: Option<JobId>,
+    /// How its messages are sorted into the archives of many; `None`: they go to one.
+    pub(super) sorting: Option<SortingRules>,
     /// What began it.
     pub(super) trigger: Trigger,
     /// Which messages in quarantine are tried.
@@ -60,6 +64,7 @@ pub(super) async fn archive(
         profile: request.account.server(),
         opened: opened_account(&request).to_owned(),
         job: None,
+        sorting: None,
         trigger: Trigger::Hand,
         // Somebody asked for this run.
         quarantine: RetryQuarantined::All,
@@ -81,7 +86,10 @@ pub(super) async fn carry_out(
     work.check()?;
     let _owned = ownership::take(context, title, progress).await?;
     let (data, name) = (context.data.clone(), work.request.user.clone());
-    let user = blocking(move || users::find_or_make(&data, &name)).await?;
+    let user = match work.sorting {
+        Some(_) => users::many(),
+        None => blocking(move || users::find_or_make(&data, &name)).await?,
+    };
     let run = Recorded::begin(context, work.job, work.trigger, title).await?;
     run.plan(vec![work.planned()]).await?;
     run.alive(0).await?;
@@ -134,16 +142,25 @@ pub(super) async fn step(
     for warning in &warnings {
         tracing::warn!(title, "{warning}");
     }
+    let sorting = match work.sorting.clone() {
+        Some(rules) => {
+            let (data, job) = (context.data.clone(), work.job);
+            Some(Arc::new(blocking(move || sorting::options(&data, &rules, job)).await?))
+        }
+        None => None,
+    };
     let account = account(&work.request)?;
     // In a box: the compiler counts how deep futures stand in one another.
     let archived = Box::pin(async {
         let (options, rule) = (&options, &rule);
         match account {
             Reached::Imap(it) => {
-                Box::pin(run(bounded.connector(it), writing, options, rule, progress)).await
+                let account = bounded.connector(it);
+                Box::pin(run(account, sorting, writing, options, rule, progress)).await
             }
             Reached::Pop3(it) => {
-                Box::pin(run(bounded.connector(it), writing, options, rule, progress)).await
+                let account = bounded.connector(it);
+                Box::pin(run(account, sorting, writing, options, rule, progress)).await
             }
         }
     });
@@ -243,6 +260,7 @@ pub(super) enum Reached {
 /// Archives, and removes at the source what may leave it then.
 async fn run<C>(
     account: C,
+    sorting: Option<Arc<SortOptions>>,
     writing: &Writing,
     options: &ArchiveOptions,
     rule: &Removal,
@@ -255,9 +273,11 @@ where
     let (account, clock) = (Arc::new(account), Arc::new(SystemClock));
     let tell = |it| report::tell(progress, &it);
     let (log, catalog) = (writing.log(), writing.catalog());
-    let source = Arc::clone(&account);
-    let report =
-        archiver::archive_account(source, log, catalog, clock, options.clone(), tell).await;
+    let (source, asked) = (Arc::clone(&account), options.clone());
+    let report = match sorting {
+        Some(it) => archiver::sort_account(source, log, catalog, clock, asked, it, tell).await,
+        None => archiver::archive_account(source, log, catalog, clock, asked, tell).await,
+    };
     let removed = removal::after(account, writing, options, rule, &report).await;
     (report, removed)
 }

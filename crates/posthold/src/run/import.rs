@@ -53,7 +53,7 @@ pub(super) async fn import(
         .map(|(answer, counts)| Answer::Import(report::with_end(answer, closed), counts))
 }
 
-fn variant(mbox: MboxForm) -> MboxVariant {
+pub(super) fn variant(mbox: MboxForm) -> MboxVariant {
     match mbox {
         MboxForm::Auto => MboxVariant::Auto,
         MboxForm::Mboxrd => MboxVariant::Rd,
@@ -65,7 +65,7 @@ fn variant(mbox: MboxForm) -> MboxVariant {
 
 /// A path that is not there was typed wrongly; nothing is imported then. What is there and cannot
 /// be read is for the quarantine.
-fn check(paths: &[PathBuf]) -> Result<(), Failure> {
+pub(super) fn check(paths: &[PathBuf]) -> Result<(), Failure> {
     let missing = paths.iter().find(|it| it.symlink_metadata().is_err());
     missing.map_or(Ok(()), |path| {
         let message = format!("there is nothing at {}", path.display());

@@ -6,17 +6,18 @@ use ::jobs::JobShare;
 use archiver::RetryQuarantined;
 use commands::{
     Account, AdminAnswer, Archive, Compression, Failure, FailureKind, HalfName, Job, JobSource,
-    Mechanism, Plaintext, Profile, Protocol, Scheme, Security, SingleMailbox, Switch, TestAnswer,
-    TestResult, TestStep, Trigger, WaitForViews,
+    Mechanism, Plaintext, Profile, Protocol, Scheme, Security, SharedMailbox, SingleMailbox,
+    SortingRules, Switch, TestAnswer, TestResult, TestStep, Trigger, WaitForViews,
 };
 use rules::removal::When;
 use state::{JobId, ProfileId, SecretPlace, Standing, User};
-use types::Secret;
+use types::{Secret, UserName};
 
 use super::archive::{self, Work};
 use super::bounded::Allowed;
 use super::{
-    faults, job_check, jobs, keys, profile_test, profiles, removal, settings as values_of, users,
+    faults, job_check, jobs, keys, profile_test, profiles, removal, settings as values_of, sorting,
+    users,
 };
 use crate::context::{DataDir, KeySource};
 
@@ -32,6 +33,8 @@ pub(super) struct Ready {
     pub(super) id: JobId,
     pub(super) job: Job,
     pub(super) mailbox: SingleMailbox,
+    /// How its messages are sorted, when they are many people's.
+    pub(super) sorting: Option<SortingRules>,
     pub(super) profile_id: ProfileId,
     pub(super) profile: Profile,
     pub(super) target: User,
@@ -49,10 +52,15 @@ pub(super) fn ready(data: &DataDir, source: &KeySource, name: &str) -> Result<Re
     let failed = |it| faults::state(&it);
     let state = users::open_for_reading(data)?;
     let saved = jobs::named(&state, name)?;
+    let mut sorting = None;
     let mailbox = match &saved.job.source {
         JobSource::Single(it) => it.clone(),
         JobSource::Master(it) => master_mailbox(&saved.job, &it.profile, it.login.clone()),
         JobSource::Batch(it) => master_mailbox(&saved.job, &it.profile, None),
+        JobSource::Sorting(it) => {
+            sorting = Some(it.sorting.clone());
+            shared(it)
+        }
         _ => return Err(not_yet(&saved.job)),
     };
     job_check::owner(&state, &saved.job)?;
@@ -69,8 +77,12 @@ pub(super) fn ready(data: &DataDir, source: &KeySource, name: &str) -> Result<Re
     let limits = jobs::limits(&state, &saved.job, Some(&profile.profile))?;
     Ok(Ready {
         id: saved.id,
-        target: users::find(data, &mailbox.target)?,
+        target: match sorting {
+            Some(_) => users::many(),
+            None => users::find(data, &mailbox.target)?,
+        },
         mailbox,
+        sorting,
         connections: limits.first().map_or(1, |(_, limit)| *limit),
         server_connections: limits
             .iter()
@@ -89,6 +101,17 @@ pub(super) fn ready(data: &DataDir, source: &KeySource, name: &str) -> Result<Re
 fn master_mailbox(job: &Job, profile: &str, login: Option<String>) -> SingleMailbox {
     let target = job.owner.clone();
     SingleMailbox { profile: profile.to_owned(), target, root: None, login, authzid: None }
+}
+
+/// A shared mailbox, as one that is nobody's in particular.
+fn shared(it: &SharedMailbox) -> SingleMailbox {
+    SingleMailbox {
+        profile: it.profile.clone(),
+        target: UserName::many(),
+        root: None,
+        login: it.login.clone(),
+        authzid: it.authzid.clone(),
+    }
 }
 
 /// Kinds that nothing carries out yet.
@@ -187,6 +210,7 @@ impl Ready {
             allowed: Allowed::of_profile(profile, &id, share),
             profile: id,
             job: Some(self.id),
+            sorting: self.sorting.clone(),
             trigger: Trigger::Hand,
             quarantine: RetryQuarantined::All,
             warnings: insecure,
@@ -213,7 +237,7 @@ impl Ready {
 }
 
 /// Tries a job step by step: its server profile with its account, its folders, its target.
-pub(super) async fn test(ready: Ready) -> Result<AdminAnswer, Failure> {
+pub(super) async fn test(data: &DataDir, ready: Ready) -> Result<AdminAnswer, Failure> {
     let account = ready.login().cloned().zip(ready.secret.clone());
     let mut warnings: Vec<String> =
         values_of::insecure(&ready.profile).into_iter().map(|it| it.warning).collect();
@@ -226,6 +250,10 @@ pub(super) async fn test(ready: Ready) -> Result<AdminAnswer, Failure> {
         Err(failure) => TestStep::failure("scope", failure.message, failure.hint),
     });
     steps.push(ready.removal_right().await?);
+    if ready.sorting.is_some() {
+        steps.extend(sorting_steps(data, &ready, &mut warnings)?);
+        return Ok(tested(ready, steps, warnings));
+    }
     let user = &ready.target.name;
     steps.push(match ready.target.standing {
         Standing::Active => TestStep::success("target", format!("the archive of {user}")),
@@ -234,10 +262,32 @@ pub(super) async fn test(ready: Ready) -> Result<AdminAnswer, Failure> {
             TestStep::failure("target", format!("the user {user} is deactivated"), Some(hint))
         }
     });
+    Ok(tested(ready, steps, warnings))
+}
+
+fn tested(ready: Ready, steps: Vec<TestStep>, mut warnings: Vec<String>) -> AdminAnswer {
     if ready.job.switch == Switch::Disabled {
         warnings.push("The job is disabled.".into());
     }
     debug_assert!(steps.iter().any(|it| it.result != TestResult::NotRun), "something was tried");
     let subject = format!("job {}", ready.job.name);
-    Ok(AdminAnswer::Test(TestAnswer { subject, steps, warnings }))
+    AdminAnswer::Test(TestAnswer { subject, steps, warnings })
+}
+
+/// Whether the messages of a shared mailbox can find their users.
+fn sorting_steps(
+    data: &DataDir,
+    ready: &Ready,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<TestStep>, Failure> {
+    let protocol = sorting::protocol(&ready.profile);
+    let (errors, more) = sorting::findings(data, &ready.job, Some(protocol))?;
+    warnings.extend(more);
+    let steps =
+        errors.iter().map(|it| TestStep::failure("target", it.to_string(), Some(it.hint())));
+    let mut steps: Vec<TestStep> = steps.collect();
+    if steps.is_empty() {
+        steps.push(TestStep::success("target", "the archives of those whom messages name"));
+    }
+    Ok(steps)
 }

@@ -12,8 +12,8 @@ use state::{SavedJob, SecretPlace, State};
 
 use super::job_work::{self, Ready};
 use super::{
-    archive, blocking, faults, job_check, keys, many, ownership, profiles, run_state,
-    settings as values_of, users,
+    archive, blocking, faults, job_check, keys, many, other_jobs, ownership, profiles, run_state,
+    settings as values_of, sorting, users,
 };
 use crate::context::{Context, DataDir, KeySource};
 
@@ -30,7 +30,7 @@ pub(super) async fn run(
         JobRequest::Run(name) => run_job(context, &name, Trigger::Hand, progress).await,
         JobRequest::Test(name) => {
             let ready = blocking(move || job_work::ready(&data, &source, &name)).await?;
-            admin(job_work::test(ready).await?)
+            admin(job_work::test(&context.data, ready).await?)
         }
         JobRequest::EffectiveFolders(name) => {
             let ready = blocking(move || job_work::ready(&data, &source, &name)).await?;
@@ -69,6 +69,10 @@ pub(crate) async fn run_job(
 ) -> Result<Answer, Failure> {
     let (data, source) = (context.data.clone(), context.keys.clone());
     let title = format!("job run {name}");
+    let (of, named) = (data.clone(), name.to_owned());
+    if let Some(saved) = blocking(move || other_kind(&of, &named)).await? {
+        return other_jobs::run(context, saved, trigger, &title, progress).await;
+    }
     let name = name.to_owned();
     let ready = blocking(move || job_work::ready(&data, &source, &name)).await?;
     match &ready.job.source {
@@ -80,6 +84,19 @@ pub(crate) async fn run_job(
             Box::pin(archive::carry_out(context, work, &title, progress)).await
         }
     }
+}
+
+/// A job that fetches nothing from a mail server; `None` when it does.
+fn other_kind(data: &DataDir, name: &str) -> Result<Option<SavedJob>, Failure> {
+    let saved = named(&users::open_for_reading(data)?, name)?;
+    let other = matches!(saved.job.source.kind(), JobKind::Smtp | JobKind::Files);
+    Ok(other.then_some(saved))
+}
+
+/// What a job that sorts cannot be saved with, and what there is to warn of.
+fn sorting_warnings(data: &DataDir, state: &State, job: &Job) -> Result<Vec<String>, Failure> {
+    let profile = job.source.profile().map(|it| profiles::named(state, it)).transpose()?;
+    sorting::checked(data, job, profile.map(|it| sorting::protocol(&it.profile)))
 }
 
 fn read(data: &DataDir, request: JobRequest) -> Result<AdminAnswer, Failure> {
@@ -138,13 +155,15 @@ fn carry_out(
             let SavedJob { id, job: before } = named(&state, &name)?;
             let job = change.apply(before.clone())?;
             job_check::check(&state, &job)?;
+            let warnings = sorting_warnings(data, &state, &job)?;
             let next_run = next_run(&before, &job)?;
             let saved = SavedJob { id, job };
             let (keys, told) = keys_for(&change, data, source, &state)?;
             let secret = change.secret.as_ref().zip(keys.as_ref());
             let changed = state.change_job(&saved, secret, now, &OsRandom);
             changed.map_err(|it| faults::state(&it))?;
-            let shown = shown(&state, saved, Some(next_run))?;
+            let mut shown = shown(&state, saved, Some(next_run))?;
+            shown.warnings.extend(warnings);
             return Ok((AdminAnswer::Job(Box::new(shown)), told));
         }
         JobRequest::Switch(name, switch) => {
@@ -175,6 +194,7 @@ fn add(
     change: &JobChange,
 ) -> Result<(AdminAnswer, Told), Failure> {
     job_check::check(state, job)?;
+    let warnings = sorting_warnings(data, state, job)?;
     if state.jobs().map_err(|it| faults::state(&it))?.iter().any(|it| it.job.name == job.name) {
         return Err(Failure::new(
             FailureKind::Request,
@@ -186,7 +206,9 @@ fn add(
     let secret = change.secret.as_ref().zip(keys.as_ref());
     let saved = state.add_job(job, secret, SystemClock.now(), &OsRandom);
     let saved = saved.map_err(|it| faults::state(&it))?;
-    Ok((AdminAnswer::Job(Box::new(shown(state, saved, None)?)), told))
+    let mut shown = shown(state, saved, None)?;
+    shown.warnings.extend(warnings);
+    Ok((AdminAnswer::Job(Box::new(shown)), told))
 }
 
 /// A job without one user as its target belongs to the administrator, when there is one only.

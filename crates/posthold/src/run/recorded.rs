@@ -16,16 +16,16 @@ const TOLD_MAX: usize = 50;
 
 /// A run that is being kept. The caller owns the data directory.
 #[derive(Clone, Debug)]
-pub(super) struct Recorded {
+pub(crate) struct Recorded {
     context: Context,
     job: Option<JobId>,
     /// Its number.
-    pub(super) id: u64,
+    pub(crate) id: u64,
 }
 
 impl Recorded {
     /// Notes that a run begins.
-    pub(super) async fn begin(
+    pub(crate) async fn begin(
         context: &Context,
         job: Option<JobId>,
         trigger: Trigger,
@@ -42,19 +42,19 @@ impl Recorded {
     }
 
     /// Notes the steps that it is going to have.
-    pub(super) async fn plan(&self, steps: Vec<PlannedStep>) -> Result<(), Failure> {
+    pub(crate) async fn plan(&self, steps: Vec<PlannedStep>) -> Result<(), Failure> {
         let run = self.id;
         self.keep(move |state| state.plan_steps(run, &steps)).await
     }
 
     /// Notes that the step at this place is at work.
-    pub(super) async fn alive(&self, place: usize) -> Result<(), Failure> {
+    pub(crate) async fn alive(&self, place: usize) -> Result<(), Failure> {
         let run = self.id;
         self.keep(move |state| state.step_is_alive(run, place, SystemClock.now())).await
     }
 
     /// Notes how the step at this place ended.
-    pub(super) async fn end_step(&self, place: usize, step: &StepAnswer) -> Result<(), Failure> {
+    pub(crate) async fn end_step(&self, place: usize, step: &StepAnswer) -> Result<(), Failure> {
         let (run, job, shown) = (self.id, self.job, kept(step));
         let (details, why) = (details(step), why(step));
         self.keep(move |state| {
@@ -77,7 +77,7 @@ impl Recorded {
     }
 
     /// Notes how it ended.
-    pub(super) async fn end(&self, outcome: RunOutcome, told: &[String]) -> Result<(), Failure> {
+    pub(crate) async fn end(&self, outcome: RunOutcome, told: &[String]) -> Result<(), Failure> {
         let (run, told) = (self.id, lines(told.iter().cloned()));
         self.keep(move |state| state.end_run(run, outcome, &told, SystemClock.now())).await
     }

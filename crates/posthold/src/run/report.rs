@@ -110,7 +110,14 @@ fn mailbox(it: MailboxReport) -> MailboxCounts {
         archived: it.archived,
         already: it.already,
         excluded: it.excluded,
-        excluded_reason: (it.excluded != 0).then(|| "left out by the filter".to_owned()),
+        excluded_reason: match (it.excluded - it.unknown, it.unknown) {
+            (0, 0) => None,
+            (_, 0) => Some("left out by the filter".to_owned()),
+            (0, _) => Some("unknown address".to_owned()),
+            (filtered, unknown) => {
+                Some(format!("{filtered} left out by the filter, {unknown} for an unknown address"))
+            }
+        },
         quarantined: it.quarantined,
         complete: it.complete,
         failure: it.error,

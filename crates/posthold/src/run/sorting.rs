@@ -1,18 +1,25 @@
 //! How mail is sorted: whose every address is, where their archives are, who is told of addresses
 //! that belong to nobody.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use archiver::{Home, SortBy, SortOptions, UnknownAddresses, UnknownSeen};
-use commands::{Failure, FailureKind, MailDirection};
+use commands::{
+    Failure, FailureKind, FolderChoice, Job, JobSource, MailDirection, Profile, SortingRules,
+    UnclaimedMail,
+};
 use disk::{OsRandom, SystemClock};
 use ports::Clock;
 use rules::address::{AddressBook, AddressKey, AddressRules, BookUser, Standing};
-use rules::sorting::{Direction, Domain, Sorting, Unclaimed};
+use rules::sorting::{
+    Direction, Domain, Finding, FolderScope, Protocol, Severity, Sorting, SortingFolders,
+    SortingSetup, Unclaimed, check,
+};
 use state::{JobId, UnknownFound, User};
-use types::UserName;
+use types::{FolderPath, UserName};
 
+use super::stores::{Reading, check_has_log};
 use super::{faults, users};
 use crate::context::{DataDir, OpenState};
 
@@ -51,12 +58,17 @@ pub(super) fn root(user: &User) -> &str {
 
 /// How a job sorts. Makes the archive `@catchall` when the job wants it; the caller owns the data
 /// directory.
-pub(super) fn options(
+pub(crate) fn options(
     data: &DataDir,
-    by: SortBy,
-    sorting: Sorting,
+    rules: &SortingRules,
     job: Option<JobId>,
 ) -> Result<SortOptions, Failure> {
+    let by = match &rules.by {
+        commands::SortBy::Header => SortBy::Header,
+        commands::SortBy::EnvelopeField(name) => SortBy::Field(name.clone()),
+        commands::SortBy::JournalReport => SortBy::Journal,
+    };
+    let sorting = sorting_of(rules);
     let failed = |it| faults::state(&it);
     let mut state = users::open(data)?;
     let all = state.users().map_err(failed)?;
@@ -74,6 +86,100 @@ pub(super) fn options(
         catch_all,
         unknown: Arc::new(Unknown { state: Mutex::new(state), job }),
     })
+}
+
+fn sorting_of(rules: &SortingRules) -> Sorting {
+    Sorting {
+        folders: SortingFolders { received: rules.received.clone(), sent: rules.sent.clone() },
+        unclaimed: match rules.unclaimed {
+            UnclaimedMail::Left => Unclaimed::Left,
+            UnclaimedMail::CatchAll => Unclaimed::CaughtAll,
+        },
+        journal_address: rules.journal_address.clone(),
+    }
+}
+
+/// What is odd about how a job sorts: errors, and warnings as sentences. Blocks.
+pub(super) fn findings(
+    data: &DataDir,
+    job: &Job,
+    protocol: Option<Protocol>,
+) -> Result<(Vec<Finding>, Vec<String>), Failure> {
+    let rules = match &job.source {
+        JobSource::Sorting(it) => &it.sorting,
+        JobSource::Smtp(it) => &it.sorting,
+        _ => return Ok(Default::default()),
+    };
+    let all = users::open_for_reading(data)?.users().map_err(|it| faults::state(&it))?;
+    let book = book(&all)?;
+    let existing = existing(data, &all)?;
+    let existing: Vec<(&str, u64)> = existing.iter().map(|(it, n)| (it.as_str(), *n)).collect();
+    let sorting = sorting_of(rules);
+    let found = check(&SortingSetup {
+        protocol: protocol.unwrap_or(Protocol::Imap),
+        scope: match job.folders == FolderChoice::default() {
+            true => FolderScope::NotGiven,
+            false => FolderScope::Given,
+        },
+        folders: &sorting.folders,
+        journal_address: rules.journal_address.as_deref(),
+        existing: &existing,
+        book: &book,
+    });
+    let (errors, warnings): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|it| it.severity() == Severity::Error);
+    let sentence = |it: &Finding| format!("{}. {}", capitalized(&it.to_string()), it.hint());
+    let warnings = warnings.iter().map(sentence).collect();
+    Ok((errors, warnings))
+}
+
+/// How a shared mailbox is read.
+pub(super) fn protocol(profile: &Profile) -> Protocol {
+    match profile.incoming.protocol {
+        commands::Protocol::Pop3 => Protocol::Pop3,
+        _ => Protocol::Imap,
+    }
+}
+
+/// Fails with the first thing that a job cannot be saved with; else what there is to warn of.
+pub(super) fn checked(
+    data: &DataDir,
+    job: &Job,
+    protocol: Option<Protocol>,
+) -> Result<Vec<String>, Failure> {
+    let (errors, warnings) = findings(data, job, protocol)?;
+    match errors.first() {
+        Some(error) => {
+            Err(Failure::new(FailureKind::Request, error.to_string()).with_hint(error.hint()))
+        }
+        None => Ok(warnings),
+    }
+}
+
+fn capitalized(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |it| it.to_uppercase().chain(chars).collect())
+}
+
+/// Folders below the roots that are sorted into, with the number of archives that have each.
+fn existing(data: &DataDir, all: &[User]) -> Result<BTreeMap<String, u64>, Failure> {
+    let mut existing = BTreeMap::new();
+    if check_has_log(data).is_err() {
+        return Ok(existing);
+    }
+    let reading = Reading::open(data)?;
+    let folders = reading.store.catalog().folders(None).map_err(|it| faults::catalog(&it))?;
+    let roots: HashMap<_, _> = all
+        .iter()
+        .map(|it| (it.archive, FolderPath::from_parts([root(it)]).as_str().to_owned()))
+        .collect();
+    for folder in folders {
+        let below = roots.get(&folder.archive).and_then(|it| folder.path.strip_prefix(it));
+        if let Some(below) = below.and_then(|it| it.strip_prefix('/')) {
+            *existing.entry(below.to_owned()).or_insert(0) += 1;
+        }
+    }
+    Ok(existing)
 }
 
 /// The form for comparing, or whatever stood in its place.

@@ -73,12 +73,12 @@ impl Writing {
     }
 
     /// Its log.
-    pub(super) fn log(&self) -> Arc<SegmentLog> {
+    pub(crate) fn log(&self) -> Arc<SegmentLog> {
         Arc::clone(self.store().log())
     }
 
     /// Its catalog.
-    pub(super) fn catalog(&self) -> Arc<SqlCatalog> {
+    pub(crate) fn catalog(&self) -> Arc<SqlCatalog> {
         Arc::clone(self.store().catalog())
     }
 
@@ -154,6 +154,12 @@ pub(crate) async fn end_log(data: &DataDir, log: Arc<SegmentLog>) -> Result<(), 
 /// Keeps in the state how far the log is.
 fn record(data: &DataDir, position: Position) -> Result<(), Failure> {
     users::open(data)?.set_store_head(STORE_NAME, position).map_err(|it| faults::state(&it))
+}
+
+/// Ends the store of a process that served only itself, when its views show everything.
+pub(super) async fn close(data: &DataDir, store: Store) -> Result<(), Failure> {
+    let data = data.clone();
+    blocking(move || record(&data, end(store, WaitForViews::Yes)?)).await
 }
 
 /// How far the state remembers the log.

@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use archiver::{ResortReport, SortBy, SortOptions};
+use archiver::{ResortReport, SortOptions};
 use commands::{
-    AdminAnswer, Answer, Assign, AssignAs, AssignTo, Assigned, Failure, FailureKind, ProgressSink,
-    UnknownRequest, WaitForViews,
+    AdminAnswer, Answer, Assign, AssignAs, AssignTo, Assigned, Failure, FailureKind, JobSource,
+    ProgressSink, SortingRules, UnclaimedMail, UnknownRequest, WaitForViews,
 };
 use disk::{OsRandom, SystemClock};
 use ports::Clock;
 use rules::address::is_same;
-use rules::sorting::{Sorting, SortingFolders, Unclaimed};
 use state::{State, User, UserChange};
 
 use super::stores::{Writing, check_has_log};
@@ -144,7 +143,7 @@ fn give(data: &DataDir, request: &Assign) -> Result<Given, Failure> {
     warnings.dedup();
     let has_log = check_has_log(data).is_ok();
     let options = match state.catch_all().map_err(failed)? {
-        Some(_) if has_log => Some(resorting(data, jobs.first())?),
+        Some(_) if has_log => Some(resorting(data, &state, jobs.first())?),
         _ => None,
     };
     Ok(Given { made, options, warnings })
@@ -164,13 +163,13 @@ fn add(state: &mut State, user: &User, address: &str, standing: AssignAs) -> Res
     Ok(())
 }
 
-/// How `@catchall` is sorted anew: into the folders of the job that found the address.
-fn resorting(data: &DataDir, job: Option<&String>) -> Result<SortOptions, Failure> {
-    let _ = job;
-    let sorting = Sorting {
-        folders: SortingFolders::default(),
-        unclaimed: Unclaimed::CaughtAll,
-        journal_address: None,
+/// How `@catchall` is sorted anew: as the job does that found the address.
+fn resorting(data: &DataDir, state: &State, job: Option<&String>) -> Result<SortOptions, Failure> {
+    let job = job.map(|it| state.named_job(it)).transpose().map_err(|it| faults::state(&it))?;
+    let rules = match job.map(|it| it.job.source) {
+        Some(JobSource::Sorting(it)) => it.sorting,
+        Some(JobSource::Smtp(it)) => it.sorting,
+        _ => SortingRules::default(),
     };
-    sorting::options(data, SortBy::Header, sorting, None)
+    sorting::options(data, &SortingRules { unclaimed: UnclaimedMail::CatchAll, ..rules }, None)
 }

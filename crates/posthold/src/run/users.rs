@@ -151,8 +151,17 @@ pub(super) fn find(data: &DataDir, name: &UserName) -> Result<User, Failure> {
 
 /// The archive of what belongs to nobody, as one looks for it. It is no user.
 fn catch_all(archive: ArchiveId) -> User {
+    no_user(UserName::catch_all(), archive)
+}
+
+/// Those whose mail is in a shared mailbox: nobody in particular.
+pub(super) fn many() -> User {
+    no_user(UserName::many(), ArchiveId::SHARED)
+}
+
+fn no_user(name: UserName, archive: ArchiveId) -> User {
     User {
-        name: UserName::catch_all(),
+        name,
         archive,
         created: Timestamp(0),
         full_name: String::new(),
@@ -166,15 +175,15 @@ fn catch_all(archive: ArchiveId) -> User {
 
 /// Nobody can be called like it.
 pub(super) fn refuse_catch_all(name: &UserName) -> Result<(), Failure> {
-    if *name != UserName::catch_all() {
+    if *name != UserName::catch_all() && *name != UserName::many() {
         return Ok(());
     }
-    let message = format!("{name} is the archive for mail that belongs to nobody, and no user");
+    let message = format!("{name} stands for something else here, and is no user");
     Err(Failure::new(FailureKind::Request, message).with_hint("Name the user otherwise."))
 }
 
 /// Opens the state. The caller owns the data directory.
-pub(super) fn open(data: &DataDir) -> Result<OpenState, Failure> {
+pub(crate) fn open(data: &DataDir) -> Result<OpenState, Failure> {
     data.open_state().map_err(|it| faults::state(&it))
 }
 
