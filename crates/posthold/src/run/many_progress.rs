@@ -21,7 +21,7 @@ pub(super) struct Sums {
 pub(super) struct Heard(pub(super) Progress);
 
 struct Shared {
-    steps: Mutex<Vec<Work>>,
+    steps: Mutex<Steps>,
     sum: watch::Sender<Work>,
     notices: mpsc::Sender<Progress>,
 }
@@ -31,7 +31,7 @@ impl Sums {
     pub(super) fn new(n_steps: usize) -> Sums {
         let (sum, news) = watch::channel(Work::default());
         let (notices_in, notices) = mpsc::channel(NOTICES_MAX);
-        let steps = Mutex::new(vec![Work::default(); n_steps]);
+        let steps = Mutex::new(Steps::new(n_steps));
         Sums { shared: Arc::new(Shared { steps, sum, notices: notices_in }), news, notices }
     }
 
@@ -65,24 +65,66 @@ impl ProgressSink for StepSink {
             return Ok(());
         };
         let mut steps = self.shared.steps.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(step) = steps.get_mut(self.place) {
-            *step = work;
-        }
-        self.shared.sum.send_replace(Work { phase: work.phase, ..sum(&steps) });
+        self.shared.sum.send_replace(steps.take(self.place, work));
         Ok(())
     }
 }
 
-fn sum(steps: &[Work]) -> Work {
-    let all = |of: fn(&Work) -> Option<u64>| {
-        steps.iter().try_fold(0_u64, |sum, it| of(it).map(|it| sum.saturating_add(it)))
-    };
-    Work {
-        phase: commands::Phase::default(),
-        messages: steps.iter().map(|it| it.messages).sum(),
-        messages_total: all(|it| it.messages_total),
-        bytes: steps.iter().map(|it| it.bytes).sum(),
-        bytes_total: all(|it| it.bytes_total),
+/// What each step told last, and the sum, which is kept: with many steps, adding all of them up
+/// whenever one says something takes longer than what it says.
+struct Steps {
+    each: Vec<Work>,
+    messages: u64,
+    bytes: u64,
+    messages_total: Total,
+    bytes_total: Total,
+}
+
+/// A sum of which some parts may be unknown.
+struct Total {
+    known: u64,
+    n_unknown: usize,
+}
+
+impl Total {
+    fn replace(&mut self, old: Option<u64>, new: Option<u64>) {
+        self.known = self.known.saturating_sub(old.unwrap_or(0)).saturating_add(new.unwrap_or(0));
+        self.n_unknown = self.n_unknown + usize::from(new.is_none()) - usize::from(old.is_none());
+    }
+
+    fn value(&self) -> Option<u64> {
+        (self.n_unknown == 0).then_some(self.known)
+    }
+}
+
+impl Steps {
+    fn new(n_steps: usize) -> Steps {
+        let total = || Total { known: 0, n_unknown: n_steps };
+        Steps {
+            each: vec![Work::default(); n_steps],
+            messages: 0,
+            bytes: 0,
+            messages_total: total(),
+            bytes_total: total(),
+        }
+    }
+
+    /// Takes what the step at this place tells, and gives the sum of all.
+    fn take(&mut self, place: usize, work: Work) -> Work {
+        if let Some(step) = self.each.get_mut(place) {
+            let old = std::mem::replace(step, work);
+            self.messages = self.messages.saturating_sub(old.messages) + work.messages;
+            self.bytes = self.bytes.saturating_sub(old.bytes) + work.bytes;
+            self.messages_total.replace(old.messages_total, work.messages_total);
+            self.bytes_total.replace(old.bytes_total, work.bytes_total);
+        }
+        Work {
+            phase: work.phase,
+            messages: self.messages,
+            messages_total: self.messages_total.value(),
+            bytes: self.bytes,
+            bytes_total: self.bytes_total.value(),
+        }
     }
 }
 

@@ -99,8 +99,9 @@ fn prepare(
     run(&["profile", "add", "server", "--host", &host, "--security", "plain"], "")?;
     let job = ["job", "add", "many", "--kind", "master", "--profile", "server"];
     let login = ["--login", MASTER, "--password", "--identity", "login", "--accounts", AT_ONCE];
+    let users = ["--users", "all except admin"];
     let owner = owner(setting, &data)?;
-    run(&[&job[..], &login, &["--owner", &owner]].concat(), MASTER_PASSWORD)?;
+    run(&[&job[..], &login, &users, &["--owner", &owner]].concat(), MASTER_PASSWORD)?;
     Ok(data)
 }
 
