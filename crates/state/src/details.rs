@@ -4,7 +4,9 @@
 //! kept once for all steps that saw the same; how an account stands is one row, whatever the
 //! number of its runs.
 
-use commands::{FailureKind, Insecure, InsecureKind, MailboxCounts, RunOutcome, StepDetails};
+use commands::{
+    FailureKind, Insecure, InsecureKind, MailboxCounts, RunOutcome, StepDetails, StepShown,
+};
 use ring::digest;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use types::Timestamp;
@@ -100,6 +102,19 @@ fn place_of(n: usize) -> i64 {
 }
 
 impl State {
+    /// Notes how a step ended, with its details, and how its account stands now.
+    pub fn end_step_with(
+        &mut self,
+        step: &StepShown,
+        end: &StepEnd<'_>,
+        details: &StepDetails,
+    ) -> Result<(), StateError> {
+        let tx = self.db.transaction().map_err(failed)?;
+        crate::runs::end_step(&tx, end.run, end.place, step, end.at).map_err(failed)?;
+        write(&tx, end, details).map_err(failed)?;
+        tx.commit().map_err(failed)
+    }
+
     /// Keeps the details of a step that ended, and how its account stands now.
     pub fn keep_details(
         &mut self,
@@ -193,27 +208,29 @@ fn write(tx: &Connection, end: &StepEnd<'_>, details: &StepDetails) -> rusqlite:
         (_, Some(job)) => {
             let sql = "SELECT complete_at FROM standing
                        WHERE job = ? AND account = ? AND target = ?";
-            tx.query_row(sql, params![crate::signed(job.0), end.account, end.target], |row| {
-                row.get::<_, Option<i64>>(0)
-            })
-            .optional()?
-            .flatten()
+            let key = params![crate::signed(job.0), end.account, end.target];
+            tx.prepare_cached(sql)?
+                .query_row(key, |row| row.get::<_, Option<i64>>(0))
+                .optional()?
+                .flatten()
         }
     };
     let tab = keep_table(tx, &details.mailboxes)?;
     let failure = details.failure.map(FailureKind::name);
     let (run, place) = (number(end.run), place_of(end.place));
     let lines: Vec<String> = details.warnings.iter().map(|it| it.replace('\n', " ")).collect();
-    tx.execute(
+    crate::write(
+        tx,
         "INSERT OR REPLACE INTO step_detail VALUES (?, ?, ?, ?, ?, ?, ?)",
         params![run, place, tab, number(details.removed), failure, lines.join("\n"), complete_at],
     )?;
     for (n, it) in (0_i64..).zip(&details.insecure) {
         let sql = "INSERT OR REPLACE INTO step_insecure VALUES (?, ?, ?, ?, ?, ?, ?)";
-        tx.execute(sql, params![run, place, n, it.of, it.name, it.kind.name(), it.warning])?;
+        crate::write(tx, sql, params![run, place, n, it.of, it.name, it.kind.name(), it.warning])?;
     }
     let Some(job) = end.job else { return Ok(()) };
-    tx.execute(
+    crate::write(
+        tx,
         "INSERT INTO standing VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
          ON CONFLICT (job, account, target) DO UPDATE SET run = ?4, outcome = ?5, failure = ?6,
          why = ?7, quarantined = ?8, complete_at = ?10",

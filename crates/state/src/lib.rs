@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use disk::RealDisk;
 use ports::{Access, Disk};
-use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, TransactionBehavior, params};
 use types::{Hash, Position, SourceId, Timestamp};
 
 pub use alerts::ALERTS_LISTED_MAX;
@@ -47,6 +47,9 @@ pub use seal::{KeyError, KeyId, KeyRing, SealingKey};
 pub use secrets::{SecretCounts, SecretPlace};
 pub use unknown::{UNKNOWN_KEPT_MAX, UnknownFound};
 pub use users::{Standing, User, UserChange};
+
+/// Statements that a connection keeps prepared: about as many as the steps of a run use.
+const PREPARED_MAX: usize = 64;
 
 /// How long a write waits for another process's write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -83,6 +86,7 @@ impl State {
     pub fn empty() -> Result<State, StateError> {
         let path = Path::new(":memory:");
         let mut db = Connection::open_in_memory().map_err(|it| StateError::io(path, "open", it))?;
+        db.set_prepared_statement_cache_capacity(PREPARED_MAX);
         schema::upgrade(&mut db, path)?;
         Ok(State { db })
     }
@@ -195,6 +199,11 @@ fn make_private(path: &Path) -> rusqlite::Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Carries out a statement that is kept prepared.
+fn write(db: &Connection, sql: &str, values: impl Params) -> rusqlite::Result<usize> {
+    db.prepare_cached(sql)?.execute(values)
 }
 
 /// SQLite integers are signed; ours are counts and random numbers. The bits are kept.

@@ -84,7 +84,8 @@ impl Leases for Memory {
         let tx = state.db.transaction_with_behavior(TransactionBehavior::Immediate);
         let tx = tx.map_err(failed)?;
         let sql = "SELECT \"key\", holder, since, renewed, until FROM lease WHERE \"key\" = ?";
-        let held = tx.query_row(sql, [&row.key], lease_of).optional().map_err(failed)?;
+        let held = tx.prepare_cached(sql).and_then(|mut it| it.query_row([&row.key], lease_of));
+        let held = held.optional().map_err(failed)?;
         // One from the future is of a clock that was wrong: it lasts no longer than it would.
         let counts = |it: &LeaseRow| {
             row.renewed < it.until && it.renewed.0 <= row.until.0 && it.holder != row.holder
@@ -94,7 +95,8 @@ impl Leases for Memory {
         }
         let sql = "INSERT OR REPLACE INTO lease VALUES (?, ?, ?, ?, ?)";
         let LeaseRow { key, holder, since, renewed, until } = row;
-        tx.execute(sql, params![key, holder, since.0, renewed.0, until.0]).map_err(failed)?;
+        let lease = params![key, holder, since.0, renewed.0, until.0];
+        crate::write(&tx, sql, lease).map_err(failed)?;
         tx.commit().map_err(failed)?;
         Ok(row.clone())
     }
@@ -113,7 +115,7 @@ impl Leases for Memory {
 
     fn release(&self, key: &str, holder: &str) -> Result<(), MemoryError> {
         let sql = "DELETE FROM lease WHERE \"key\" = ? AND holder = ?";
-        self.state().db.execute(sql, [key, holder]).map(|_| ()).map_err(failed)
+        crate::write(&self.state().db, sql, [key, holder]).map(|_| ()).map_err(failed)
     }
 
     fn leases(&self) -> Result<Vec<LeaseRow>, MemoryError> {

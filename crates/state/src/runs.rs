@@ -5,7 +5,7 @@
 //! interrupted: whoever next owns the data directory says so ([`State::interrupt_runs`]).
 
 use commands::{ExcludedCounts, RunFilter, RunOutcome, RunShown, RunState, StepShown, Trigger};
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use types::Timestamp;
 
 use crate::jobs::JobId;
@@ -72,8 +72,8 @@ impl State {
     ) -> Result<(), StateError> {
         let sql = "UPDATE step SET began = coalesce(began, ?3), alive = ?3
                    WHERE run = ?1 AND place = ?2";
-        self.db.execute(sql, params![count(run), count(place as u64), now.0]).map_err(failed)?;
-        Ok(())
+        let row = params![count(run), count(place as u64), now.0];
+        crate::write(&self.db, sql, row).map(|_| ()).map_err(failed)
     }
 
     /// Notes how a step ended. Its account and target stay as they were planned.
@@ -84,30 +84,7 @@ impl State {
         step: &StepShown,
         now: Timestamp,
     ) -> Result<(), StateError> {
-        let sql = "UPDATE step SET ended = ?3, outcome = ?4, archived = ?5, already = ?6,
-                   excluded_default = ?7, excluded_list = ?8, excluded_filter = ?9,
-                   excluded_unknown = ?10, quarantined = ?11, told = ?12
-                   WHERE run = ?1 AND place = ?2";
-        self.db
-            .execute(
-                sql,
-                params![
-                    count(run),
-                    count(place as u64),
-                    now.0,
-                    step.state.outcome().map(RunOutcome::name),
-                    count(step.archived),
-                    count(step.already),
-                    count(step.excluded.default_folders),
-                    count(step.excluded.folder_list),
-                    count(step.excluded.filter),
-                    count(step.excluded.unknown_address),
-                    count(step.quarantined),
-                    step.told.join("\n"),
-                ],
-            )
-            .map_err(failed)?;
-        Ok(())
+        end_step(&self.db, run, place, step, now).map_err(failed)
     }
 
     /// Notes how a run ended, and what it told that belongs to no single account.
@@ -221,6 +198,35 @@ impl State {
             .map_err(failed)?;
         Ok(run)
     }
+}
+
+/// Notes how a step ended.
+pub(crate) fn end_step(
+    db: &Connection,
+    run: u64,
+    place: usize,
+    step: &StepShown,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let sql = "UPDATE step SET ended = ?3, outcome = ?4, archived = ?5, already = ?6,
+               excluded_default = ?7, excluded_list = ?8, excluded_filter = ?9,
+               excluded_unknown = ?10, quarantined = ?11, told = ?12
+               WHERE run = ?1 AND place = ?2";
+    let row = params![
+        count(run),
+        count(place as u64),
+        now.0,
+        step.state.outcome().map(RunOutcome::name),
+        count(step.archived),
+        count(step.already),
+        count(step.excluded.default_folders),
+        count(step.excluded.folder_list),
+        count(step.excluded.filter),
+        count(step.excluded.unknown_address),
+        count(step.quarantined),
+        step.told.join("\n"),
+    ];
+    crate::write(db, sql, row).map(|_| ())
 }
 
 fn run_of(row: &Row<'_>) -> rusqlite::Result<(RunShown, bool)> {

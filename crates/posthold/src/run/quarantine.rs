@@ -224,7 +224,7 @@ async fn work(context: &Context, id: QuarantineId) -> Result<archive::Work, Fail
 pub(super) async fn accepted(context: &Context) -> Result<Vec<AcceptedMessage>, Failure> {
     let data = context.data.clone();
     blocking(move || {
-        let accepted = users::open_for_reading(&data)?.accepted_missing(STORE_NAME);
+        let accepted = users::open(&data)?.accepted_missing(STORE_NAME);
         accepted.map_err(|it| faults::state(&it))
     })
     .await

@@ -58,8 +58,6 @@ impl Recorded {
         let (run, job, shown) = (self.id, self.job, kept(step));
         let (details, why) = (details(step), why(step));
         self.keep(move |state| {
-            let now = SystemClock.now();
-            state.end_step(run, place, &shown, now)?;
             let end = StepEnd {
                 run,
                 place,
@@ -69,9 +67,9 @@ impl Recorded {
                 outcome: shown.state.outcome().unwrap_or(RunOutcome::Failed),
                 why: &why,
                 quarantined: shown.quarantined,
-                at: now,
+                at: SystemClock.now(),
             };
-            state.keep_details(&end, &details)
+            state.end_step_with(&shown, &end, &details)
         })
         .await
     }
