@@ -83,10 +83,11 @@ pub(crate) async fn run(
         request,
         Request::Archive(_) | Request::Import(_) | Request::Job(JobRequest::Run(_))
     );
+    let title = request.title();
     let answer = carry_out(request, context, progress).await;
     if archives {
         // Nobody is told twice what the answer says: this is for those who do not see it.
-        deliver::after_run(context).await;
+        deliver::after_run(context, &title).await;
     }
     answer
 }

@@ -74,14 +74,15 @@ pub(crate) async fn deliver_due(context: &Context) -> Result<Delivered, Failure>
     blocking(move || note(&data, &due, answers)).await
 }
 
-/// Tells of a run at its end, when no server does. What goes wrong is in `mail show`.
-pub(super) async fn after_run(context: &Context) {
+/// Tells of a run at its end, when no server does. What goes wrong is in `mail show`. `title` is
+/// what ran: others are told that it is at work still.
+pub(super) async fn after_run(context: &Context, title: &str) {
     if context.serving.is_some() || context.stop.is_cancelled() || !context.data.state().is_file() {
         return;
     }
     let context = Context { ownership: Ownership::AtOnce, ..context.clone() };
     // Whoever owns it now tells at its own end.
-    let Ok(_owned) = ownership::take(&context, "mail", &Silent).await else { return };
+    let Ok(_owned) = ownership::take(&context, title, &Silent).await else { return };
     match tokio::time::timeout(AFTER_RUN_MAX, deliver_due(&context)).await {
         Ok(Ok(delivered)) => tracing::info!(?delivered, "mail"),
         Ok(Err(failure)) => tracing::warn!(failure.message, "mail could not be written or sent"),

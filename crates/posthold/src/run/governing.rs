@@ -126,3 +126,48 @@ fn server_connections(state: &state::State) -> Result<u16, Failure> {
     let connections = settings::values(state)?.number(&SERVER_CONNECTIONS);
     Ok(u16::try_from(connections).unwrap_or(u16::MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use ::jobs::ServerKey;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn visits_that_nobody_asked_for_keep_their_distance() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::new(dir.path().to_owned());
+        let (hour, never) = (Duration::from_hours(1), Duration::ZERO);
+        let alice = AccountKey::new(&ServerKey::new("h", 993), "alice");
+        let bob = AccountKey::new(&ServerKey::new("h", 993), "bob");
+        let visit = async |account: &AccountKey, every, trigger| {
+            // Each time another process.
+            let governing = Governing::default();
+            let bounds = governing.open(&data).await.unwrap();
+            bounds.visit(account, every, trigger).await.unwrap().map(|it| it.to_string())
+        };
+        assert_eq!(visit(&alice, hour, Trigger::Schedule).await, None);
+        let told = visit(&alice, hour, Trigger::Schedule).await.unwrap();
+        assert!(told.contains("as its server profile wants it, not before"), "{told}");
+        assert!(visit(&alice, hour, Trigger::Start).await.is_some());
+        assert_eq!(visit(&alice, hour, Trigger::Hand).await, None, "somebody asked for it");
+        assert_eq!(visit(&bob, hour, Trigger::Schedule).await, None);
+        assert_eq!(visit(&alice, never, Trigger::Schedule).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_dead_process_holds_no_account() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::new(dir.path().to_owned());
+        let alice = AccountKey::new(&ServerKey::new("h", 993), "alice");
+        let killed = Governing::default();
+        let held = killed.open(&data).await.unwrap().lease(&alice).await.unwrap();
+        let refused = killed.open(&data).await.unwrap().lease(&alice).await.err().unwrap();
+        assert_eq!(refused.kind, FailureKind::Busy);
+        // Whoever owns the directory next knows that the one before is gone.
+        let next = Governing::default();
+        let lease = next.open(&data).await.unwrap().lease(&alice).await.unwrap();
+        assert!(lease.is_held());
+        drop(held);
+    }
+}

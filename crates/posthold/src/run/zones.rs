@@ -63,8 +63,9 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
 
 /// What there is instead: a sentence.
 fn like(dir: &Path, name: &str) -> String {
+    let is_region = |it: &str| names(dir).iter().any(|known| known == it) && dir.join(it).is_dir();
     let (region, city) = match name.split_once('/') {
-        Some((region, city)) if dir.join(region).is_dir() => (format!("{region}/"), city),
+        Some((region, city)) if is_region(region) => (format!("{region}/"), city),
         _ => (String::new(), name),
     };
     let all = names(&dir.join(&region));

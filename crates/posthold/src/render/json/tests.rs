@@ -15,7 +15,7 @@ fn fields_are_in_their_order() {
     check(
         |out| answer(&Answer::Archive(sample::partial_run()), out),
         &expect![[r#"
-            {"outcome":"partial","cancelled":false,"archived":1002,"already":200,"excluded":31,"excluded_by":{"default_folders":31,"folder_list":0,"filter":0,"unknown_address":0},"quarantined":1,"index_complete":true,"warnings":["the certificate is not checked"],"mailboxes":[{"mailbox":"INBOX","server_count":1200,"archived":1000,"already":200,"excluded":0,"excluded_reason":null,"quarantined":0,"complete":true,"failure":null},{"mailbox":"Se\u001bnt","server_count":3,"archived":2,"already":0,"excluded":0,"excluded_reason":null,"quarantined":1,"complete":false,"failure":null},{"mailbox":"Trash","server_count":31,"archived":0,"already":0,"excluded":31,"excluded_reason":"left out by default: \\Trash","quarantined":0,"complete":true,"failure":null}]}
+            {"outcome":"partial","cancelled":false,"archived":1002,"already":200,"excluded":31,"excluded_by":{"default_folders":31,"folder_list":0,"filter":0,"unknown_address":0},"quarantined":1,"index_complete":true,"warnings":["the certificate is not checked"],"insecure":[],"mailboxes":[{"mailbox":"INBOX","server_count":1200,"archived":1000,"already":200,"excluded":0,"excluded_reason":null,"quarantined":0,"complete":true,"failure":null},{"mailbox":"Se\u001bnt","server_count":3,"archived":2,"already":0,"excluded":0,"excluded_reason":null,"quarantined":1,"complete":false,"failure":null},{"mailbox":"Trash","server_count":31,"archived":0,"already":0,"excluded":31,"excluded_reason":"left out by default: \\Trash","quarantined":0,"complete":true,"failure":null}]}
         "#]],
     );
     check(
