@@ -55,6 +55,22 @@ fn users_are_made_and_listed() {
     );
 }
 
+/// Once 0 was shown whatever an archive held.
+#[test]
+fn the_list_says_what_archives_hold() {
+    let place = Place::new();
+    crate::mail::write_samples(&place.path("mail"));
+    place.ok(["import", "mail", "--user", "alice"]);
+    place.ok(["user", "add", "bob"]);
+    let samples = crate::mail::samples().len();
+    let listed = place.ok(["user", "list", "--json"]).json_lines();
+    let messages = |name: &str| {
+        let user = listed.iter().find(|it| it["user"] == name).unwrap();
+        user["messages"].as_u64().unwrap()
+    };
+    assert_eq!((messages("alice"), messages("bob")), (samples as u64, 0));
+}
+
 #[test]
 fn users_are_changed_and_shown() {
     let place = Place::new();

@@ -1,11 +1,14 @@
 //! `user ...`, and the user that archiving makes when it is missing.
 
+use std::collections::HashMap;
+
 use commands::{AdminAnswer, Answer, Failure, FailureKind, Switch, UserListed, UserSet, UserShown};
 use disk::{OsRandom, SystemClock};
 use ports::Clock;
 use state::{Standing, State, StateErrorKind, User, UserChange};
 use types::{ArchiveId, Timestamp, UserName};
 
+use super::stores::{Reading, is_empty};
 use super::{blocking, faults};
 use crate::context::{Context, DataDir, OpenState};
 
@@ -104,22 +107,33 @@ fn switch(standing: Standing) -> Switch {
     }
 }
 
-/// Lists the users.
+/// Lists the users, with what is in their archives.
 pub(super) async fn list(context: &Context) -> Result<Answer, Failure> {
     let data = context.data.clone();
     blocking(move || {
         let users = open_for_reading(&data)?.users().map_err(|it| faults::state(&it))?;
+        let messages = messages(&data)?;
         let listed = |it: User| UserListed {
             name: it.name,
             switch: switch(it.standing),
             rank: it.rank,
             login_by: it.login_by,
-            messages: 0,
+            messages: messages.get(&it.archive).copied().unwrap_or_default(),
             created: it.created,
         };
         Ok(Answer::UserList(users.into_iter().map(listed).collect()))
     })
     .await
+}
+
+/// How many messages each archive holds; none before anything was archived.
+fn messages(data: &DataDir) -> Result<HashMap<ArchiveId, u64>, Failure> {
+    if is_empty(&data.segments()) {
+        return Ok(HashMap::new());
+    }
+    let reading = Reading::open(data)?;
+    let rows = reading.store.catalog().users().map_err(|it| faults::catalog(&it))?;
+    Ok(rows.into_iter().map(|it| (it.archive, it.messages)).collect())
 }
 
 /// The user of this name; made when missing. The caller owns the data directory.
