@@ -93,6 +93,10 @@ async fn mechanisms() {
         "#]],
     )
     .await;
+}
+
+#[tokio::test]
+async fn xoauth2_answers_the_refusal() {
     check(
         by(Mechanism::XOAuth2),
         &(offers("XOAUTH2")
