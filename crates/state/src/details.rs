@@ -190,7 +190,7 @@ impl State {
     /// Forgets runs that ended before then, but for the newest of each job.
     pub fn forget_runs(&mut self, before: Timestamp) -> Result<(), StateError> {
         let tx = self.db.transaction().map_err(failed)?;
-        let sql = "DELETE FROM run WHERE ended < ? AND id NOT IN
+        let sql = "DELETE FROM run WHERE coalesce(ended, began) < ? AND id NOT IN
                    (SELECT max(id) FROM run WHERE job IS NOT NULL GROUP BY job)";
         if tx.execute(sql, [before.0]).map_err(failed)? != 0 {
             let sql = "DELETE FROM mailbox_table WHERE id NOT IN

@@ -44,7 +44,7 @@ pub(super) async fn run(
                     return Err(faults::no_data_dir(&data));
                 }
                 // What another process keeps meanwhile is as new as what we would find.
-                if let Err(failure) = look(&data, &source, now) {
+                if let Err(failure) = look(&data, &source, now, Keys::Unknown) {
                     tracing::debug!(failure.message, "alerts are shown as they were");
                 }
                 let state = users::open_for_reading(&data)?;
@@ -65,10 +65,24 @@ pub(super) async fn run(
     Ok(Answer::Admin(Box::new(answer)))
 }
 
+/// Whether the keys of this process are those that jobs run with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Keys {
+    /// They are: what is missing here is missing.
+    Ours,
+    /// Whoever only looks may have another environment.
+    Unknown,
+}
+
 /// Looks what is wrong now, and keeps what changed. Blocks.
-pub(super) fn look(data: &DataDir, source: &KeySource, now: Timestamp) -> Result<(), Failure> {
+pub(super) fn look(
+    data: &DataDir,
+    source: &KeySource,
+    now: Timestamp,
+    whose: Keys,
+) -> Result<(), Failure> {
     let mut state = users::open(data)?;
-    let (situation, looked) = situation(data, source, &state, now)?;
+    let (situation, looked) = situation(data, source, &state, now, whose)?;
     let open = state.open_alerts().map_err(|it| faults::state(&it))?;
     let found = reports::alerts::found(&situation);
     for it in &found {
@@ -84,6 +98,7 @@ fn situation(
     source: &KeySource,
     state: &State,
     now: Timestamp,
+    whose: Keys,
 ) -> Result<(Situation, Vec<AlertKind>), Failure> {
     let values = values_of::values(state)?;
     let mut looked: Vec<AlertKind> = AlertKind::ALL.to_vec();
@@ -93,7 +108,7 @@ fn situation(
         not_looked(AlertKind::Disk);
     }
     let keys = match keys::status(data, source) {
-        Ok(AdminAnswer::KeyStatus(status)) => missing_keys(&status),
+        Ok(AdminAnswer::KeyStatus(status)) if whose == Keys::Ours => missing_keys(&status),
         _ => {
             not_looked(AlertKind::Key);
             Vec::new()

@@ -50,7 +50,7 @@ pub(crate) async fn deliver_due(context: &Context) -> Result<Delivered, Failure>
     }
     let due = blocking(move || {
         let now = SystemClock.now();
-        looking::look(&data, &source, now)?;
+        looking::look(&data, &source, now, looking::Keys::Ours)?;
         let mut state = users::open(&data)?;
         forget(&mut state, now)?;
         let failed = |it| faults::state(&it);
