@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use archiver::{
-    Accepted, ArchiveOptions, Limits, RetryQuarantined, RunReport, SortOptions, Target,
+    Accepted, ArchiveOptions, Limits, RemovalOptions, RetryQuarantined, RunReport, SortOptions,
+    Target,
 };
 use commands::{
     Account, Answer, Archive, Compression, Failure, FailureKind, FolderChoice, FolderScope,
@@ -274,11 +275,12 @@ where
     let tell = |it| report::tell(progress, &it);
     let (log, catalog) = (writing.log(), writing.catalog());
     let (source, asked) = (Arc::clone(&account), options.clone());
-    let report = match sorting {
+    let report = match sorting.clone() {
         Some(it) => archiver::sort_account(source, log, catalog, clock, asked, it, tell).await,
         None => archiver::archive_account(source, log, catalog, clock, asked, tell).await,
     };
-    let removed = removal::after(account, writing, options, rule, &report).await;
+    let what = RemovalOptions { archive: options, sorting: sorting.as_deref(), rule };
+    let removed = removal::after(account, writing, what, &report).await;
     (report, removed)
 }
 

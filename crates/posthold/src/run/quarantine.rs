@@ -16,7 +16,7 @@ use ledger::{QuarantineReason, SourceRef};
 use ports::Clock;
 use state::{AcceptedMessage, State};
 use store::{QuarantineListed, SqlCatalog};
-use types::{SourceId, UserName};
+use types::{ArchiveId, SourceId, UserName};
 
 use super::many_accounts::{self, NewUsers};
 use super::stores::{Reading, check_has_log};
@@ -245,8 +245,13 @@ pub(super) fn tell(
     if accepted.is_empty() || answer.quarantined == 0 {
         return Ok(());
     }
-    let rows = catalog.quarantine(Some(target.archive)).map_err(|it| faults::catalog(&it))?;
-    let ours = rows.iter().filter(|it| it.profile == profile && it.account == account);
+    let rows = catalog.quarantine(None).map_err(|it| faults::catalog(&it))?;
+    // What is sorted into the archives of many is noted under none of them.
+    let archives = [target.archive, ArchiveId::SHARED];
+    let ours = rows
+        .iter()
+        .filter(|it| it.profile == profile && it.account == account)
+        .filter(|it| archives.contains(&it.archive));
     let missing: Vec<&AcceptedMessage> = ours
         .filter_map(|row| accepted.iter().find(|it| (it.source, it.uid) == (row.source, row.uid)))
         .collect();

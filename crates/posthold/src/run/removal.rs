@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use archiver::{ArchiveOptions, RemovalOptions, RemovalReport, RunReport};
+use archiver::{RemovalOptions, RemovalReport, RunReport};
 use commands::{
     Failure, FailureKind, FolderChoice, RemovalAnswer, RunAnswer, RunOutcome, StayedCount, TestStep,
 };
@@ -39,21 +39,19 @@ pub(super) fn left_out(folders: &FolderChoice, rule: &Removal) -> FolderChoice {
 pub(super) async fn after<C>(
     connector: Arc<C>,
     writing: &Writing,
-    options: &ArchiveOptions,
-    rule: &Removal,
+    what: RemovalOptions<'_>,
     run: &RunReport,
 ) -> Option<RemovalAnswer>
 where
     C: Connect,
     C::Source: Removes,
 {
-    if rule.when == When::Never {
+    if what.rule.when == When::Never {
         return None;
     }
     let (log, catalog, clock) = (writing.log(), writing.catalog(), Arc::new(SystemClock));
-    let what = RemovalOptions { archive: options, sorting: None, rule };
     let removed = archiver::remove_archived(connector, log, catalog, clock, what, run).await;
-    Some(answer(rule, removed))
+    Some(answer(what.rule, removed))
 }
 
 fn answer(rule: &Removal, removed: RemovalReport) -> RemovalAnswer {

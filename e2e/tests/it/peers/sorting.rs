@@ -226,3 +226,18 @@ fn what_does_not_fit_is_said_when_a_job_is_saved_and_tried() {
     assert_eq!(refused.json()["error"]["message"], "folders are chosen, but POP3 has no folders");
     assert_eq!(place.run(["user", "add", "@catchall"]).code, 2);
 }
+
+/// What was sorted leaves the shared mailbox, if the job says so; what belongs to nobody stays.
+#[test]
+fn w28_what_was_sorted_leaves_the_shared_mailbox() {
+    let Some(dovecot) = Dovecot::start_or_leave_out() else { return };
+    let both = mail("both", "who@other.org", "alice@x.org, bob@x.org");
+    let nobodys = mail("nobodys", "who@other.org", "that@other.org");
+    fill(&dovecot, "INBOX", &[both.clone(), nobodys.clone()]);
+    let place = place("imap", &dovecot.imap().to_string(), &["--removal", "at once"]);
+    let run = run(&place);
+    assert_eq!(run["removal"]["left"], 1, "{run}");
+    let left = &dovecot.everything("alice")["INBOX"].messages;
+    assert_eq!(left.iter().map(|it| it.bytes.as_slice()).collect::<Vec<_>>(), [nobodys]);
+    assert_eq!(place.ids(""), [id(&both)]);
+}
