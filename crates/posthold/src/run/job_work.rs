@@ -16,8 +16,8 @@ use types::{Secret, UserName};
 use super::archive::{self, Work};
 use super::bounded::Allowed;
 use super::{
-    faults, job_check, jobs, keys, profile_test, profiles, removal, settings as values_of, sorting,
-    users,
+    faults, job_check, jobs, keys, presets, profile_test, profiles, removal,
+    settings as values_of, sorting, users,
 };
 use crate::context::{DataDir, KeySource};
 
@@ -199,7 +199,9 @@ impl Ready {
             timeout: half.timeout,
             wait: WaitForViews::Yes,
         };
-        let insecure = values_of::insecure(profile).into_iter().map(|it| it.warning).collect();
+        let mut warnings: Vec<String> =
+            values_of::insecure(profile).into_iter().map(|it| it.warning).collect();
+        warnings.extend(presets::run_hints(job));
         let id = cursors_of(self.profile_id);
         let accounts = NonZeroU16::new(job.accounts).unwrap_or(NonZeroU16::MIN);
         let share = JobShare { job: format!("{:016x}", self.id.0), accounts };
@@ -213,7 +215,7 @@ impl Ready {
             sorting: self.sorting.clone(),
             trigger: Trigger::Hand,
             quarantine: RetryQuarantined::All,
-            warnings: insecure,
+            warnings,
         })
     }
 }
