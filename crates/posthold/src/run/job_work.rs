@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 use ::jobs::JobShare;
 use archiver::RetryQuarantined;
 use commands::{
-    Account, AdminAnswer, Archive, Compression, Failure, FailureKind, HalfName, Job, JobSource,
+    Account, AdminAnswer, Archive, Compression, Failure, FailureKind, Half, HalfName, Job, JobSource,
     Mechanism, Plaintext, Profile, Protocol, Scheme, Security, SharedMailbox, SingleMailbox,
     SortingRules, Switch, TestAnswer, TestResult, TestStep, Trigger, WaitForViews,
 };
@@ -244,8 +244,10 @@ pub(super) async fn test(data: &DataDir, ready: Ready) -> Result<AdminAnswer, Fa
     let mut warnings: Vec<String> =
         values_of::insecure(&ready.profile).into_iter().map(|it| it.warning).collect();
     let half = &ready.profile.incoming;
+    let mechanism = ready.mechanism.unwrap_or(half.mechanism);
+    let half = Half { mechanism, ..half.clone() };
     let whose = ready.mailbox.authzid.clone();
-    let tried = profile_test::tried(half, account, whose, ready.domain(), &mut warnings).await?;
+    let tried = profile_test::tried(&half, account, whose, ready.domain(), &mut warnings).await?;
     let mut steps = profile_test::filled_up(tried);
     steps.push(match archive::scope(&ready.job.folders) {
         Ok(_) => TestStep::success("scope", "the folder lists can be read"),

@@ -268,5 +268,6 @@ fn of_row(base: &Ready, row: &BatchRow, user: User) -> AccountOf {
     ready.mailbox.target = row.user.clone();
     ready.mailbox.root = Some(row.root().to_owned());
     ready.mailbox.login = Some(row.login.clone());
+    ready.opened = Some(row.login.clone());
     AccountOf { planned, ready: Ok(ready) }
 }
