@@ -5,9 +5,9 @@ use std::num::NonZeroU16;
 use ::jobs::JobShare;
 use archiver::RetryQuarantined;
 use commands::{
-    Account, AdminAnswer, Archive, Compression, Failure, FailureKind, Half, HalfName, Job, JobSource,
-    Mechanism, Plaintext, Profile, Protocol, Scheme, Security, SharedMailbox, SingleMailbox,
-    SortingRules, Switch, TestAnswer, TestResult, TestStep, Trigger, WaitForViews,
+    Account, AdminAnswer, Archive, Compression, Failure, FailureKind, Half, HalfName, Job,
+    JobSource, Mechanism, Plaintext, Profile, Protocol, Scheme, Security, SharedMailbox,
+    SingleMailbox, SortingRules, Switch, TestAnswer, TestResult, TestStep, Trigger, WaitForViews,
 };
 use rules::removal::When;
 use state::{JobId, ProfileId, SecretPlace, Standing, User};
@@ -16,8 +16,8 @@ use types::{Secret, UserName};
 use super::archive::{self, Work};
 use super::bounded::Allowed;
 use super::{
-    faults, job_check, jobs, keys, presets, profile_test, profiles, removal,
-    settings as values_of, sorting, users,
+    faults, job_check, jobs, keys, presets, profile_test, profiles, removal, settings as values_of,
+    sorting, users,
 };
 use crate::context::{DataDir, KeySource};
 

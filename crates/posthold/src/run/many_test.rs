@@ -43,7 +43,12 @@ pub(super) async fn test(data: &DataDir, base: Ready) -> Result<AdminAnswer, Fai
     Ok(AdminAnswer::Test(TestAnswer { subject, steps, warnings }))
 }
 
-async fn try_one(data: &DataDir, account: &AccountOf, steps: &mut Vec<TestStep>, warnings: &mut Vec<String>) {
+async fn try_one(
+    data: &DataDir,
+    account: &AccountOf,
+    steps: &mut Vec<TestStep>,
+    warnings: &mut Vec<String>,
+) {
     let name = &account.planned.account;
     let tested = match account.ready.clone() {
         Ok(ready) => job_work::test(data, ready).await,
