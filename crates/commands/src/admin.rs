@@ -10,6 +10,7 @@ use crate::daily::DailyReport;
 
 use crate::job::{EffectiveFolder, JobShown};
 use crate::mail::MailShown;
+use crate::preset::PresetShown;
 use crate::profile::ProfileShown;
 use crate::quarantine::{QuarantineExported, QuarantineShown};
 use crate::report::{ReportForm, RunReport};
@@ -102,6 +103,10 @@ pub enum AdminAnswer {
     ProfileRemoved(String),
     /// Of `user set` and `user show`.
     User(Box<UserShown>),
+    /// Of `preset list`.
+    Presets(Vec<PresetShown>),
+    /// Of `preset show`.
+    Preset(Box<PresetShown>),
     /// Of `job list`.
     Jobs(Vec<JobShown>),
     /// Of `job show` and of what changes one.

@@ -130,6 +130,9 @@ pub struct JobShown {
     pub connections: u64,
     /// What limits its connections, by name, the one that counts first.
     pub limits: Vec<(&'static str, u64)>,
+    /// What limits how many accounts are archived at the same time, by name, the one that
+    /// counts first. Empty where there is one account.
+    pub account_limits: Vec<(&'static str, u64)>,
     /// What the next run does: a sentence.
     pub next_run: String,
     /// The newest run.
@@ -141,6 +144,8 @@ pub struct JobShown {
 /// A folder that a job sees.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct EffectiveFolder {
+    /// The account.
+    pub account: String,
     /// Its path at the source.
     pub mailbox: String,
     /// Its messages, when the server says so without opening it.

@@ -15,6 +15,7 @@ mod daily;
 mod failure;
 mod job;
 mod mail;
+mod preset;
 mod profile;
 mod progress;
 mod quarantine;
@@ -48,6 +49,7 @@ pub use job::{
 pub use mail::{
     MailChange, MailRequest, MailSettings, MailShown, MailWaiting, OnFailure, RECIPIENTS_MAX,
 };
+pub use preset::{PresetRequest, PresetShown};
 pub use profile::{
     CONNECTIONS_DEFAULT, Counted, Half, HalfChange, HalfName, NAME_BYTES_MAX, OutgoingLogin,
     Profile, ProfileChange, ProfileLimits, ProfileRequest, ProfileShown, ProfileTest, Protocol,

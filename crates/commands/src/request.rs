@@ -12,6 +12,7 @@ use crate::alert::AlertRequest;
 use crate::apply::Apply;
 use crate::job::JobRequest;
 use crate::mail::MailRequest;
+use crate::preset::PresetRequest;
 use crate::profile::ProfileRequest;
 use crate::quarantine::QuarantineRequest;
 use crate::report::{ReportRequest, Sending};
@@ -54,6 +55,8 @@ pub enum Request {
     Settings(SettingsRequest),
     /// Look after server profiles.
     Profile(ProfileRequest),
+    /// Look what is known of kinds of mail servers.
+    Preset(PresetRequest),
     /// Look after jobs, run them, and see what they did.
     Job(JobRequest),
     /// Own the data directory, run jobs and carry out the commands of others, until a signal.
@@ -142,6 +145,7 @@ impl Request {
             Request::Key(it) => it.name(),
             Request::Settings(it) => it.name(),
             Request::Profile(it) => it.name(),
+            Request::Preset(it) => it.name(),
             Request::Job(it) => it.name(),
             Request::Serve => "serve",
             Request::Service(it) => it.name(),

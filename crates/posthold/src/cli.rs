@@ -153,6 +153,9 @@ enum Command {
     /// Looks after server profiles: how mail servers are reached
     #[command(subcommand)]
     Profile(Box<profile::ProfileCommand>),
+    /// Shows what is known of kinds of mail servers, for jobs and server profiles to follow
+    #[command(subcommand)]
+    Preset(profile::PresetCommand),
     /// Looks after jobs: what is archived from where, and runs them
     #[command(subcommand)]
     Job(Box<job::JobCommand>),
@@ -373,6 +376,7 @@ fn request(command: Command, surroundings: &dyn Surroundings) -> Result<Request,
         Command::Quarantine(it) => it.request(|| surroundings.person())?,
         Command::Unknown(it) => it.request()?,
         Command::Profile(it) => Request::Profile(it.request(surroundings)?),
+        Command::Preset(it) => Request::Preset(it.request()),
         Command::Job(it) => Request::Job(it.request(surroundings)?),
         Command::Run(it) => it.request()?,
         Command::Alert(it) => Request::Alert(it.request()),

@@ -28,8 +28,10 @@ mod mail;
 mod many;
 mod many_accounts;
 mod many_progress;
+mod many_test;
 mod other_jobs;
 mod ownership;
+mod presets;
 mod profile_test;
 mod profiles;
 mod quarantine;
@@ -117,6 +119,7 @@ async fn carry_out(
         Request::Key(it) => keys::run(context, it, &title, progress).await,
         Request::Settings(it) => settings::run(context, it, &title, progress).await,
         Request::Profile(it) => profiles::run(context, it, &title, progress).await,
+        Request::Preset(it) => presets::run(&it),
         Request::Job(it) => jobs::run(context, it, &title, progress).await,
         Request::UserSet(it) => {
             let _owned = own().await?;

@@ -63,3 +63,24 @@ fn every_rule_is_checked_when_a_job_is_saved() {
     }
     assert_eq!(place.run(add).code, 0);
 }
+
+#[test]
+fn a_profile_follows_a_preset() {
+    let place = Place::new();
+    let add = |line: &[&str]| place.run([&["profile", "add"][..], line, &["--json"]].concat());
+    let gmail = add(&["g", "--preset", "google"]).json();
+    let incoming = &gmail["incoming"];
+    assert_eq!((&incoming["host"], &incoming["port"]), (&"imap.gmail.com".into(), &993.into()));
+    assert_eq!(incoming["security"], "tls", "{gmail}");
+    let no_pop = add(&["p", "--preset", "gmail", "--protocol", "pop3"]);
+    assert!(no_pop.transcript(&place).contains("is not reached that way"));
+    let unnamed = add(&["k", "--preset", "kerio"]);
+    assert!(unnamed.transcript(&place).contains("often like mail.^0"));
+    assert_eq!(add(&["k", "--preset", "kerio", "--host", "mail.example.org"]).code, 0);
+    let shown = place.ok(["preset", "show", "kerio"]);
+    assert!(
+        shown.text().contains("(removal) Kerio Connect moves what is removed"),
+        "{}",
+        shown.text()
+    );
+}

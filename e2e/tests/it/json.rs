@@ -86,6 +86,8 @@ fn administration(place: &Place) {
     let add = ["job", "add", "j", "--user", "bob", "--profile", "p", "--login", "b", "--json"];
     check("job", &place.ok(add.iter().chain(&["--exclude", "x"])).json());
     kinds(place);
+    check("preset", &place.ok(["preset", "show", "gmail", "--json"]).json());
+    assert_eq!(place.ok(["preset", "list", "--json"]).json_lines().len(), 9);
     check("user", &place.ok(["user", "set", "bob", "--address", "b@h", "--json"]).json());
     let mut run = place.command(["job", "set", "j", "--password"]);
     assert!(run.env("POSTHOLD_PASSWORD", "x").output().unwrap().status.success());

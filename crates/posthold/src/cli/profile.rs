@@ -1,5 +1,7 @@
 //! `profile ...`.
 
+mod preset;
+
 use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -112,6 +114,10 @@ pub(super) struct ChangeArgs {
     /// What it is for
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
+
+    /// Follow what is known of a kind of server (`posthold preset list`): only for `add`
+    #[arg(long, value_name = "PRESET")]
+    preset: Option<String>,
 
     /// The server: `[tls:]HOST[:PORT]`; ^0 in it is the domain of a user's primary address
     #[arg(long)]
@@ -247,6 +253,28 @@ struct LimitArgs {
     pause_max: Option<NonZeroU32>,
 }
 
+/// What is done with presets.
+#[derive(Subcommand, Debug)]
+pub(super) enum PresetCommand {
+    /// Lists the presets
+    List,
+    /// Shows a preset: hosts, ports, logins, folders, and what to know before
+    Show {
+        /// Its name
+        name: String,
+    },
+}
+
+impl PresetCommand {
+    /// The request.
+    pub(super) fn request(self) -> commands::PresetRequest {
+        match self {
+            PresetCommand::List => commands::PresetRequest::List,
+            PresetCommand::Show { name } => commands::PresetRequest::Show(name),
+        }
+    }
+}
+
 impl ProfileCommand {
     /// Whether to wait for another process that owns the data directory.
     pub(super) fn waits(&self) -> bool {
@@ -268,7 +296,7 @@ impl ProfileCommand {
     ) -> Result<ProfileRequest, Failure> {
         Ok(match self {
             ProfileCommand::Add(it) => {
-                let (name, change) = change(it, surroundings)?;
+                let (name, change) = change(preset::fill_in(it)?, surroundings)?;
                 ProfileRequest::Add(name, change)
             }
             ProfileCommand::Set(it) => {

@@ -3,6 +3,7 @@
 
 mod admin;
 mod jobs;
+mod presets;
 mod quarantine;
 mod reports;
 mod service;

@@ -2,6 +2,7 @@
 
 mod admin;
 mod jobs;
+mod presets;
 mod quarantine;
 mod reports;
 mod service;

@@ -48,7 +48,8 @@ pub(super) async fn check(
     Ok(())
 }
 
-fn same(same: &SameAs) -> Failure {
+/// Why a job stops that opened one mailbox for two accounts.
+pub(super) fn same(same: &SameAs) -> Failure {
     let SameAs { earlier, account } = same;
     let message = format!(
         "the server opens the same mailbox for {account} as for {earlier}: it does not heed \
@@ -124,6 +125,26 @@ async fn look(context: &Context, work: &Work) -> Result<Seen, Failure> {
         }
     }
     Err(last.unwrap_or_else(|| Failure::new(FailureKind::Internal, "nothing was looked at")))
+}
+
+/// Looks at the INBOX of one account, once and outside of every limit: for a person who waits.
+pub(super) async fn look_once(ready: &Ready) -> Result<Seen, Failure> {
+    let seen = match archive::account(&ready.work()?.request)? {
+        Reached::Imap(it) => look_at(it).await,
+        Reached::Pop3(it) => look_at(it).await,
+    };
+    seen.map_err(|it| faults::source(&it))
+}
+
+async fn look_at<C>(account: C) -> Result<Seen, SourceError>
+where
+    C: Connect,
+    C::Source: LookAtInbox,
+{
+    let mut source = account.connect().await?;
+    let seen = source.look_at_inbox().await;
+    source.close().await;
+    seen
 }
 
 async fn looked<C>(bounded: &Bounded<'_>, account: C) -> Result<Seen, SourceError>

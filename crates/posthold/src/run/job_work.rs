@@ -5,9 +5,9 @@ use std::num::NonZeroU16;
 use ::jobs::JobShare;
 use archiver::RetryQuarantined;
 use commands::{
-    Account, AdminAnswer, Archive, Compression, Failure, FailureKind, HalfName, Job, JobSource,
-    Mechanism, Plaintext, Profile, Protocol, Scheme, Security, SharedMailbox, SingleMailbox,
-    SortingRules, Switch, TestAnswer, TestResult, TestStep, Trigger, WaitForViews,
+    Account, AdminAnswer, Archive, Compression, Failure, FailureKind, Half, HalfName, Job,
+    JobSource, Mechanism, Plaintext, Profile, Protocol, Scheme, Security, SharedMailbox,
+    SingleMailbox, SortingRules, Switch, TestAnswer, TestResult, TestStep, Trigger, WaitForViews,
 };
 use rules::removal::When;
 use state::{JobId, ProfileId, SecretPlace, Standing, User};
@@ -16,8 +16,8 @@ use types::{Secret, UserName};
 use super::archive::{self, Work};
 use super::bounded::Allowed;
 use super::{
-    faults, job_check, jobs, keys, profile_test, profiles, removal, settings as values_of, sorting,
-    users,
+    faults, job_check, jobs, keys, presets, profile_test, profiles, removal, settings as values_of,
+    sorting, users,
 };
 use crate::context::{DataDir, KeySource};
 
@@ -199,7 +199,9 @@ impl Ready {
             timeout: half.timeout,
             wait: WaitForViews::Yes,
         };
-        let insecure = values_of::insecure(profile).into_iter().map(|it| it.warning).collect();
+        let mut warnings: Vec<String> =
+            values_of::insecure(profile).into_iter().map(|it| it.warning).collect();
+        warnings.extend(presets::run_hints(job));
         let id = cursors_of(self.profile_id);
         let accounts = NonZeroU16::new(job.accounts).unwrap_or(NonZeroU16::MIN);
         let share = JobShare { job: format!("{:016x}", self.id.0), accounts };
@@ -213,7 +215,7 @@ impl Ready {
             sorting: self.sorting.clone(),
             trigger: Trigger::Hand,
             quarantine: RetryQuarantined::All,
-            warnings: insecure,
+            warnings,
         })
     }
 }
@@ -242,8 +244,10 @@ pub(super) async fn test(data: &DataDir, ready: Ready) -> Result<AdminAnswer, Fa
     let mut warnings: Vec<String> =
         values_of::insecure(&ready.profile).into_iter().map(|it| it.warning).collect();
     let half = &ready.profile.incoming;
+    let mechanism = ready.mechanism.unwrap_or(half.mechanism);
+    let half = Half { mechanism, ..half.clone() };
     let whose = ready.mailbox.authzid.clone();
-    let tried = profile_test::tried(half, account, whose, ready.domain(), &mut warnings).await?;
+    let tried = profile_test::tried(&half, account, whose, ready.domain(), &mut warnings).await?;
     let mut steps = profile_test::filled_up(tried);
     steps.push(match archive::scope(&ready.job.folders) {
         Ok(_) => TestStep::success("scope", "the folder lists can be read"),

@@ -12,8 +12,8 @@ use state::{SavedJob, SecretPlace, State};
 
 use super::job_work::{self, Ready};
 use super::{
-    archive, blocking, faults, job_check, keys, many, other_jobs, ownership, profiles, run_state,
-    settings as values_of, sorting, users,
+    archive, blocking, faults, job_check, keys, many, many_test, other_jobs, ownership, presets,
+    profiles, run_state, settings as values_of, sorting, users,
 };
 use crate::context::{Context, DataDir, KeySource};
 
@@ -30,11 +30,24 @@ pub(super) async fn run(
         JobRequest::Run(name) => run_job(context, &name, Trigger::Hand, progress).await,
         JobRequest::Test(name) => {
             let ready = blocking(move || job_work::ready(&data, &source, &name)).await?;
-            admin(job_work::test(&context.data, ready).await?)
+            let hints = presets::test_hints(&ready.job);
+            let mut answer = if is_many(&ready) {
+                many_test::test(&context.data, ready).await?
+            } else {
+                job_work::test(&context.data, ready).await?
+            };
+            if let AdminAnswer::Test(test) = &mut answer {
+                test.warnings.extend(hints);
+            }
+            admin(answer)
         }
         JobRequest::EffectiveFolders(name) => {
             let ready = blocking(move || job_work::ready(&data, &source, &name)).await?;
-            admin(AdminAnswer::Folders(folders(&ready).await?))
+            admin(AdminAnswer::Folders(if is_many(&ready) {
+                many_test::folders(&context.data, &ready).await?
+            } else {
+                folders(&ready).await?
+            }))
         }
         JobRequest::List | JobRequest::Show(_) | JobRequest::Runs(_) | JobRequest::ShowRun(_) => {
             let mut answer = blocking(move || read(&data, request)).await?;
@@ -53,6 +66,10 @@ pub(super) async fn run(
             admin(answer)
         }
     }
+}
+
+fn is_many(ready: &Ready) -> bool {
+    matches!(ready.job.source, JobSource::Master(_) | JobSource::Batch(_))
 }
 
 /// Whether some process may be at work on a run.
@@ -137,7 +154,7 @@ fn carry_out(
     let (saved, next_run) = match request {
         JobRequest::Add(name, change) => {
             check_name(&name)?;
-            let change = with_owner(&state, *change)?;
+            let change = presets::fill_in(with_owner(&state, *change)?)?;
             return add(&mut state, data, source, &change.begin(&name)?, &change);
         }
         JobRequest::Copy { from, to, change } => {
@@ -312,13 +329,39 @@ fn shown(
         }
     };
     let connections = limits.first().map_or(0, |(_, limit)| *limit);
-    Ok(JobShown { job, has_secret, connections, limits, next_run, last_run, warnings })
+    let account_limits = account_limits(&job, &limits);
+    Ok(JobShown {
+        job,
+        has_secret,
+        connections,
+        limits,
+        account_limits,
+        next_run,
+        last_run,
+        warnings,
+    })
+}
+
+/// What limits how many accounts are archived at the same time, the smallest first.
+fn account_limits(job: &Job, limits: &[(&'static str, u64)]) -> Vec<(&'static str, u64)> {
+    if !matches!(job.source, JobSource::Master(_) | JobSource::Batch(_)) {
+        return Vec::new();
+    }
+    let others = limits.iter().filter(|(of, _)| *of != "job").copied();
+    let mut limits: Vec<_> = others.chain([("job", u64::from(job.accounts))]).collect();
+    limits.sort_by_key(|(_, limit)| *limit);
+    limits
 }
 
 /// What a change means for the next run: a sentence.
 fn next_run(before: &Job, after: &Job) -> Result<String, Failure> {
     let scopes = (archive::scope(&before.folders)?, archive::scope(&after.folders)?);
-    Ok(if before.source != after.source {
+    let is_many = matches!(after.source, JobSource::Master(_) | JobSource::Batch(_));
+    let same_server = before.source.profile() == after.source.profile();
+    Ok(if before.source != after.source && is_many && same_server {
+        "The choice of accounts changed: those that were archived before go on where they ended, \
+         new ones begin, and what is archived of others stays."
+    } else if before.source != after.source {
         "Account or target changed: the next run begins there anew. What was archived stays where \
          it is."
     } else if scopes.0.fingerprint() != scopes.1.fingerprint()
@@ -333,7 +376,7 @@ fn next_run(before: &Job, after: &Job) -> Result<String, Failure> {
     .to_owned())
 }
 
-async fn folders(ready: &Ready) -> Result<Vec<EffectiveFolder>, Failure> {
+pub(super) async fn folders(ready: &Ready) -> Result<Vec<EffectiveFolder>, Failure> {
     let work = ready.work()?;
     let scope = archive::scope(&work.request.folders)?;
     let account = archive::account(&work.request)?;
@@ -348,6 +391,7 @@ async fn folders(ready: &Ready) -> Result<Vec<EffectiveFolder>, Failure> {
     let mailboxes: Vec<_> = mailboxes.into_iter().filter(|it| it.selectable).collect();
     let listed: Vec<_> = mailboxes.iter().map(archiver::as_listed).collect();
     let folder = |(it, verdict): (&ports::MailboxInfo, Verdict)| EffectiveFolder {
+        account: work.opened.clone(),
         mailbox: it.name.path(),
         messages: it.status.map(|it| it.messages),
         excluded: match verdict {

@@ -141,6 +141,10 @@ fn master_account(
     ready.mailbox.root = Some(root);
     match login {
         Login::Sasl { authcid, authzid } => {
+            // Dovecot takes such a name by PLAIN only; SCRAM would prove it, and it refuses.
+            let is_joined = authzid.is_none();
+            let is_auto = base.profile.incoming.mechanism == Mechanism::Auto;
+            ready.mechanism = (is_joined && is_auto).then_some(Mechanism::Plain);
             ready.mailbox.login = Some(authcid);
             ready.mailbox.authzid = authzid;
         }
@@ -268,5 +272,6 @@ fn of_row(base: &Ready, row: &BatchRow, user: User) -> AccountOf {
     ready.mailbox.target = row.user.clone();
     ready.mailbox.root = Some(row.root().to_owned());
     ready.mailbox.login = Some(row.login.clone());
+    ready.opened = Some(row.login.clone());
     AccountOf { planned, ready: Ok(ready) }
 }

@@ -210,3 +210,97 @@ fn folders_of_others_are_archived_or_left_out_and_counted() {
     assert_eq!(run["archived"], 1, "{run}");
     assert!(super::archived(&place).contains_key("Public/Public/News"));
 }
+
+#[test]
+fn a_server_that_opens_one_mailbox_for_all_is_found_before_anything_is_archived() {
+    // Whoever logs in for whomever gets the same mail.
+    let extra = "mail_location = maildir:%h/../same:LAYOUT=fs\n".to_owned();
+    let options = DovecotOptions { extra, ..DovecotOptions::default() };
+    let Some(dovecot) = Dovecot::start_with_or_leave_out(options) else { return };
+    let people = ["alice", "bob"];
+    fill(&dovecot, &people);
+    dovecot.login("alice").append("INBOX", "", b"Subject: own\r\n\r\nof alice\r\n");
+    let place = place(&dovecot, &people);
+    add_master(&place, &["--identity", "local-part", "--users", "all except admin"]);
+    let test = place.run(["job", "test", "all", "--json"]).json();
+    let steps = test["steps"].as_array().unwrap();
+    let whose = steps.iter().find(|it| it["step"] == "mailboxes").unwrap();
+    assert_eq!(whose["result"], "failure", "{test}");
+    let ran = place.run(["job", "run", "all", "--json"]);
+    assert_eq!(ran.code, 2, "{}", ran.transcript(&place));
+    let error = ran.json()["error"].clone();
+    let want = "the server opens the same mailbox for bob as for alice";
+    assert!(error["message"].as_str().unwrap().starts_with(want), "{error}");
+    assert!(error["hint"].as_str().unwrap().contains("--users"), "{error}");
+    assert_eq!(place.run(["search"]).code, 2, "nothing is archived: there is no archive");
+    let kept = place.ok(["run", "show", "1", "--json"]).json();
+    assert_eq!(kept["outcome"], "failed", "{kept}");
+    assert!(kept["messages"][0].as_str().unwrap().starts_with(want), "{kept}");
+    // One that is left out does no harm.
+    place.ok(["job", "set", "all", "--users", "only alice"]);
+    let run = place.ok(["job", "run", "all", "--json"]).json();
+    assert_eq!(run["outcome"], "succeeded", "{run}");
+}
+
+#[test]
+fn a_run_that_is_killed_shows_what_it_left_and_the_next_one_goes_on() {
+    let Some(dovecot) = Dovecot::start_or_leave_out() else { return };
+    fill(&dovecot, &PEOPLE);
+    for (n, name) in (0..).zip(PEOPLE) {
+        let mails: Vec<_> = testkit::corpus::messages(n, 300).collect();
+        let mails =
+            mails.iter().map(|it| Mail { bytes: &it.bytes, flags: "S", received: it.received });
+        dovecot.fill(name, "INBOX", mails);
+    }
+    let place = place(&dovecot, &PEOPLE);
+    let more = ["--identity", "local-part", "--users", "all except admin", "--accounts", "1"];
+    let job = add_master(&place, &more);
+    assert_eq!(job["accounts_at_once"], 1, "{job}");
+    assert_eq!(job["account_limits"][0]["of"], "job", "{job}");
+    let mut child = place.start(["job", "run", "all"]);
+    let states = |run: &Value| -> Vec<String> {
+        let steps = run["steps"].as_array().unwrap().iter();
+        steps.map(|it| it["state"].as_str().unwrap().to_owned()).collect()
+    };
+    loop {
+        let shown = place.run(["run", "show", "1", "--json"]);
+        if shown.code == 0 && states(&shown.json()).iter().any(|it| it == "succeeded") {
+            break;
+        }
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it could be killed");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let kept = place.ok(["run", "show", "1", "--json"]).json();
+    assert_eq!((&kept["state"], &kept["outcome"]), (&"interrupted".into(), &Value::Null), "{kept}");
+    let found = states(&kept);
+    assert_eq!(
+        (found.len(), found[0].as_str(), found[4].as_str()),
+        (5, "succeeded", "interrupted")
+    );
+    let run = place.ok(["job", "run", "all", "--json"]).json();
+    assert_eq!(run["outcome"], "succeeded", "{run}");
+    assert_own_mail(&place, &dovecot, &by_address(&PEOPLE));
+    let kept = place.ok(["run", "show", "1", "--json"]).json();
+    assert_eq!(kept["state"], "interrupted", "it never ended: {kept}");
+}
+
+#[test]
+fn a_job_over_many_is_tried_at_a_few() {
+    let Some(dovecot) = Dovecot::start_or_leave_out() else { return };
+    fill(&dovecot, &PEOPLE);
+    let place = place(&dovecot, &PEOPLE);
+    let more = ["--identity", "local-part", "--users", "all except admin", "--preset", "dovecot"];
+    add_master(&place, &more);
+    let test = place.ok(["job", "test", "all", "--json"]).json();
+    let steps = test["steps"].as_array().unwrap();
+    assert_eq!(steps[0]["message"], "5 in all, of which 3 are tried", "{test}");
+    let logins = steps.iter().filter(|it| it["step"] == "login").count();
+    assert_eq!((logins, &steps[steps.len() - 1]["step"]), (3, &"mailboxes".into()), "{test}");
+    assert!(steps.iter().all(|it| it["result"] != "failure"), "{test}");
+    assert!(test["warnings"].to_string().contains("Dovecot: "), "hints of the preset: {test}");
+    let folders = place.ok(["job", "effective-folders", "all", "--json"]).json_lines();
+    let inbox: Vec<_> = folders.iter().filter(|it| it["mailbox"] == "INBOX").collect();
+    assert_eq!((inbox.len(), &inbox[2]["messages"]), (3, &5.into()), "{folders:?}");
+    crate::json::check("job-folders", inbox[0]);
+}

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::jobs::{FolderObject, JobObject, RunObject};
 use super::object;
+use super::presets::PresetObject;
 use super::quarantine::{ExportedObject, QuarantineObject};
 use super::reports::{
     AlertObject, DailyObject, MailObject, MailTestObject, RunReportObject, WrittenObject,
@@ -42,6 +43,10 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
         AdminAnswer::User(it) => object(&UserObject::from(&**it), out),
         AdminAnswer::Jobs(list) => list.iter().try_for_each(|it| object(&JobObject::from(it), out)),
         AdminAnswer::Job(it) => object(&JobObject::from(&**it), out),
+        AdminAnswer::Presets(list) => {
+            list.iter().try_for_each(|it| object(&PresetObject::from(it), out))
+        }
+        AdminAnswer::Preset(it) => object(&PresetObject::from(&**it), out),
         AdminAnswer::JobRemoved(name) => object(&RemovedObject { removed: name }, out),
         AdminAnswer::Folders(list) => {
             list.iter().try_for_each(|it| object(&FolderObject::from(it), out))

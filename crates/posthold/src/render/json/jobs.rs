@@ -30,11 +30,19 @@ pub(super) struct JobObject<'a> {
     removal: Option<&'a str>,
     schedule: Option<&'a str>,
     accounts: u16,
+    accounts_at_once: Option<u64>,
+    account_limits: Vec<AccountLimitObject>,
     connections: u64,
     limits: Vec<LimitObject>,
     next_run: &'a str,
     last_run: Option<RunObject<'a>>,
     warnings: &'a [String],
+}
+
+#[derive(Serialize)]
+struct AccountLimitObject {
+    of: &'static str,
+    accounts: u64,
 }
 
 #[derive(Serialize)]
@@ -64,6 +72,12 @@ impl<'a> From<&'a JobShown> for JobObject<'a> {
             removal: it.removal.as_deref(),
             schedule: it.schedule.as_deref(),
             accounts: it.accounts,
+            accounts_at_once: shown.account_limits.first().map(|(_, n)| *n),
+            account_limits: shown
+                .account_limits
+                .iter()
+                .map(|(of, n)| AccountLimitObject { of, accounts: *n })
+                .collect(),
             connections: shown.connections,
             limits: limits.map(|(of, n)| LimitObject { of, connections: *n }).collect(),
             next_run: &shown.next_run,
@@ -75,6 +89,7 @@ impl<'a> From<&'a JobShown> for JobObject<'a> {
 
 #[derive(Serialize)]
 pub(super) struct FolderObject<'a> {
+    account: &'a str,
     mailbox: &'a str,
     messages: Option<u64>,
     archived: bool,
@@ -84,6 +99,7 @@ pub(super) struct FolderObject<'a> {
 impl<'a> From<&'a EffectiveFolder> for FolderObject<'a> {
     fn from(it: &'a EffectiveFolder) -> FolderObject<'a> {
         FolderObject {
+            account: &it.account,
             mailbox: &it.mailbox,
             messages: it.messages,
             archived: it.excluded.is_none(),

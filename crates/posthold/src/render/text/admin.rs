@@ -8,7 +8,7 @@ use commands::{
 };
 
 use super::{Align, counted, table, warnings, words};
-use super::{jobs, quarantine, reports, service, unknown};
+use super::{jobs, presets, quarantine, reports, service, unknown};
 
 /// Writes an answer.
 pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()> {
@@ -41,6 +41,8 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
         AdminAnswer::User(it) => user(it, out),
         AdminAnswer::Jobs(list) => jobs::list(list, out),
         AdminAnswer::Job(it) => jobs::one(it, out),
+        AdminAnswer::Presets(list) => presets::list(list, out),
+        AdminAnswer::Preset(it) => presets::one(it, out),
         AdminAnswer::JobRemoved(name) => {
             writeln!(out, "Removed the job {}; what it archived stays.", words::line(name))
         }

@@ -47,11 +47,7 @@ pub(super) fn one(shown: &JobShown, out: &mut dyn Write) -> io::Result<()> {
         SharedFolders::Archived => "",
         SharedFolders::LeftOut => ", and not those of others",
     };
-    let limits: Vec<String> =
-        shown.limits.iter().map(|(name, limit)| format!("{name} {limit}")).collect();
-    let counts = shown.limits.first().map_or("", |(name, _)| *name);
-    let connections =
-        format!("{}: that of the {counts} counts ({})", shown.connections, limits.join(", "));
+    let connections = smallest(&shown.limits, "to an account");
     let last = shown
         .last_run
         .as_ref()
@@ -73,7 +69,7 @@ pub(super) fn one(shown: &JobShown, out: &mut dyn Write) -> io::Result<()> {
         ]);
     }
     if source::has_many(&it.source) {
-        lines.push(("Accounts", format!("{} at the same time", it.accounts)));
+        lines.push(("Accounts", smallest(&shown.account_limits, "at the same time")));
     }
     lines.extend([
         ("Runs", it.schedule.clone().unwrap_or_else(|| "by hand".into())),
@@ -86,15 +82,30 @@ pub(super) fn one(shown: &JobShown, out: &mut dyn Write) -> io::Result<()> {
     warnings(&shown.warnings, out)
 }
 
+/// `3 to an account: that of the job counts (job 3, profile 10, server 20)`
+fn smallest(limits: &[(&'static str, u64)], what: &str) -> String {
+    let named: Vec<String> = limits.iter().map(|(name, it)| format!("{name} {it}")).collect();
+    let (counts, limit) = limits.first().copied().unwrap_or_default();
+    format!("{limit} {what}: that of the {counts} counts ({})", named.join(", "))
+}
+
 /// Which folders are archived, and why others are not.
 pub(super) fn folders(folders: &[EffectiveFolder], out: &mut dyn Write) -> io::Result<()> {
+    let first = folders.first().map(|it| &it.account);
+    let has_many = folders.iter().any(|it| Some(&it.account) != first);
     let row = |it: &EffectiveFolder| {
         let messages = it.messages.map_or("?".into(), count);
         let what = it.excluded.as_deref().unwrap_or("archived");
-        vec![words::line(&it.mailbox).into_owned(), messages, words::line(what).into_owned()]
+        let mut row = vec![words::line(&it.mailbox).into_owned(), messages];
+        row.push(words::line(what).into_owned());
+        if has_many {
+            row.insert(0, words::line(&it.account).into_owned());
+        }
+        row
     };
     let rows: Vec<_> = folders.iter().map(row).collect();
-    table::write(&[Align::Left, Align::Right, Align::Left], &rows, out)
+    let aligned = [Align::Left, Align::Left, Align::Right, Align::Left];
+    table::write(aligned.get(usize::from(!has_many)..).unwrap_or(&aligned), &rows, out)
 }
 
 /// One line per run.
