@@ -97,3 +97,17 @@ fn reading_needs_no_ownership() {
     place.ok(["user", "list"]);
     place.ok(["verify"]);
 }
+
+#[test]
+fn whoever_asks_for_a_server_is_told_who_is_there_instead() {
+    let place = archived();
+    let _owner = Owner::of(&place);
+    let ran = place.run(["service", "status", "--json"]);
+    let status = ran.json();
+    assert_eq!((ran.code, &status["groups"][0]["state"]), (1, &"unknown".into()));
+    let warning = status["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("is in use by process"), "{warning}");
+    let ran = place.run(["service", "pause"]);
+    assert_eq!(ran.code, 3);
+    assert!(ran.stderr.contains("is in use by process"), "{}", ran.stderr);
+}

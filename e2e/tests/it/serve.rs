@@ -268,3 +268,64 @@ fn service_commands_answer_with_and_without_a_server() {
     let child = place.start(["serve", "--json"]);
     check("serve", &Server::of(child).stop(&place).json());
 }
+
+/// Hands a message in by SMTP. What the server says last.
+fn hand_in(port: u16, text: &str) -> std::io::Result<String> {
+    let stream = std::net::TcpStream::connect(("127.0.0.1", port))?;
+    let mut stream = BufReader::new(stream);
+    let mut line = String::new();
+    stream.read_line(&mut line)?;
+    let said = ["EHLO c", "MAIL FROM:<a@x.org>", "RCPT TO:<alice@x.org>", "DATA", text, "QUIT"];
+    let mut last = String::new();
+    for it in said {
+        stream.get_mut().write_all(format!("{it}\r\n").as_bytes())?;
+        loop {
+            line.clear();
+            stream.read_line(&mut line)?;
+            if line.as_bytes().get(3) != Some(&b'-') {
+                break;
+            }
+        }
+        if it == text {
+            last.clone_from(&line);
+        }
+    }
+    Ok(last)
+}
+
+#[test]
+fn mail_is_taken_in_as_long_as_the_server_runs() {
+    let place = Place::new();
+    place.ok(["user", "add", "alice"]);
+    place.ok(["user", "set", "alice", "--address", "alice@x.org", "--administrator"]);
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    let listen = format!("127.0.0.1:{port}");
+    let add = ["job", "add", "journal", "--kind", "smtp", "--listen", &listen, "--network"];
+    place.ok(add.iter().chain(&["127.0.0.0/8", "--sender", "*", "--security", "plain"]));
+    let server = Server::start(&place);
+    let state = |want: &str| {
+        in_the_end(want, || {
+            let status = place.run(["service", "status", "--json"]).json();
+            let group = status["groups"][1].clone();
+            (group["state"] == want).then_some(group)
+        })
+    };
+    // Somebody else has the port: it says so, and goes on as soon as it is free.
+    let failed = state("failed");
+    assert!(failed["told"].as_str().unwrap().contains("failed to listen"), "{failed}");
+    drop(free);
+    let text = "From: a@x.org\r\nTo: alice@x.org\r\nSubject: handed\r\n\r\nin\r\n.";
+    let taken = in_the_end("a message is taken", || hand_in(port, text).ok());
+    assert!(taken.starts_with("250 "), "{taken}");
+    let running = state("running");
+    assert!(running["told"].as_str().unwrap().contains(&listen), "{running}");
+    in_the_end("the message is found", || (place.ids("subject:handed").len() == 1).then_some(()));
+    place.ok(["service", "pause", "receive"]);
+    state("stopped");
+    assert!(hand_in(port, text).is_err());
+    place.ok(["service", "resume", "receive"]);
+    in_the_end("a message is taken again", || hand_in(port, text).ok());
+    assert_eq!(server.stop(&place).code, 0);
+    place.ok(["verify"]);
+}

@@ -30,8 +30,14 @@ const READ_EVERY: Duration = Duration::from_secs(60);
 /// The longest that it sleeps: a clock may be put forward.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 
-/// How long a job that takes mail in waits before it tries to listen again.
+/// How long a job that takes mail in waits before it listens again, after it could not.
 const LISTEN_AGAIN_SECONDS: i64 = 30;
+
+/// The same after it ended well: it was changed, or rested.
+const LISTEN_ON_SECONDS: i64 = 1;
+
+/// How often it looks whether a job that takes mail in may listen again.
+const LISTENERS_LOOK: Duration = Duration::from_secs(1);
 
 /// How long it waits before it reads the saved jobs once more, when that failed.
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
@@ -214,9 +220,13 @@ impl Scheduler {
     /// Jobs that take mail in run all the time. One that ended could not listen, or was changed.
     fn begin_receivers(&mut self) {
         let now = SystemClock.now();
+        let wait = match self.serving.groups.has_failed(WorkerGroup::Receive) {
+            true => LISTEN_AGAIN_SECONDS,
+            false => LISTEN_ON_SECONDS,
+        };
         let is_early = |tried: Option<&LastRun>| {
             let ended = tried.and_then(|it| it.ended);
-            ended.is_some_and(|it| now.0.saturating_sub(it.0) < LISTEN_AGAIN_SECONDS)
+            ended.is_some_and(|it| now.0.saturating_sub(it.0) < wait)
         };
         let receivers = self.saved.iter().filter(|(_, it)| it.group == WorkerGroup::Receive);
         let idle = receivers.filter(|(key, _)| !self.running.contains(key));
@@ -259,7 +269,14 @@ impl Scheduler {
         let left = self.agenda.next(now).map(|it| it.0.saturating_sub(now.0));
         let left = left.and_then(|it| u64::try_from(it).ok()).map(Duration::from_secs);
         // What is due now and not begun waits for a place, or for workers that go on.
-        left.filter(|it| !it.is_zero()).map_or(LOOK_EVERY, |it| it.min(LOOK_EVERY))
+        let sleeps = left.filter(|it| !it.is_zero()).map_or(LOOK_EVERY, |it| it.min(LOOK_EVERY));
+        let is_idle = |(key, job): (&JobKey, &ScheduledJob)| {
+            job.group == WorkerGroup::Receive && !self.running.contains(key)
+        };
+        match self.saved.iter().any(is_idle) {
+            true => sleeps.min(LISTENERS_LOOK),
+            false => sleeps,
+        }
     }
 }
 
@@ -278,7 +295,8 @@ impl Run {
         if let Err(failure) = run::settle_job(&context, id).await {
             tracing::warn!(job = name, "{}", failure.message);
         }
-        let ran = jobs::run(&serving, &context, &name, trigger, entered, &Unwatched).await;
+        let told = Told { serving: &serving, group };
+        let ran = jobs::run(&serving, &context, &name, trigger, entered, &told).await;
         match ran {
             Ok(answer) => tracing::info!(job = name, code = answer.exit_code() as u8, "ran"),
             Err(failure) => {
@@ -292,10 +310,17 @@ impl Run {
     }
 }
 
-struct Unwatched;
+/// What a run tells that nobody watches. Where it takes mail in is of use later.
+struct Told<'a> {
+    serving: &'a Serving,
+    group: WorkerGroup,
+}
 
-impl ProgressSink for Unwatched {
-    fn send(&self, _: Progress) -> Result<(), Gone> {
+impl ProgressSink for Told<'_> {
+    fn send(&self, progress: Progress) -> Result<(), Gone> {
+        if let (WorkerGroup::Receive, Progress::Notice(text)) = (self.group, progress) {
+            self.serving.groups.started(self.group, text.trim_end_matches('.'));
+        }
         Ok(())
     }
 }

@@ -53,6 +53,11 @@ impl Groups {
         self.groups().get(&group).is_some_and(|it| it.wish == Wish::Works)
     }
 
+    /// Whether a group cannot do what it is for.
+    pub(crate) fn has_failed(&self, group: WorkerGroup) -> bool {
+        self.groups().get(&group).is_some_and(|it| it.stage == Stage::Failed)
+    }
+
     /// It works, and does this.
     pub(crate) fn started(&self, group: WorkerGroup, told: &str) {
         self.change(group, |it| {
@@ -105,7 +110,10 @@ impl Groups {
             let n_at_work = at_work(*name);
             let state = group.state(n_at_work);
             let told = match state {
-                GroupState::Running if n_at_work != 0 => format!("{n_at_work} at work"),
+                GroupState::Running if n_at_work != 0 => {
+                    let more = if group.told.is_empty() { "" } else { ": " };
+                    format!("{n_at_work} at work{more}{}", group.told)
+                }
                 GroupState::Draining => format!("{n_at_work} end at their next batch"),
                 GroupState::Stopped => "paused".to_owned(),
                 _ => group.told.clone(),
