@@ -201,7 +201,7 @@ fn report(label: &str, sender: &str, recipients: &[&str], original: &[u8]) -> Ve
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_message_goes_to_everybody_whom_it_names() {
+async fn w30_one_message_goes_to_everybody_whom_it_names() {
     let shared = Shared::new(ServerKind::Full);
     let server = &shared.world.server;
     server.deliver(
@@ -677,7 +677,7 @@ mod reception {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_comes_again_or_at_once_is_one_message() {
+    async fn w15_what_comes_again_or_at_once_is_one_message() {
         let shared = Shared::new(ServerKind::Full);
         let reception = shared.reception();
         let bytes = mail("a", "alice@x.org", "bob@x.org");
