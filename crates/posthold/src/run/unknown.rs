@@ -136,17 +136,26 @@ fn give(data: &DataDir, request: &Assign) -> Result<Given, Failure> {
     }
     let rows = state.unknown_address(&sorting::key(address)).map_err(failed)?;
     let jobs: Vec<String> = rows.into_iter().filter_map(|it| it.job).collect();
-    let mut warnings: Vec<String> = jobs
-        .iter()
-        .map(|it| format!("What the job {it} left at its source comes with its next run."))
-        .collect();
-    warnings.dedup();
+    let mut warnings = Vec::new();
+    for name in &jobs {
+        let told = format!("What the job {name} left at its source comes with its next run.");
+        if leaves(&state, name)? && !warnings.contains(&told) {
+            warnings.push(told);
+        }
+    }
     let has_log = check_has_log(data).is_ok();
     let options = match state.catch_all().map_err(failed)? {
         Some(_) if has_log => Some(resorting(data, &state, jobs.first())?),
         _ => None,
     };
     Ok(Given { made, options, warnings })
+}
+
+/// Whether a job leaves at its source what belongs to nobody. By SMTP it was refused for good.
+fn leaves(state: &State, job: &str) -> Result<bool, Failure> {
+    let saved = state.named_job(job).map_err(|it| faults::state(&it))?;
+    let JobSource::Sorting(shared) = saved.job.source else { return Ok(false) };
+    Ok(shared.sorting.unclaimed == UnclaimedMail::Left)
 }
 
 fn add(state: &mut State, user: &User, address: &str, standing: AssignAs) -> Result<(), Failure> {
