@@ -256,7 +256,7 @@ pub(super) async fn test(data: &DataDir, ready: Ready) -> Result<AdminAnswer, Fa
     steps.push(ready.removal_right().await?);
     if ready.sorting.is_some() {
         steps.extend(sorting_steps(data, &ready, &mut warnings)?);
-        return Ok(tested(ready, steps, warnings));
+        return Ok(tested(&ready, steps, warnings));
     }
     let user = &ready.target.name;
     steps.push(match ready.target.standing {
@@ -266,10 +266,10 @@ pub(super) async fn test(data: &DataDir, ready: Ready) -> Result<AdminAnswer, Fa
             TestStep::failure("target", format!("the user {user} is deactivated"), Some(hint))
         }
     });
-    Ok(tested(ready, steps, warnings))
+    Ok(tested(&ready, steps, warnings))
 }
 
-fn tested(ready: Ready, steps: Vec<TestStep>, mut warnings: Vec<String>) -> AdminAnswer {
+fn tested(ready: &Ready, steps: Vec<TestStep>, mut warnings: Vec<String>) -> AdminAnswer {
     if ready.job.switch == Switch::Disabled {
         warnings.push("The job is disabled.".into());
     }
