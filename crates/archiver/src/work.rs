@@ -131,7 +131,18 @@ pub(crate) struct WorkQueue {
 struct State {
     waiting: VecDeque<Work>,
     connected: usize,
+    /// Of those with a connection, how many wait for work.
+    resting: usize,
     closed: bool,
+}
+
+impl State {
+    /// Whether another connection pays.
+    fn pays(&self) -> bool {
+        let weight: usize = self.waiting.iter().map(Work::weight).sum();
+        let more = self.waiting.len() > self.resting;
+        self.connected == 0 || (more && weight >= WEIGHT_FOR_ANOTHER)
+    }
 }
 
 impl WorkQueue {
@@ -181,22 +192,21 @@ impl WorkQueue {
     }
 
     /// The next work; `None` when there will be none. One without a connection gets work only
-    /// when there is enough of it, or when nobody has a connection.
+    /// when there is enough of it, and more than what those with one wait for; or when nobody has
+    /// a connection.
     pub(crate) async fn take(&self, has_connection: bool) -> Option<Work> {
+        let mut rested = false;
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
             {
                 let mut state = self.lock();
+                state.resting -= usize::from(rested);
                 if state.waiting.is_empty() && state.closed {
                     return None;
                 }
-                let pays = || {
-                    let weight: usize = state.waiting.iter().map(Work::weight).sum();
-                    state.connected == 0 || weight >= WEIGHT_FOR_ANOTHER
-                };
-                if (has_connection || pays())
+                if (has_connection || state.pays())
                     && let Some(work) = state.waiting.pop_front()
                 {
                     if state.closed && state.waiting.is_empty() {
@@ -204,6 +214,8 @@ impl WorkQueue {
                     }
                     return Some(work);
                 }
+                rested = has_connection;
+                state.resting += usize::from(rested);
             }
             changed.await;
         }
@@ -212,5 +224,35 @@ impl WorkQueue {
     fn lock(&self) -> MutexGuard<'_, State> {
         // A panic elsewhere leaves the queue as it is: each change is one step.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unit(n: u64) -> Work {
+        let name = MailboxName { raw: b"INBOX".to_vec(), parts: vec!["INBOX".into()] };
+        let mailbox = Named { slot: 0, name: Arc::new(name), unnumbered: None };
+        let listed = Known { uid_validity: 1, modseq: 1, uid_next: 1 };
+        Work::Fetch(Unit { mailbox, listed, uids: (0..n).collect(), tried: HashMap::new() })
+    }
+
+    #[tokio::test]
+    async fn one_piece_of_work_goes_to_the_connection_that_waits() {
+        let queue = Arc::new(WorkQueue::default());
+        queue.connected();
+        let take = |has_connection| {
+            let queue = Arc::clone(&queue);
+            tokio::spawn(async move { queue.take(has_connection).await.is_some() })
+        };
+        let (without, with) = (take(false), take(true));
+        tokio::task::yield_now().await;
+        queue.put(unit(500));
+        assert!(with.await.unwrap());
+        tokio::task::yield_now().await;
+        assert!(!without.is_finished(), "another connection would cost more than it brings");
+        queue.put(unit(1_000));
+        assert!(without.await.unwrap(), "the one with a connection is at work");
     }
 }
