@@ -242,7 +242,7 @@ fn run_of(row: &Row<'_>) -> rusqlite::Result<(RunShown, bool)> {
         began,
         ended,
         state: state_of(row.get(5)?, Some(began), interrupted),
-        told: lines(row.get(7)?),
+        told: lines(&row.get::<_, String>(7)?),
         steps: Vec::new(),
     };
     Ok((run, interrupted))
@@ -266,11 +266,11 @@ fn step_of(row: &Row<'_>, interrupted: bool) -> rusqlite::Result<StepShown> {
             unknown_address: number(8)?,
         },
         quarantined: number(9)?,
-        told: lines(row.get(10)?),
+        told: lines(&row.get::<_, String>(10)?),
     })
 }
 
-fn lines(told: String) -> Vec<String> {
+fn lines(told: &str) -> Vec<String> {
     told.lines().map(str::to_owned).collect()
 }
 

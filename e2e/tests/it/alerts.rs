@@ -297,6 +297,11 @@ fn what_is_wrong_with_mail_settings_is_named() {
         stderr:   `posthold alert list --all` lists them.
     "#]],
     );
+}
+
+#[test]
+fn mail_settings_that_are_not_safe_are_named() {
+    let place = Place::new();
     let line = ["mail", "set", "--server", "mail.example.org", "--sender", "a@b.org"];
     place.ok(line.into_iter().chain(["--accept-all-certificates"]));
     check(

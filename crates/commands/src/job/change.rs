@@ -185,10 +185,10 @@ fn check(job: &Job) -> Result<(), Failure> {
         ("--exclude", !job.folders.exclude.is_empty()),
         ("--filter", job.filter.is_some()),
     ];
-    if job.source.profile().is_none() {
-        if let Some((option, _)) = only_for_mailboxes.iter().find(|(_, given)| *given) {
-            return Err(foreign(option, job.source.kind()));
-        }
+    if job.source.profile().is_none()
+        && let Some((option, _)) = only_for_mailboxes.iter().find(|(_, given)| *given)
+    {
+        return Err(foreign(option, job.source.kind()));
     }
     if job.source.kind() == JobKind::Smtp && job.schedule.is_some() {
         let message = "a job that takes mail in by SMTP has no schedule";

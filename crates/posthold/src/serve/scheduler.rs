@@ -167,7 +167,7 @@ impl Scheduler {
     fn note_runs(&mut self) {
         let names = self.serving.running.jobs();
         let now = SystemClock.now();
-        let at_work = |it: &ScheduledJob| names.iter().any(|name| *name == it.name);
+        let at_work = |it: &ScheduledJob| names.contains(&it.name);
         for (key, job) in &self.saved {
             match (self.running.contains(key), at_work(job)) {
                 (false, true) => {
@@ -248,7 +248,7 @@ impl Scheduler {
         self.running.insert(key);
         self.tried.insert(key, LastRun { started: Some(now), ended: None });
         let run = Run { id: job.id, name: job.name.clone(), trigger, entered };
-        self.runs.spawn(run.to_its_end(Arc::clone(&self.serving), self.context.clone()));
+        self.runs.spawn(run.end_of_run(Arc::clone(&self.serving), self.context.clone()));
     }
 
     /// Shows what is next, and says how long there is nothing to do.
@@ -289,7 +289,7 @@ struct Run {
 }
 
 impl Run {
-    async fn to_its_end(self, serving: Arc<Serving>, context: Context) {
+    async fn end_of_run(self, serving: Arc<Serving>, context: Context) {
         let Run { id, name, trigger, entered } = self;
         let group = entered.group();
         if let Err(failure) = run::settle_job(&context, id).await {

@@ -1,6 +1,7 @@
 //! Hostile mail handed in: what is kept is what was sent, byte for byte.
 //!
 //! With `POSTHOLD_CORPUS=DIR` the mail is every file in that directory.
+#![allow(clippy::print_stdout, reason = "what the servers made of it is what it tells")]
 
 use testkit::hostile::messages;
 

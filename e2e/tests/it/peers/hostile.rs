@@ -2,6 +2,7 @@
 //! server itself made of it. Each test prints what that was.
 //!
 //! With `POSTHOLD_CORPUS=DIR` the mail is every file in that directory.
+#![allow(clippy::print_stdout, reason = "what the servers made of it is what it tells")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

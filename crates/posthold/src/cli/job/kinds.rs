@@ -309,6 +309,7 @@ impl SourceArgs {
 }
 
 /// A job runs wherever the service was started, so that its paths begin at the root.
+#[expect(clippy::needless_pass_by_value, reason = "it stands where paths are mapped")]
 pub(in crate::cli) fn absolute(path: PathBuf) -> Result<PathBuf, Failure> {
     std::path::absolute(&path)
         .map_err(|error| Failure::new(FailureKind::Request, format!("{}: {error}", path.display())))

@@ -140,7 +140,7 @@ pub(super) fn profile(profile: &Profile, kept: [(HalfName, Kept); 2]) -> Fields 
         fields.switch("same_for_outgoing", false);
     }
     for (name, it) in profile.halves() {
-        let kept = kept.iter().any(|it| *it == (name, Kept::Yes));
+        let kept = kept.contains(&(name, Kept::Yes));
         half(&mut fields, name.name(), it, if kept { Kept::Yes } else { Kept::No });
     }
     fields

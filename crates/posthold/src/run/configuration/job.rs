@@ -16,7 +16,7 @@ use super::object::Object;
 use super::wanted::{Password, WantedJob, password, switch};
 
 /// What stands before the name of a field in `sort_by`.
-const FIELD: &str = "field:";
+const FIELD: &str = "envelope:";
 
 /// A job as fields.
 pub(super) fn fields(job: &Job, kept: Kept) -> Fields {
@@ -165,7 +165,7 @@ fn source_change(object: &mut Object, dir: &Path) -> Result<SourceChange, Failur
         users: object.text("users")?,
         file: path(object.text("file")?),
         code_page: object.text("code_page")?.map(Some),
-        sort_by: object.word("sort_by", "header, journal or field:NAME", sort_by)?,
+        sort_by: object.word("sort_by", "header, journal or envelope:NAME", sort_by)?,
         received: object.text("received")?,
         sent: object.text("sent")?,
         unclaimed: object.word("unclaimed", "leave or catchall", UnclaimedMail::from_name)?,

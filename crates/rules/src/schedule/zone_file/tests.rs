@@ -24,9 +24,10 @@ fn file(changes: &[(i64, u8)], types: &[i32], footer: &str) -> Vec<u8> {
 }
 
 fn moment(text: &str) -> Timestamp {
-    let number = |from: usize, len: usize| text[from..from + len].parse::<u8>().unwrap();
+    let part = |from: usize, len: usize| text.get(from..from + len).unwrap();
+    let number = |from: usize, len: usize| part(from, len).parse::<u8>().unwrap();
     let civil = Civil {
-        year: text[..4].parse().unwrap(),
+        year: part(0, 4).parse().unwrap(),
         month: number(5, 2),
         day: number(8, 2),
         hour: number(11, 2),
