@@ -280,7 +280,8 @@ fn why(it: &MailboxCounts) -> String {
 fn insecure(steps: &[Step<'_>]) -> Option<Block> {
     let mut used: Vec<&Insecure> = Vec::new();
     for it in steps.iter().flat_map(|it| &it.details.insecure) {
-        if !used.contains(&it) {
+        // Many accounts are reached by one connection's settings.
+        if !used.iter().any(|known| known.warning == it.warning) {
             used.push(it);
         }
     }

@@ -8,9 +8,16 @@ use testkit::{SinkMail, SinkMood, SmtpSink};
 use crate::posthold::{Place, Ran, filtered};
 use crate::serve::{Server, in_the_end};
 
+/// A place where it is no matter how full the disk of this machine is.
+pub(crate) fn roomy() -> Place {
+    let place = Place::new();
+    place.ok(["settings", "set", "alert_disk_free_percent", "0"]);
+    place
+}
+
 /// A place with a job that fails: nobody listens where it goes.
 fn failing() -> Place {
-    let place = Place::new();
+    let place = roomy();
     place.ok(["profile", "add", "gone", "--host", "127.0.0.1:1", "--security", "plain"]);
     place.ok(["user", "add", "alice"]);
     job(&place, "office", "alice@example.org");
@@ -172,7 +179,7 @@ fn a_refused_recipient_keeps_no_other_one_from_it() {
 
 #[test]
 fn a_test_applies_what_works() {
-    let (place, sink) = (Place::new(), SmtpSink::start());
+    let (place, sink) = (roomy(), SmtpSink::start());
     let line = options(&sink, "admin@example.org");
     sink.set(SinkMood::Refuses);
     let ran = mail(&place, "test", &line);
@@ -239,7 +246,7 @@ fn a_test_applies_what_works() {
 
 #[test]
 fn what_is_wrong_with_mail_settings_is_named() {
-    let place = Place::new();
+    let place = roomy();
     check(
         &place,
         &["mail", "set"],
@@ -301,7 +308,7 @@ fn what_is_wrong_with_mail_settings_is_named() {
 
 #[test]
 fn mail_settings_that_are_not_safe_are_named() {
-    let place = Place::new();
+    let place = roomy();
     let line = ["mail", "set", "--server", "mail.example.org", "--sender", "a@b.org"];
     place.ok(line.into_iter().chain(["--accept-all-certificates"]));
     check(

@@ -118,7 +118,8 @@ pub(crate) fn partial() -> RunReport {
     };
     let bob = StepDetails {
         warnings: vec!["The server asked for pauses.".into()],
-        insecure: vec![insecure],
+        // The same connection, told of another account: said once.
+        insecure: vec![Insecure { name: "bob".into(), ..insecure }],
         mailboxes: vec![mailbox("INBOX", 10, 0, 10), broken, quarantined],
         complete_at: Some(Timestamp(1_795_200_000)),
         ..StepDetails::default()

@@ -7,6 +7,7 @@ use testkit::peers::free_port;
 use testkit::{Dovecot, DovecotOptions, Postfix};
 
 use super::fill;
+use crate::alerts::roomy;
 use crate::posthold::{Place, Ran};
 
 fn with_password(place: &Place, line: &[&str]) -> Ran {
@@ -18,7 +19,7 @@ fn with_password(place: &Place, line: &[&str]) -> Ran {
 fn a_report_counts_every_mailbox_and_names_what_is_not_safe() {
     let Some(dovecot) = Dovecot::start_or_leave_out() else { return };
     fill(&dovecot, 11, 30);
-    let place = Place::new();
+    let place = roomy();
     let host = format!("tls:{}", dovecot.imaps());
     place.ok(["profile", "add", "here", "--host", &host, "--accept-all-certificates"]);
     place.ok(["user", "add", "alice"]);
@@ -56,7 +57,7 @@ fn alerts_go_through_a_real_server() {
     let Some(postfix) = Postfix::submission_or_leave_out(logins, dovecot.certificates()) else {
         return;
     };
-    let place = Place::new();
+    let place = roomy();
     let (port, ca) = (postfix.address().port().to_string(), dovecot.ca_file());
     let line = [
         "mail",

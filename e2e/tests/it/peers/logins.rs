@@ -84,6 +84,7 @@ fn certificates() {
           Trash        0         0        0         0            0  Trash is left out by default
 
         warning: the certificate of 127.0.0.1:PORT was not checked; to pin it: --fingerprint SHA256:FINGERPRINT.
+        warning: Any certificate is accepted from the incoming server 127.0.0.1:PORT: anybody can pretend to be it.
     "#]],
     );
     check(
