@@ -66,9 +66,9 @@ async fn lists_and_messages() {
     check(
         &script,
         expect![[r#"
-            0: whole 12 A: b\r\n \r\n.\r\n
+            0: whole 11 A: b\r\n\r\n.\r\n
             0: whole 3 x\r\n
-            0: whole 3  \r\n
+            0: whole 2 \r\n
             Done
         "#]],
     )
