@@ -109,11 +109,11 @@ pub fn difference(given: &[u8], got: &[u8]) -> &'static str {
         _ if got == given => "as it was",
         _ if got == with_crlf => "LF became CR LF",
         _ if got == zeros => "zero bytes became 0x80",
-        _ if [munged(given), munged(&with_crlf)].iter().any(|it| got == it || got == ended(it)) => {
-            "eight bits became X"
-        }
         _ if got == ended(given) || got == ended(&with_crlf) || got == ended(&zeros) => {
             "a line end was put behind it"
+        }
+        _ if [munged(given), munged(&with_crlf)].iter().any(|it| got == it || got == ended(it)) => {
+            "eight bits became X"
         }
         _ => "something else",
     }
