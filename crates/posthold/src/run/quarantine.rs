@@ -9,7 +9,7 @@ use archiver::{Accepted, RetryQuarantined, Target};
 use commands::{
     AcceptedShown, AdminAnswer, Answer, BatchAccounts, Failure, FailureKind, JobSource,
     MasterLogin, ProgressSink, QuarantineAccept, QuarantineId, QuarantineRequest, QuarantineShown,
-    RunAnswer,
+    RunAnswer, SharedMailbox, SingleMailbox,
 };
 use disk::SystemClock;
 use ledger::{QuarantineReason, SourceRef};
@@ -121,10 +121,11 @@ impl Whose {
         for saved in state.jobs().map_err(failed)? {
             let name = saved.job.name;
             match saved.job.source {
-                JobSource::Single(mailbox) => {
-                    let profile = profile_of(&mailbox.profile)?;
-                    let login = mailbox.login.or(profile.profile.incoming.login);
-                    if let Some(account) = mailbox.authzid.or(login) {
+                JobSource::Single(SingleMailbox { profile, login, authzid, .. })
+                | JobSource::Sorting(SharedMailbox { profile, login, authzid, .. }) => {
+                    let profile = profile_of(&profile)?;
+                    let login = login.or(profile.profile.incoming.login);
+                    if let Some(account) = authzid.or(login) {
                         jobs.insert((job_work::cursors_of(profile.id), account), name);
                     }
                 }
@@ -206,7 +207,7 @@ async fn work(context: &Context, id: QuarantineId) -> Result<archive::Work, Fail
             ));
         };
         let ready = job_work::ready(&data, &keys, &job)?;
-        if matches!(ready.job.source, JobSource::Single(_)) {
+        if matches!(ready.job.source, JobSource::Single(_) | JobSource::Sorting(_)) {
             return ready.work();
         }
         let accounts = many_accounts::of_job(&data, &ready, NewUsers::Told, None)?;

@@ -129,3 +129,36 @@ fn what_cannot_be_had_is_given_up_and_stays_named() {
     assert_eq!(place.ok(["quarantine", "retry", id, "--json"]).json()["archived"], 1);
     assert_eq!(place.ids("").len(), 3);
 }
+
+#[test]
+fn what_could_not_be_sorted_is_written_and_retried_too() {
+    let Some(dovecot) = Dovecot::start_or_leave_out() else { return };
+    for n in 1..=2 {
+        let text = format!("From: x@example.net\nTo: bob@example.org\nSubject: {n}\n\n{n}\n");
+        let mail = Mail { bytes: text.as_bytes(), flags: "", received: 1_600_000_000 };
+        dovecot.fill("alice", "INBOX", [mail]);
+    }
+    let proxy = FaultProxy::start(dovecot.imap());
+    proxy.set(ImapFault::NilBody(BTreeSet::from([2])).always());
+    let place = Place::new();
+    place.ok(["user", "add", "bob"]);
+    place.ok(["user", "set", "bob", "--address", "bob@example.org", "--administrator"]);
+    let host = proxy.addr().to_string();
+    place.ok(["profile", "add", "office", "--host", &host, "--security", "plain"]);
+    let line = ["job", "add", "s", "--kind", "sorting", "--owner", "bob", "--profile", "office"];
+    let mut command = place.command(line.iter().chain(&["--login", "alice", "--password"]));
+    let ran = Ran::of(command.env("POSTHOLD_PASSWORD", PASSWORD).output().unwrap());
+    assert_eq!(ran.code, 0, "{}", ran.transcript(&place));
+    let ran = place.run(["job", "run", "s"]);
+    assert_eq!(ran.code, 1, "{}", ran.transcript(&place));
+    let [it] = place.ok(["quarantine", "list", "--json"]).json_lines().try_into().unwrap();
+    assert_eq!((&it["job"], &it["uid"]), (&json!("s"), &json!(2)), "{it}");
+    let id = it["id"].as_str().unwrap();
+    proxy.set(Faults::default());
+    place.ok(["quarantine", "export", id, "--to", "it.eml"]);
+    assert!(std::fs::read_to_string(place.path("it.eml")).unwrap().contains("Subject: 2"));
+    let retried = place.ok(["quarantine", "retry", id, "--json"]).json();
+    assert_eq!(retried["archived"], 1, "{retried}");
+    assert_eq!(place.ids("user:bob").len(), 2);
+    assert!(place.ok(["quarantine", "list"]).text().contains("No message is in quarantine."));
+}
