@@ -26,8 +26,8 @@ usage: cargo xtask COMMAND
               [--corpus DIR | --messages N] [--runs N] [--only archive|import|search|large]
               [--dir DIR] [--notmuch N] [--binary PATH]
   bench archive [PART...]
-              many accounts, idle ones, a mailbox of a million messages, POP3; writes its section
-              of docs/performance.md when all parts ran: many, idle, huge, pop3
+              many accounts, idle ones, a mailbox of a million messages, POP3: many, idle, huge,
+              pop3; each writes its section of docs/performance.md
               [--corpus DIR] [--runs N] [--dir DIR] [--binary PATH] [--divide N]
 ";
 

@@ -1,7 +1,7 @@
 //! `cargo xtask bench archive`: many accounts, idle accounts, one huge mailbox, and POP3.
 //!
-//! Each part can be run alone (`cargo xtask bench archive huge`). The page is written when all of
-//! them ran in their full size.
+//! Each part can be run alone (`cargo xtask bench archive huge`), and writes a section of its own
+//! when it ran in its full size.
 
 mod huge;
 mod idle;
@@ -16,9 +16,6 @@ use super::goals::{self, Goal};
 use super::posthold::Posthold;
 use super::runs::Runs;
 use super::{Options, disk, median, page, report};
-
-/// The heading of the section.
-const HEADING: &str = "Many accounts, idle ones, and large mailboxes";
 
 /// What was measured in one part.
 #[derive(Default)]
@@ -36,6 +33,7 @@ pub(super) struct Setting {
     options: Options,
     ours: Posthold,
     disk: Vec<f64>,
+    load: Vec<f64>,
 }
 
 impl Setting {
@@ -55,6 +53,7 @@ impl Setting {
         let rate = disk::syncs_per_second(&self.options.dir)?;
         println!("{:<44} {rate:>8.0} appends of 30 kB and fdatasync a second", "disk");
         self.disk.push(rate);
+        self.load.push(load());
         Ok(())
     }
 }
@@ -87,26 +86,30 @@ pub(super) fn run(options: Options, ours: Posthold) -> Result<(), String> {
     if let Some(unknown) = unknown {
         return Err(format!("bench archive has no part {unknown}"));
     }
-    let mut setting = Setting { ours, disk: Vec::new(), options };
+    let mut setting = Setting { ours, disk: Vec::new(), load: Vec::new(), options };
     let parts = setting.options.parts.clone();
     let is_wanted = |name: &str| parts.is_empty() || parts.iter().any(|it| it == name);
-    let mut sections = Vec::new();
     for (name, title, measure) in PARTS.iter().filter(|(name, ..)| is_wanted(name)) {
         println!("==== {name}");
-        sections.push((*title, measure(&mut setting)?));
+        setting.disk.clear();
+        setting.load.clear();
+        let section = measure(&mut setting)?;
+        let text = text(&setting, name, &section);
+        println!("\n{text}");
+        if setting.options.divide <= 1 {
+            page::write_section(title, &text)?;
+        }
     }
-    let text = text(&setting, &sections);
-    println!("\n{text}");
-    let whole = parts.is_empty() && setting.options.divide <= 1;
-    if whole { page::write_section(HEADING, &text) } else { Ok(()) }
+    Ok(())
 }
 
-fn text(setting: &Setting, sections: &[(&str, Section)]) -> String {
+fn text(setting: &Setting, name: &str, section: &Section) -> String {
     let mut text = format!(
-        "`cargo xtask bench archive`. {}. Medians of {} rounds, in which programs that are \
-         compared took turns; servers and clients share the machine; ratios are medians of the \
+        "`cargo xtask bench archive {name}`: {} {}. Medians of {} rounds, in which programs that \
+         are compared took turns; servers and clients share the machine; ratios are medians of the \
          ratios within a round. Loopback without TLS. Memory is the peak of anonymous memory of \
          the one process.",
+        section.setting,
         report::machine(),
         setting.options.runs
     );
@@ -114,21 +117,22 @@ fn text(setting: &Setting, sections: &[(&str, Section)]) -> String {
         let rate = median(setting.disk.clone());
         let _ = write!(
             text,
-            " In the same minutes the disk made {rate:.0} appends of 30 kB durable in a second."
+            " In the same minutes the disk made {rate:.0} appends of 30 kB durable in a second, \
+             and {:.1} programs wanted a processor, on average and with those measured.",
+            median(setting.load.clone())
         );
     }
     text.push_str("\n\n");
-    let all: Vec<&Goal> = sections.iter().flat_map(|(_, it)| &it.goals).collect();
-    goals::write(&all, &mut text);
-    for (title, section) in sections {
-        let _ = writeln!(text, "### {title}\n\n{}\n", section.setting);
-        section.runs.write(&mut text);
-        for remark in &section.remarks {
-            let _ = writeln!(text, "- {remark}");
-        }
-        if !section.remarks.is_empty() {
-            text.push('\n');
-        }
+    goals::write(&section.goals.iter().collect::<Vec<_>>(), &mut text);
+    section.runs.write(&mut text);
+    for remark in &section.remarks {
+        let _ = writeln!(text, "- {remark}");
     }
     text
+}
+
+/// Programs that wanted a processor in the last minute, on average.
+fn load() -> f64 {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().and_then(|it| it.parse().ok()).unwrap_or_default()
 }
