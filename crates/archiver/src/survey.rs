@@ -27,7 +27,16 @@ pub(crate) fn key(name: &MailboxName) -> Vec<u8> {
 }
 
 /// What the archive knows of the account's mailboxes in this root, by [`key`].
-type Known = HashMap<Vec<u8>, (MailboxName, Vec<SourceRow>)>;
+type Known = HashMap<Vec<u8>, KnownMailbox>;
+
+/// What the archive knows of a mailbox.
+struct KnownMailbox {
+    name: MailboxName,
+    /// Where its messages go, by the name that it had.
+    path: FolderPath,
+    folder: Option<FolderId>,
+    rows: Vec<SourceRow>,
+}
 
 impl<L: Log, K: Catalog> Run<'_, L, K> {
     /// Decides about every mailbox of the account.
@@ -44,9 +53,9 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
         let mut known = self.known_mailboxes()?;
         let verdicts = self.verdicts(&listed);
         for (info, verdict) in listed.into_iter().zip(verdicts) {
-            let rows = known.remove(&key(&info.name)).map(|it| it.1).unwrap_or_default();
+            let known = known.remove(&key(&info.name));
             match verdict {
-                Verdict::In => self.add_mailbox(info, rows)?,
+                Verdict::In => self.add_mailbox(info, known)?,
                 Verdict::Out(reason) => self.excluded.push(ExcludedFolder {
                     path: info.name.path(),
                     count: info.status.map(|it| it.messages),
@@ -54,7 +63,7 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
                 }),
             }
         }
-        for (name, rows) in known.into_values() {
+        for KnownMailbox { name, rows, .. } in known.into_values() {
             if self.stands_anything(&rows)? {
                 self.vanished.push(Vanished { name, rows, confirmed: false });
             }
@@ -76,11 +85,13 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
             let name = self.catalog.mailbox_name(row.source)?;
             let Some(name) = name else { continue };
             // The same account may be archived below another root as well.
-            if self.sorter.is_none() && self.folder_of(&name)?.1 != Some(row.folder) {
+            let (path, folder) = self.folder_of(&name)?;
+            if self.sorter.is_none() && folder != Some(row.folder) {
                 continue;
             }
             self.placer.account.insert(row.source);
-            known.entry(key(&name)).or_insert_with(|| (name, Vec::new())).1.push(row);
+            let mailbox = || KnownMailbox { name: name.clone(), path, folder, rows: Vec::new() };
+            known.entry(key(&name)).or_insert_with(mailbox).rows.push(row);
         }
         Ok(known)
     }
@@ -111,8 +122,14 @@ impl<L: Log, K: Catalog> Run<'_, L, K> {
         scope.apply(&listed)
     }
 
-    fn add_mailbox(&mut self, info: MailboxInfo, rows: Vec<SourceRow>) -> Result<(), Stop> {
-        let (path, folder) = self.folder_of(&info.name)?;
+    fn add_mailbox(&mut self, info: MailboxInfo, known: Option<KnownMailbox>) -> Result<(), Stop> {
+        let path = rules::folder_path(&self.options.target.root, &info.name);
+        let (folder, rows) = match known {
+            // One look-up less, of which a poll makes few.
+            Some(known) if known.path == path => (known.folder, known.rows),
+            Some(known) => (self.folder_of(&info.name)?.1, known.rows),
+            None => (self.folder_of(&info.name)?.1, Vec::new()),
+        };
         let slot = self.mailboxes.len();
         let mut mailbox = Mailbox::new(slot, info.name, path, folder, rows);
         mailbox.shared = self.sorter.is_some();

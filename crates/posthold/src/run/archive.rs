@@ -129,7 +129,7 @@ pub(super) async fn step(
     title: &str,
     progress: &dyn ProgressSink,
 ) -> Result<RunAnswer, Failure> {
-    let accepted = quarantine::accepted(context).await?;
+    let accepted = quarantine::accepted(context)?;
     let options = work.options(context, user, quarantine::of(&accepted), title)?;
     let rule = work.removal()?;
     let bounded = Bounded::new(context, work, &options.account).await?;

@@ -221,14 +221,10 @@ async fn work(context: &Context, id: QuarantineId) -> Result<archive::Work, Fail
     .await
 }
 
-/// What was accepted as missing, for a run.
-pub(super) async fn accepted(context: &Context) -> Result<Vec<AcceptedMessage>, Failure> {
-    let data = context.data.clone();
-    blocking(move || {
-        let accepted = users::open(&data)?.accepted_missing(STORE_NAME);
-        accepted.map_err(|it| faults::state(&it))
-    })
-    .await
+/// What was accepted as missing, for a run. Blocks for as long as a look-up takes.
+pub(super) fn accepted(context: &Context) -> Result<Vec<AcceptedMessage>, Failure> {
+    let accepted = users::open(&context.data)?.accepted_missing(STORE_NAME);
+    accepted.map_err(|it| faults::state(&it))
 }
 
 /// The same for the archiver.
