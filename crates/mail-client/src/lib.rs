@@ -15,6 +15,7 @@
 
 mod account;
 mod imap;
+mod lines;
 mod look;
 mod pop3;
 mod sasl;

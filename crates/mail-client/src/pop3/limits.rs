@@ -2,10 +2,6 @@
 
 use std::time::Duration;
 
-/// A status line, or a line of a list, in bytes. RFC 2449 §4 allows 512; servers put long texts
-/// there.
-pub(crate) const LINE_BYTES_MAX: usize = 8 << 10;
-
 /// Capabilities of one server.
 pub(crate) const CAPABILITIES_MAX: usize = 1_000;
 

@@ -5,18 +5,16 @@
 
 use std::time::Duration;
 
-use memchr::memchr;
 use net::{Server, Stream, TlsClient};
 use ports::SourceError;
 use tokio::time::{Instant, timeout};
 
 use super::capability::Capabilities;
 use super::command::Command;
-use super::limits::{
-    BYTES_PER_SECOND_MIN, LINE_BYTES_MAX, MESSAGE_BYTES_MAX, QUIT_MAX, WARNINGS_MAX, WINDOW,
-};
+use super::limits::{BYTES_PER_SECOND_MIN, MESSAGE_BYTES_MAX, QUIT_MAX, WARNINGS_MAX, WINDOW};
 use super::reply::{Reply, no_status};
 use super::unstuff::Unstuffer;
+use crate::lines;
 use crate::security::Timeouts;
 use crate::trouble;
 
@@ -166,39 +164,7 @@ impl Session {
 
     /// Reads a line; it stands in [`line`](Self::line) without its end.
     pub(crate) async fn read_line(&mut self) -> Result<(), SourceError> {
-        self.line.clear();
-        if !self.take_line()? {
-            match timeout(self.timeouts.idle, self.rest_of_line()).await {
-                Ok(read) => read?,
-                Err(_) => return Err(trouble::too_slow("a line", self.server())),
-            }
-        }
-        while let Some(b'\n' | b'\r') = self.line.last() {
-            self.line.pop();
-        }
-        Ok(())
-    }
-
-    async fn rest_of_line(&mut self) -> Result<(), SourceError> {
-        loop {
-            self.stream.fill().await.map_err(trouble::net)?;
-            if self.take_line()? {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Moves what has come of a line; true when that is all of it.
-    fn take_line(&mut self) -> Result<bool, SourceError> {
-        let ready = self.stream.buffered();
-        let end = memchr(b'\n', ready).map(|at| at + 1);
-        let n = end.unwrap_or(ready.len());
-        self.line.extend_from_slice(ready.get(..n).unwrap_or_default());
-        self.stream.consume(n);
-        if self.line.len() > LINE_BYTES_MAX {
-            return Err(trouble::undecodable("a line without end", &self.line));
-        }
-        Ok(end.is_some())
+        lines::read(&mut self.stream, &mut self.line, self.timeouts.idle).await
     }
 
     /// The last line.

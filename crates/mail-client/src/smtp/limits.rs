@@ -2,9 +2,6 @@
 
 use std::time::Duration;
 
-/// A line of an answer, in bytes. RFC 5321 §4.5.3.1.5 allows 512; servers put long texts there.
-pub(crate) const LINE_BYTES_MAX: usize = 8 << 10;
-
 /// Lines of one answer: the longest are those of EHLO.
 pub(crate) const LINES_MAX: usize = 200;
 

@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use memchr::memchr;
 use net::{Server, Stream, TlsClient};
 use ports::SourceError;
 use tokio::time::timeout;
 
-use super::limits::{LINE_BYTES_MAX, LINES_MAX, QUIT_MAX, WARNINGS_MAX, WRITE_BYTES};
+use super::limits::{LINES_MAX, QUIT_MAX, WARNINGS_MAX, WRITE_BYTES};
 use super::reply::{IsLast, Reply, line};
+use crate::lines;
 use crate::security::Timeouts;
 use crate::trouble;
 
@@ -145,39 +145,7 @@ impl Session {
     }
 
     async fn read_line(&mut self) -> Result<(), SourceError> {
-        self.line.clear();
-        if !self.take_line()? {
-            match timeout(self.timeouts.idle, self.rest_of_line()).await {
-                Ok(read) => read?,
-                Err(_) => return Err(trouble::too_slow("a line", self.server())),
-            }
-        }
-        while let Some(b'\n' | b'\r') = self.line.last() {
-            self.line.pop();
-        }
-        Ok(())
-    }
-
-    async fn rest_of_line(&mut self) -> Result<(), SourceError> {
-        loop {
-            self.stream.fill().await.map_err(trouble::net)?;
-            if self.take_line()? {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Moves what has come of a line; true when that is all of it.
-    fn take_line(&mut self) -> Result<bool, SourceError> {
-        let ready = self.stream.buffered();
-        let end = memchr(b'\n', ready).map(|at| at + 1);
-        let n = end.unwrap_or(ready.len());
-        self.line.extend_from_slice(ready.get(..n).unwrap_or_default());
-        self.stream.consume(n);
-        if self.line.len() > LINE_BYTES_MAX {
-            return Err(trouble::undecodable("a line without end", &self.line));
-        }
-        Ok(end.is_some())
+        lines::read(&mut self.stream, &mut self.line, self.timeouts.idle).await
     }
 
     /// Encrypts the connection; the server has agreed. What was offered before is forgotten.
