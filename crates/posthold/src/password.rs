@@ -72,7 +72,8 @@ fn wrong(message: String) -> Failure {
     Failure::new(FailureKind::Request, message)
 }
 
-fn from_file(path: &Path) -> Result<Secret, Failure> {
+/// The first line of a file.
+pub(crate) fn from_file(path: &Path) -> Result<Secret, Failure> {
     let unreadable = |error: io::Error| {
         wrong(format!("failed to read the password file {}: {error}", path.display()))
             .with_hint("Name a file with --password-file whose first line is the password.")

@@ -18,6 +18,7 @@ mod fields;
 mod job;
 mod object;
 mod plan;
+mod present;
 mod wanted;
 
 use std::path::Path;

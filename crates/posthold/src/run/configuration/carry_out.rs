@@ -1,22 +1,17 @@
 //! From a file and what is there to a plan, and from the plan to what is there then.
 
-use std::io::Read;
-use std::path::Path;
-
-use commands::{Apply, ApplyAnswer, Failure, FailureKind, HalfName, Job, Progress, ProgressSink};
+use commands::{Apply, ApplyAnswer, Failure, FailureKind, Job, Progress, ProgressSink};
 use disk::{OsRandom, SystemClock};
 use ports::Clock;
 use state::{KeyRing, SavedJob, SavedProfile, SecretPlace, State};
 use types::{Secret, UserName};
 
-use super::super::{faults, job_check, keys, mail, profiles, settings as values_of};
-use super::export::Kept;
-use super::plan::{Deed, NewPasswords, Passwords, Plan, Present, Step};
+use super::super::{faults, job_check, keys, mail, profiles};
+use super::plan::{Deed, NewPasswords, Passwords, Plan, Step};
+use super::present::Present;
 use super::wanted::{Password, Wanted};
 use crate::context::{DataDir, KeySource};
-
-/// The longest password file that is read, in bytes.
-const PASSWORD_BYTES_MAX: u64 = 64 << 10;
+use crate::password;
 
 /// The plan.
 pub(super) fn planned(
@@ -26,21 +21,22 @@ pub(super) fn planned(
     wanted: &Wanted,
     request: &Apply,
 ) -> Result<Plan, Failure> {
+    // Whether plain connections are allowed is asked of the settings that the file brings.
+    let values = values_with(state, wanted)?;
     for it in &wanted.profiles {
-        // Whether plain connections are allowed is asked of the settings that the file brings.
-        profiles::check_with(&values_with(state, wanted)?, &it.profile).map_err(|failure| {
+        profiles::check_with(&values, &it.profile).map_err(|failure| {
             let message = format!("server profile {:?}: {}", it.profile.name, failure.message);
             Failure { message, ..failure }
         })?;
     }
     if let Some(it) = &wanted.mail {
-        mail::check_with(&values_with(state, wanted)?, &it.settings).map_err(|failure| {
+        mail::check_with(&values, &it.settings).map_err(|failure| {
             let message = format!("mail: {}", failure.message);
             Failure { message, ..failure }
         })?;
     }
     let keys = keys::at_hand(data, source)?;
-    let present = present(state)?;
+    let present = Present::read(state)?;
     for it in &wanted.jobs {
         check_job(&present, wanted, &it.job).map_err(|failure| {
             let message = format!("job {:?}: {}", it.job.name, failure.message);
@@ -123,60 +119,19 @@ fn kept(state: &State, place: SecretPlace, keys: &KeyRing) -> Option<Secret> {
     state.secret(place, keys).ok().flatten()
 }
 
-fn present(state: &State) -> Result<Present, Failure> {
-    let failed = |it| faults::state(&it);
-    let mut profiles = Vec::new();
-    for saved in state.profiles().map_err(failed)? {
-        let kept = |half| {
-            let has = state.has_secret(SecretPlace::Profile(saved.id, half)).map_err(failed)?;
-            Ok((half, if has { Kept::Yes } else { Kept::No }))
-        };
-        let kept = [kept(HalfName::Incoming)?, kept(HalfName::Outgoing)?];
-        profiles.push((saved, kept));
-    }
-    let mut jobs = Vec::new();
-    for saved in state.jobs().map_err(failed)? {
-        let has = state.has_secret(SecretPlace::Job(saved.id)).map_err(failed)?;
-        jobs.push((saved, if has { Kept::Yes } else { Kept::No }));
-    }
-    let has_secret = state.has_secret(SecretPlace::Mail).map_err(failed)?;
-    let mail = state.mail_settings().map_err(failed)?;
-    Ok(Present {
-        mail: mail.map(|it| (it, if has_secret { Kept::Yes } else { Kept::No })),
-        jobs,
-        values: values_of::values(state)?,
-        users: state.users().map_err(failed)?,
-        profiles,
-    })
-}
-
 fn resolved(password: &Password) -> Result<Option<Secret>, Failure> {
     let wrong = |message: String| Failure::new(FailureKind::Request, message);
     match password {
         Password::Kept => Ok(None),
-        Password::File(path) => first_line(path).map(Some),
+        Password::File(path) => password::from_file(path).map(Some).map_err(|it| {
+            it.with_hint("Its first line is the password; its path begins where the file lies.")
+        }),
         Password::Environment(name) => match std::env::var(name) {
             Ok(text) if !text.is_empty() => Ok(Some(Secret::new(text))),
             _ => Err(wrong(format!("the variable {name} holds no password")).with_hint(
                 "It is read from the environment of the process that applies the file.",
             )),
         },
-    }
-}
-
-fn first_line(path: &Path) -> Result<Secret, Failure> {
-    let unreadable = |what: String| {
-        let message = format!("failed to read the password file {}: {what}", path.display());
-        Failure::new(FailureKind::Request, message)
-            .with_hint("Its first line is the password; its path begins where the file lies.")
-    };
-    let mut text = String::new();
-    let file = std::fs::File::open(path).map_err(|it| unreadable(it.to_string()))?;
-    let read = file.take(PASSWORD_BYTES_MAX).read_to_string(&mut text);
-    read.map_err(|it| unreadable(it.to_string()))?;
-    match text.lines().next() {
-        Some(line) if !line.is_empty() => Ok(Secret::new(line.to_owned())),
-        _ => Err(unreadable("its first line is empty".to_owned())),
     }
 }
 

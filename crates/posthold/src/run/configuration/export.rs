@@ -7,27 +7,17 @@ use commands::{
     Failure, Half, HalfName, MailSettings, OutgoingLogin, Profile, Rank, Security, Switch,
     trust_words,
 };
-use state::{SavedProfile, SecretPlace, Standing, State, User};
+use state::State;
 
-use super::super::{faults, settings as values_of};
 use super::fields::Fields;
 use super::job;
+use super::present::{Kept, Present};
 use super::wanted::WantedUser;
-
-/// Whether a password is kept.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kept {
-    /// It is.
-    Yes,
-    /// It is not.
-    No,
-}
 
 /// The file.
 pub(crate) fn page(state: &State) -> Result<String, Failure> {
-    let failed = |it| faults::state(&it);
+    let Present { values, users, profiles, jobs, mail: sending } = Present::read(state)?;
     let mut page = String::from("# Posthold: settings, users, server profiles and jobs\n");
-    let values = values_of::values(state)?;
     let mut set = Fields::default();
     for setting in SETTINGS.iter().filter(|it| values.is_set(it)) {
         set.text(setting.key, values.text(setting));
@@ -39,25 +29,17 @@ pub(crate) fn page(state: &State) -> Result<String, Failure> {
     if set != Fields::default() {
         add("[settings]", &set);
     }
-    for it in state.users().map_err(failed)? {
-        add("[[user]]", &user(&it));
+    for it in &users {
+        add("[[user]]", &user(&it.into()));
     }
-    for saved in state.profiles().map_err(failed)? {
-        add("[[profile]]", &saved_profile(state, &saved)?);
+    for (saved, kept) in &profiles {
+        add("[[profile]]", &profile(&saved.profile, *kept));
     }
-    for saved in state.jobs().map_err(failed)? {
-        let kept = match state.has_secret(SecretPlace::Job(saved.id)).map_err(failed)? {
-            true => Kept::Yes,
-            false => Kept::No,
-        };
-        add("[[job]]", &job::fields(&saved.job, kept));
+    for (saved, kept) in &jobs {
+        add("[[job]]", &job::fields(&saved.job, *kept));
     }
-    if let Some(settings) = state.mail_settings().map_err(failed)? {
-        let kept = match state.has_secret(SecretPlace::Mail).map_err(failed)? {
-            true => Kept::Yes,
-            false => Kept::No,
-        };
-        add("[mail]", &mail(&settings, kept));
+    if let Some((settings, kept)) = &sending {
+        add("[mail]", &mail(settings, *kept));
     }
     Ok(page)
 }
@@ -73,28 +55,14 @@ pub(super) fn mail(settings: &MailSettings, kept: Kept) -> Fields {
     fields
 }
 
-/// A user.
-pub(super) fn user(user: &User) -> Fields {
-    let mut fields = Fields::default();
-    fields.text("name", user.name.as_str());
-    fields.text_unless_empty("full_name", &user.full_name);
-    if user.standing == Standing::Deactivated {
-        fields.switch("active", false);
-    }
-    rank(&mut fields, user.rank);
-    fields.list("addresses", &user.addresses);
-    fields.list("aliases", &user.aliases);
-    fields
-}
-
 fn rank(fields: &mut Fields, rank: Rank) {
     if rank == Rank::Administrator {
         fields.switch("administrator", true);
     }
 }
 
-/// A user of a file.
-pub(super) fn wanted_user(user: &WantedUser) -> Fields {
+/// A user.
+pub(super) fn user(user: &WantedUser) -> Fields {
     let WantedUser { name, full_name, switch, rank: may, addresses, aliases } = user;
     let mut fields = Fields::default();
     fields.text("name", name.as_str());
@@ -106,18 +74,6 @@ pub(super) fn wanted_user(user: &WantedUser) -> Fields {
     fields.list("addresses", addresses);
     fields.list("aliases", aliases);
     fields
-}
-
-/// A profile that is kept.
-pub(super) fn saved_profile(state: &State, saved: &SavedProfile) -> Result<Fields, Failure> {
-    let mut kept = [(HalfName::Incoming, Kept::No), (HalfName::Outgoing, Kept::No)];
-    for (half, kept) in &mut kept {
-        let place = SecretPlace::Profile(saved.id, *half);
-        if state.has_secret(place).map_err(|it| faults::state(&it))? {
-            *kept = Kept::Yes;
-        }
-    }
-    Ok(profile(&saved.profile, kept))
 }
 
 /// A profile.

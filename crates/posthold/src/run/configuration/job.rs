@@ -10,9 +10,9 @@ use commands::{
 };
 use types::UserName;
 
-use super::export::Kept;
 use super::fields::Fields;
 use super::object::Object;
+use super::present::Kept;
 use super::wanted::{Password, WantedJob, password, switch};
 
 /// What stands before the name of a field in `sort_by`.

@@ -2,31 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use ::settings::{SETTINGS, Values};
+use ::settings::SETTINGS;
 use commands::{
     FieldChange, HalfName, Job, MailSettings, PlanAction, Planned, Profile, Switch, Unnamed,
 };
-use state::{JobId, ProfileId, SavedJob, SavedProfile, Standing, User, UserChange};
+use state::{JobId, ProfileId, Standing, UserChange};
 use types::{Secret, UserName};
 
-use super::export::{self, Kept};
-use super::job;
+use super::present::{Kept, Present};
 use super::wanted::{MAIL_NAME, Wanted, WantedJob, WantedProfile, WantedUser};
-
-/// What is there.
-#[derive(Debug)]
-pub(super) struct Present {
-    /// Settings.
-    pub(super) values: Values,
-    /// Users.
-    pub(super) users: Vec<User>,
-    /// Profiles, and whether their passwords are kept.
-    pub(super) profiles: Vec<(SavedProfile, [(HalfName, Kept); 2])>,
-    /// Jobs, and whether their passwords are kept.
-    pub(super) jobs: Vec<(SavedJob, Kept)>,
-    /// How mail is sent, and whether its password is kept.
-    pub(super) mail: Option<(MailSettings, Kept)>,
-}
+use super::{export, job};
 
 /// Passwords of a profile that the file gives and that are not the ones kept.
 pub(super) type NewPasswords = Vec<(HalfName, Secret)>;
@@ -186,8 +171,8 @@ impl Plan {
             aliases: Some(wanted.aliases.clone()),
         };
         let found = present.users.iter().find(|it| it.name == wanted.name);
-        let before = found.map(export::user);
-        let after = export::wanted_user(wanted);
+        let before = found.map(|it| export::user(&WantedUser::from(it)));
+        let after = export::user(wanted);
         let name = wanted.name.clone();
         let (action, deed) = match found {
             None => (PlanAction::Create, Deed::AddUser(name, change)),

@@ -8,6 +8,7 @@ use commands::{
     OutgoingLogin, Profile, ProfileChange, Protocol, Rank, Security, Switch, check_name,
     trust_from_words,
 };
+use state::{Standing, User};
 use toml::Value;
 use types::UserName;
 
@@ -53,6 +54,22 @@ pub(super) struct WantedUser {
     pub(super) addresses: Vec<String>,
     /// Aliases.
     pub(super) aliases: Vec<String>,
+}
+
+impl From<&User> for WantedUser {
+    fn from(user: &User) -> WantedUser {
+        WantedUser {
+            name: user.name.clone(),
+            full_name: user.full_name.clone(),
+            switch: match user.standing {
+                Standing::Active => Switch::Enabled,
+                Standing::Deactivated => Switch::Disabled,
+            },
+            rank: user.rank,
+            addresses: user.addresses.clone(),
+            aliases: user.aliases.clone(),
+        }
+    }
 }
 
 /// A server profile of the file.
