@@ -111,3 +111,17 @@ fn nothing_is_changed_by_a_file_that_is_wrong() {
     assert!(refused.stderr.contains("alice's mail"), "{}", refused.stderr);
     assert!(place.run(["user", "show", "alice"]).code != 0);
 }
+
+/// Once the key was made only for the password of a profile, and that of a job was not kept.
+#[test]
+fn the_password_of_a_job_alone_is_kept() {
+    let place = written();
+    let file = "[[user]]\nname = \"alice\"\n\n[[profile]]\nname = \"office\"\n\
+                incoming.host = \"imap.example.org\"\n\n[[job]]\nname = \"a\"\nprofile = \"office\"\n\
+                user = \"alice\"\nlogin = \"alice\"\npassword = { file = \"secrets/office\" }\n";
+    fs::write(place.path("etc/job.toml"), file).unwrap();
+    let applied = place.ok(["apply", "etc/job.toml"]);
+    assert!(!applied.stderr.contains("has no password"), "{}", applied.stderr);
+    assert!(place.ok(["job", "show", "a"]).text().contains("its password is kept"));
+    assert!(place.ok(["apply", "etc/job.toml"]).text().contains("Everything is as the file says."));
+}
