@@ -1,9 +1,14 @@
 //! A batch on its way into a segment, and the check of batches that stand in one.
 //!
 //! A batch is every content frame behind the commit (or close) before it, up to and with its own
-//! commit frame. Its hash covers the hash of the batch before, then of each frame the header
-//! fields (without magic and header checksum) and the payload, then the fields of the commit. The
-//! header checksum is left out so that a batch keeps its hash in another segment.
+//! commit frame. Its hash covers what the batch says, and not how that is encoded: the hash of the
+//! batch before, of each blob its kind, length and id, and of the commit the number, the entries
+//! with their root, and the time. Entries are under the root, and details under the hashes in
+//! their entries. So a batch keeps its hash in another segment, under another codec, dictionary or
+//! key, and when what it held was erased.
+//!
+//! That the bytes of a frame are those that were written, its checksum says; that they are those of
+//! the id, is checked when they are read.
 
 use ledger::leaf_hash;
 use sha2::{Digest, Sha256};
@@ -63,8 +68,7 @@ impl BatchWriter {
 
     fn put(&mut self, content: &Content<'_>) -> u64 {
         let offset = self.out.end();
-        let header = self.out.put(self.state.batch + 1, content);
-        update(&mut self.hasher, &header, content.parts);
+        self.out.put(self.state.batch + 1, content);
         offset
     }
 
@@ -72,6 +76,7 @@ impl BatchWriter {
     pub fn blob(&mut self, kind: Kind, blob: &EncodedBlob) -> u64 {
         let head = payload::encode_id(&blob.id);
         let raw_len = blob.raw_len as usize;
+        cover(&mut self.hasher, kind, raw_len, &blob.id);
         self.put(&Content { kind, codec: blob.codec, raw_len, parts: [&head, &blob.body] })
     }
 
@@ -79,6 +84,7 @@ impl BatchWriter {
     pub fn chunk_list(&mut self, id: &BlobId, list: &ChunkList) -> u64 {
         let head = payload::encode_id(id);
         let body = list.encode();
+        cover(&mut self.hasher, Kind::ChunkList, body.len(), id);
         let content = Content {
             kind: Kind::ChunkList,
             codec: Codec::Stored,
@@ -140,11 +146,12 @@ impl BatchWriter {
     }
 }
 
-fn update(hasher: &mut Sha256, header: &Header, parts: [&[u8]; 2]) {
-    hasher.update(header.fields());
-    for part in parts {
-        hasher.update(part);
-    }
+/// What the hash of a batch covers of a blob, chunk or list in it: `raw_len` is the length after
+/// decoding that the frame's header gives.
+fn cover(hasher: &mut Sha256, kind: Kind, raw_len: usize, id: &BlobId) {
+    hasher.update([kind.number()]);
+    hasher.update((raw_len as u64).to_le_bytes());
+    hasher.update(id.0);
 }
 
 /// What a frame was to the batch that it stands in.
@@ -242,9 +249,13 @@ impl Chain {
     fn content(&mut self, frame: &Frame<'_>) -> Result<Step, Flaw> {
         let is_tree_known = self.is_tree_known && !self.is_flawed;
         let batch = self.batch();
-        update(&mut batch.hasher, &frame.header, [frame.payload, &[]]);
+        let Header { kind, raw_len, .. } = frame.header;
         batch.bytes += frame.header.frame_len();
-        if frame.header.kind == Kind::Entries {
+        if kind.has_id() {
+            let (id, _) = payload::split_id(frame.payload)?;
+            cover(&mut batch.hasher, kind, raw_len as usize, &id);
+        }
+        if kind == Kind::Entries {
             let raw = decode_body(&frame.header, frame.payload)?;
             let (first, entries) = decode_entries(&raw)?;
             if is_tree_known && first != batch.tree.size() {

@@ -73,7 +73,7 @@ impl Kind {
         Kind::NUMBERS.iter().find(|(_, it)| *it == number).map(|(kind, _)| *kind)
     }
 
-    /// Whether frames of this kind are part of a batch, and so of its hash.
+    /// Whether frames of this kind are part of a batch.
     #[must_use]
     pub fn is_content(self) -> bool {
         matches!(
@@ -146,7 +146,7 @@ impl Seed {
     }
 }
 
-/// Header fields without the magic and the header's own checksum: what a batch's hash covers.
+/// Header fields without the magic and the header's own checksum.
 pub(crate) type Fields = [u8; 16];
 
 impl Header {

@@ -37,22 +37,22 @@ impl State {
 pub struct Commit {
     /// Number of the batch.
     pub batch: u64,
-    /// Bytes of its frames, without the commit frame itself.
+    /// Bytes of its frames, without the commit frame itself. They change when the batch is encoded
+    /// anew, and the hash does not cover them.
     pub bytes: u64,
     /// Number of entries of the log behind this batch, and the Merkle root over them.
     pub position: Position,
     /// Time of the last entry.
     pub time: Timestamp,
-    /// Hash over the batch before, this batch's frames, and the fields above.
+    /// Hash over the batch before, what this batch holds, and the fields above but `bytes`.
     pub hash: Hash,
 }
 
 impl Commit {
     /// The fields that the batch's hash covers.
     pub(crate) fn covered(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(96);
+        let mut bytes = Vec::with_capacity(56);
         bytes.extend(self.batch.to_le_bytes());
-        bytes.extend(self.bytes.to_le_bytes());
         bytes.extend(self.position.entries.to_le_bytes());
         bytes.extend(self.position.root.0);
         bytes.extend(self.time.0.to_le_bytes());
@@ -60,7 +60,12 @@ impl Commit {
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut bytes = self.covered();
+        let mut bytes = Vec::with_capacity(96);
+        bytes.extend(self.batch.to_le_bytes());
+        bytes.extend(self.bytes.to_le_bytes());
+        bytes.extend(self.position.entries.to_le_bytes());
+        bytes.extend(self.position.root.0);
+        bytes.extend(self.time.0.to_le_bytes());
         bytes.extend(self.hash.0);
         bytes
     }

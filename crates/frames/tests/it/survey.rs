@@ -222,3 +222,25 @@ fn a_flip_before_the_last_whole_batch_is_damage() {
         assert!(found.later.is_some(), "byte {at}");
     }
 }
+
+/// What a batch says counts, and not how it is encoded.
+#[test]
+fn a_batch_keeps_its_hash_under_another_codec() {
+    let mail = b"mail with a longer body ".repeat(40);
+    let packed = frames::encode_blob(&mail);
+    assert_eq!(packed.codec, Codec::Zstd);
+    let stored = EncodedBlob { codec: Codec::Stored, body: mail, ..packed.clone() };
+    let hash_with = |kind: Kind, blob: &EncodedBlob| {
+        let place = Place { salt: SALT, offset: 0, prefix: Vec::new() };
+        let mut batch = BatchWriter::new(place, State::default());
+        batch.blob(kind, blob);
+        batch.commit().1.hash
+    };
+    let hash = hash_with(Kind::Blob, &packed);
+    assert_eq!(hash_with(Kind::Blob, &stored), hash);
+    assert_ne!(hash_with(Kind::Chunk, &packed), hash);
+    let other = EncodedBlob { id: BlobId::of(b"other"), ..packed.clone() };
+    assert_ne!(hash_with(Kind::Blob, &other), hash);
+    let longer = EncodedBlob { raw_len: packed.raw_len + 1, ..packed };
+    assert_ne!(hash_with(Kind::Blob, &longer), hash);
+}

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use expect_test::expect;
 use frames::{
-    Close, Codec, FooterWriter, FrameReader, Header, IdRecord, Kind, PRELUDE_BYTES, Place, Prelude,
-    ReadMode, blob_place, close_frame, copy_frame, encode_blob, read_end,
+    Close, Codec, FooterWriter, FrameReader, Header, ID_BYTES, IdRecord, Kind, PRELUDE_BYTES,
+    Place, Prelude, ReadMode, blob_place, close_frame, copy_frame, decode_body, encode_blob,
+    read_end,
 };
 use ports::{Change, Log, LogErrorKind, NewBody, ReadErrorKind};
 use store::log::{LogOptions, SegmentLog};
@@ -104,16 +105,16 @@ fn changed_entries_show() {
         0,
         14,
         expect![[r#"
-        1: the hash of a batch does not match what stands before it
-    "#]],
+            1: the Merkle root of a batch does not match what stands before it
+        "#]],
     );
     check(
         Kind::Entries,
         0,
         14 + 12,
         expect![[r#"
-        1: the hash of a batch does not match what stands before it
-    "#]],
+            1: the Merkle root of a batch does not match what stands before it
+        "#]],
     );
 }
 
@@ -125,7 +126,7 @@ fn changed_details_show() {
         40,
         expect![[r#"
             1: the detail of entry 5 does not have its hash
-            1: the hash of a batch does not match what stands before it
+            1: the run in the footer is not what the batches hold
         "#]],
     );
 }
@@ -137,9 +138,8 @@ fn changed_bodies_show() {
         1,
         2_000,
         expect![[r#"
-        1: the bytes of blob e16b6b.. do not have its hash
-        1: the hash of a batch does not match what stands before it
-    "#]],
+            1: the bytes of blob e16b6b.. do not have its hash
+        "#]],
     );
     check(
         Kind::Chunk,
@@ -147,7 +147,6 @@ fn changed_bodies_show() {
         2_000,
         expect![[r#"
             1: the bytes of blob 1acfb6.. do not have its hash
-            1: the hash of a batch does not match what stands before it
             2: a large blob is not there: the bytes of blob 1acfb6.. do not have its hash
         "#]],
     );
@@ -233,13 +232,13 @@ fn changed_footers_show() {
         1,
         10,
         expect![[r#"
-            Damaged: segment 2, offset 25441: the first state does not match what stands before it
+            Damaged: segment 2, offset 25438: the first state does not match what stands before it
         "#]],
     );
 }
 
-/// Whatever byte of whatever frame is changed, and whichever field of its header: it shows, and
-/// nothing panics. A seeded sample.
+/// Whatever byte of whatever frame is changed, and whichever field of its header: it shows, unless
+/// the frame still says the same in another encoding, and nothing panics. A seeded sample.
 #[test]
 fn any_change_shows() {
     let disk = written(7);
@@ -250,16 +249,20 @@ fn any_change_shows() {
     for round in 0..600 {
         let changed = disk.fork();
         let (frame, field) = (pick(n_frames), pick(8));
-        let mut at = 0;
+        let (mut at, mut says_the_same) = (0, false);
         let mut what = String::new();
         rewrite(&changed, |header, payload| {
             if at == frame {
                 what = format!("{header:?}");
-                let byte = pick(payload.len());
+                let (said, byte) = (said(header, payload), pick(payload.len()));
                 change_frame(header, payload, field, byte);
+                says_the_same = said == self::said(header, payload);
             }
             at += 1;
         });
+        if says_the_same {
+            continue;
+        }
         let shown = match open_for_reading(&changed, &[]) {
             Ok(log) => !log.verify(&mut |_| ()).is_sound(),
             Err(_) => true,
@@ -268,6 +271,16 @@ fn any_change_shows() {
         let opened = open(&changed, &[]);
         assert!(opened.is_err() || opened.is_ok_and(|(_, it)| it.torn.is_empty()), "{round}");
     }
+}
+
+/// What a frame says, whatever its codec; `None` when it cannot be decoded.
+fn said(header: &Header, payload: &[u8]) -> Option<(Kind, u16, Vec<u8>, Vec<u8>)> {
+    let (id, body) = match header.kind.has_id() {
+        true => payload.split_at_checked(ID_BYTES)?,
+        false => (&[][..], payload),
+    };
+    let raw = decode_body(header, body).ok()?;
+    Some((header.kind, header.batch, id.to_vec(), raw.into_owned()))
 }
 
 fn change_frame(header: &mut Header, payload: &mut [u8], field: usize, at: usize) {
