@@ -15,6 +15,8 @@ pub enum Detail {
     Quarantine(QuarantineDetail),
     /// Of `RunFinished`.
     Run(RunDetail),
+    /// Of `Hold`.
+    Hold(HoldDetail),
 }
 
 /// How faithfully a transport hands out the bytes that the server received.
@@ -106,6 +108,26 @@ pub struct MessageDetail {
     pub parser_version: u32,
 }
 
+/// Defects that hide no word of a message. Every other one may, also one that a later version
+/// finds.
+const HIDE_NOTHING: [&str; 6] =
+    ["empty", "no-header", "malformed-header", "no-date", "wrong-date", "multipart-unclosed"];
+
+/// Parts whose words nobody can read without a key.
+const SEALED: [&str; 3] =
+    ["application/pkcs7-mime", "application/x-pkcs7-mime", "application/pgp-encrypted"];
+
+impl MessageDetail {
+    /// Whether the message may hold words that were not read: then a query that does not find it
+    /// proves nothing.
+    #[must_use]
+    pub fn is_partly_read(&self) -> bool {
+        let hides = |it: &String| !HIDE_NOTHING.contains(&it.as_str());
+        let is_sealed = |it: &PartDetail| SEALED.contains(&it.media_type.as_str());
+        self.defects.iter().any(hides) || self.parts.iter().any(is_sealed)
+    }
+}
+
 /// One part of a message that has a name or is an attachment.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct PartDetail {
@@ -153,4 +175,39 @@ pub struct RunDetail {
     pub title: String,
     /// What went wrong or deserves attention.
     pub warnings: Vec<String>,
+}
+
+/// What a legal hold is called, and who did what for which reason.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct HoldDetail {
+    /// Its name.
+    pub name: String,
+    /// What it covers, when that is a query: in the words of `docs/reference/query.md`.
+    pub query: String,
+    /// Whose archive it covers, by the name of the user when this was written; else empty.
+    pub user: String,
+    /// Who set or lifted it.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_hide_words() {
+        let check = |defects: &[&str], media_type: &str| {
+            let defects = defects.iter().map(|it| (*it).to_owned()).collect();
+            let part = PartDetail { media_type: media_type.into(), ..PartDetail::default() };
+            let parts = vec![part];
+            MessageDetail { defects, parts, ..MessageDetail::default() }.is_partly_read()
+        };
+        assert!(!check(&[], "text/plain"));
+        assert!(!check(&["no-date", "malformed-header"], "application/pdf"));
+        assert!(check(&["no-date", "text-shortened"], "text/plain"));
+        assert!(check(&["of-a-later-version"], "text/plain"));
+        assert!(check(&[], "application/pkcs7-mime"));
+    }
 }

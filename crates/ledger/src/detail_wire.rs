@@ -10,8 +10,8 @@ use types::{Address, Hash};
 
 use crate::DecodeError;
 use crate::detail::{
-    Detail, EnvelopeDetail, Fidelity, FolderDetail, MessageDetail, PartDetail, PlacementDetail,
-    QuarantineDetail, RunDetail, SourceDetail,
+    Detail, EnvelopeDetail, Fidelity, FolderDetail, HoldDetail, MessageDetail, PartDetail,
+    PlacementDetail, QuarantineDetail, RunDetail, SourceDetail,
 };
 use crate::shorten::shorten;
 use crate::wire::{Reader, Writer};
@@ -21,6 +21,8 @@ const FOLDER: u8 = 2;
 const SOURCE: u8 = 3;
 const QUARANTINE: u8 = 4;
 const RUN: u8 = 5;
+/// The number of its entry's kind, as with all later ones.
+const HOLD: u8 = 16;
 
 /// The hash by which an entry names its detail: SHA-256 over the entry's salt and the bytes.
 #[must_use]
@@ -77,6 +79,12 @@ impl Detail {
                     writer.list(warnings, write_text);
                 });
             }
+            Detail::Hold(HoldDetail { name, query, user, by, reason }) => {
+                writer.byte(HOLD);
+                writer.section(|writer| {
+                    [name, query, user, by, reason].iter().for_each(|it| write_text(writer, it));
+                });
+            }
         }
         writer.bytes
     }
@@ -92,7 +100,7 @@ impl Detail {
             return reader.malformed();
         }
         let kind = reader.byte()?;
-        if !(PLACED..=RUN).contains(&kind) {
+        if !matches!(kind, PLACED..=RUN | HOLD) {
             return Err(DecodeError::unsupported(format!("detail-kind-{kind}")));
         }
         let section = &mut reader.section()?;
@@ -118,6 +126,13 @@ impl Detail {
             QUARANTINE => {
                 Detail::Quarantine(QuarantineDetail { text: section.field(Reader::text)? })
             }
+            HOLD => Detail::Hold(HoldDetail {
+                name: section.field(Reader::text)?,
+                query: section.field(Reader::text)?,
+                user: section.field(Reader::text)?,
+                by: section.field(Reader::text)?,
+                reason: section.field(Reader::text)?,
+            }),
             _ => Detail::Run(RunDetail {
                 title: section.field(Reader::text)?,
                 warnings: section.field(read_texts)?,

@@ -1,8 +1,8 @@
 //! Entries: the facts of a store, one leaf each.
 
 use types::{
-    ArchiveId, BlobId, EntryNumber, Flags, FolderId, Hash, MessageKey, PlacementId, SourceId,
-    Timestamp,
+    ArchiveId, BlobId, EntryNumber, Flags, FolderId, Hash, HoldId, MessageKey, PlacementId,
+    SourceId, Timestamp,
 };
 
 /// One leaf of the log: a fact, when it was written, and the hash of its detail.
@@ -38,7 +38,7 @@ pub enum TreeKind {
 }
 
 /// What happened. Kind numbers are fixed in `docs/format/entries.md`; those without a variant here
-/// (`Deferred Condemned Spared Erased Hold Confirmed Epoch`) are reserved.
+/// (`Deferred Condemned Spared Erased Confirmed Epoch`) are reserved.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Fact {
     /// A message is in a folder. Detail: [`PlacementDetail`](crate::PlacementDetail), and
@@ -137,6 +137,13 @@ pub enum Fact {
     },
     /// The completeness certificate of a source differs from its last one.
     Certified(Certificate),
+    /// A legal hold was set or lifted. Detail: [`HoldDetail`](crate::HoldDetail).
+    Hold {
+        /// The hold, the same in every store that it is written to.
+        hold: HoldId,
+        /// What became of it.
+        change: HoldChange,
+    },
     /// A run ended. Detail: [`RunDetail`](crate::RunDetail).
     RunFinished {
         /// How.
@@ -171,6 +178,26 @@ pub enum QuarantineReason {
     /// It was read, and belongs to nobody here: it stays at its source. It counts as excluded, and
     /// is looked at again when the address book or the rules of its job are others.
     UnknownAddress,
+}
+
+/// What becomes of a legal hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HoldChange {
+    /// It is set: from here on nothing that it covers is removed.
+    Set(HoldScope),
+    /// It is lifted. A hold that was lifted is never set again.
+    Lifted,
+}
+
+/// What a legal hold covers, also of what arrives later.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HoldScope {
+    /// Every message.
+    All,
+    /// Every message that is in a folder of this archive.
+    Archive(ArchiveId),
+    /// Every message that a query finds; the query stands in the detail.
+    Query,
 }
 
 /// How a run or a command ended.

@@ -4,10 +4,13 @@
 //! leaf of the Merkle tree.
 
 use types::limits::ENTRY_BYTES_MAX;
-use types::{ArchiveId, BlobId, EntryNumber, Flags, FolderId, MessageKey, PlacementId, SourceId};
+use types::{
+    ArchiveId, BlobId, EntryNumber, Flags, FolderId, HoldId, MessageKey, PlacementId, SourceId,
+};
 
 use crate::entry::{
-    Certificate, Entry, Excluded, Fact, Outcome, QuarantineReason, RunCounts, SourceRef, TreeKind,
+    Certificate, Entry, Excluded, Fact, HoldChange, HoldScope, Outcome, QuarantineReason,
+    RunCounts, SourceRef, TreeKind,
 };
 use crate::wire::{Reader, Writer};
 use crate::{DecodeError, kind};
@@ -68,7 +71,7 @@ impl Entry {
 }
 
 fn is_known(kind: u64) -> bool {
-    matches!(kind, kind::PLACED..=kind::DETAIL | kind::SOURCE_OPENED | kind::SIGHTED)
+    matches!(kind, kind::PLACED..=kind::DETAIL | kind::HOLD | kind::SOURCE_OPENED | kind::SIGHTED)
 }
 
 /// The kind of a fact, and which of its optional fields are there.
@@ -95,6 +98,7 @@ fn shape(fact: &Fact) -> (u64, u8) {
         Fact::Certified(_) => (kind::CERTIFIED, 0),
         Fact::RunFinished { .. } => (kind::RUN_FINISHED, 0),
         Fact::Detail { .. } => (kind::DETAIL, 0),
+        Fact::Hold { .. } => (kind::HOLD, 0),
     }
 }
 
@@ -153,6 +157,7 @@ fn write_fact(writer: &mut Writer, fact: &Fact) {
             writer.time(*started);
         }
         Fact::Detail { of } => writer.number(of.0),
+        Fact::Hold { hold, change } => write_hold(writer, *hold, *change),
     }
 }
 
@@ -211,6 +216,7 @@ fn read_fact(reader: &mut Reader<'_>, kind: u64, optional: u8) -> Result<Fact, D
             started: reader.time()?,
         },
         kind::DETAIL => Fact::Detail { of: EntryNumber(reader.number()?) },
+        kind::HOLD => Fact::Hold { hold: HoldId(reader.array()?), change: read_hold(reader)? },
         other => return Err(DecodeError::unsupported(kind::feature(other))),
     })
 }
@@ -248,6 +254,34 @@ fn read_numbered<T>(
     known: impl Fn(u8) -> Option<T>,
 ) -> Result<T, DecodeError> {
     known(reader.byte()?).map_or_else(|| reader.malformed(), Ok)
+}
+
+const LIFTED: u8 = 0;
+const SET_FOR_ALL: u8 = 1;
+const SET_FOR_ARCHIVE: u8 = 2;
+const SET_BY_QUERY: u8 = 3;
+
+fn write_hold(writer: &mut Writer, hold: HoldId, change: HoldChange) {
+    writer.raw(&hold.0);
+    match change {
+        HoldChange::Lifted => writer.byte(LIFTED),
+        HoldChange::Set(HoldScope::All) => writer.byte(SET_FOR_ALL),
+        HoldChange::Set(HoldScope::Archive(archive)) => {
+            writer.byte(SET_FOR_ARCHIVE);
+            writer.number(archive.0);
+        }
+        HoldChange::Set(HoldScope::Query) => writer.byte(SET_BY_QUERY),
+    }
+}
+
+fn read_hold(reader: &mut Reader<'_>) -> Result<HoldChange, DecodeError> {
+    Ok(match reader.byte()? {
+        LIFTED => HoldChange::Lifted,
+        SET_FOR_ALL => HoldChange::Set(HoldScope::All),
+        SET_FOR_ARCHIVE => HoldChange::Set(HoldScope::Archive(ArchiveId(reader.number()?))),
+        SET_BY_QUERY => HoldChange::Set(HoldScope::Query),
+        _ => return reader.malformed(),
+    })
 }
 
 fn write_certificate(writer: &mut Writer, certificate: &Certificate) {

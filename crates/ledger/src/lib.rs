@@ -20,12 +20,13 @@ mod shorten;
 mod wire;
 
 pub use detail::{
-    Detail, EnvelopeDetail, Fidelity, FolderDetail, MessageDetail, PartDetail, PlacementDetail,
-    QuarantineDetail, RunDetail, SourceDetail,
+    Detail, EnvelopeDetail, Fidelity, FolderDetail, HoldDetail, MessageDetail, PartDetail,
+    PlacementDetail, QuarantineDetail, RunDetail, SourceDetail,
 };
 pub use detail_wire::detail_hash;
 pub use entry::{
-    Certificate, Entry, Excluded, Fact, Outcome, QuarantineReason, RunCounts, SourceRef, TreeKind,
+    Certificate, Entry, Excluded, Fact, HoldChange, HoldScope, Outcome, QuarantineReason,
+    RunCounts, SourceRef, TreeKind,
 };
 pub use error::{DecodeError, DecodeErrorKind};
 pub use merkle::leaf_hash;

@@ -1,15 +1,15 @@
-//! From a fact to what a catalog must change: at most ten kinds of row change.
+//! From a fact to what a catalog must change: some ten kinds of row change.
 //!
 //! Pure, so that every catalog (SQLite here, others later) holds the same rows for the same log.
 
 use types::{
-    ArchiveId, BlobId, EntryNumber, Flags, FolderId, Hash, MessageKey, PlacementId, SourceId,
-    Timestamp,
+    ArchiveId, BlobId, EntryNumber, Flags, FolderId, Hash, HoldId, MessageKey, PlacementId,
+    SourceId, Timestamp,
 };
 
 use crate::{
-    Certificate, Detail, Entry, EnvelopeDetail, Fact, MessageDetail, Outcome, QuarantineReason,
-    RunCounts, SourceDetail, SourceRef, TreeKind,
+    Certificate, Detail, Entry, EnvelopeDetail, Fact, HoldChange, HoldDetail, MessageDetail,
+    Outcome, QuarantineReason, RunCounts, SourceDetail, SourceRef, TreeKind,
 };
 
 /// One change to the rows of a catalog. All are idempotent: applying one twice changes nothing.
@@ -138,6 +138,17 @@ pub enum RowChange {
         /// When it was made.
         at: Timestamp,
     },
+    /// A legal hold that was set or lifted.
+    Hold {
+        /// The hold.
+        hold: HoldId,
+        /// What became of it.
+        change: HoldChange,
+        /// When.
+        at: Timestamp,
+        /// Its name and query, and who did it; `None` when that is erased.
+        detail: Option<HoldDetail>,
+    },
     /// A run that ended.
     Run {
         /// The entry that says so.
@@ -211,6 +222,13 @@ pub fn project(number: EntryNumber, entry: &Entry, detail: Option<&Detail>) -> V
                 retry_at: *retry_at,
                 at,
             }]
+        }
+        Fact::Hold { hold, change } => {
+            let detail = match detail {
+                Some(Detail::Hold(it)) => Some(it.clone()),
+                _ => None,
+            };
+            vec![RowChange::Hold { hold: *hold, change: *change, at, detail }]
         }
         Fact::Certified(certificate) => {
             vec![RowChange::Certificate { certificate: *certificate, at }]

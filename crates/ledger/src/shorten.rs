@@ -136,6 +136,13 @@ fn fields(detail: &mut Detail) -> Vec<Box<dyn Field + '_>> {
         ],
         Detail::Quarantine(it) => vec![Box::new(&mut it.text)],
         Detail::Run(it) => vec![Box::new(&mut it.title), texts(&mut it.warnings)],
+        Detail::Hold(it) => vec![
+            Box::new(&mut it.name),
+            Box::new(&mut it.query),
+            Box::new(&mut it.user),
+            Box::new(&mut it.by),
+            Box::new(&mut it.reason),
+        ],
     }
 }
 

@@ -21,6 +21,9 @@ pub enum CatalogTerm {
     Flag(FlagName),
     /// `id:`
     Id(IdPrefix),
+    /// Messages that may hold words that were not read. Nobody writes it: it comes from
+    /// [`crate::Query::bounds`].
+    PartlyRead,
 }
 
 /// A flag to ask for.

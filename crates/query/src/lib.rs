@@ -8,6 +8,7 @@
 //! an error with a place, never a guess; parsing never panics. For users:
 //! `docs/reference/query.md`.
 
+mod bounds;
 mod catalog_term;
 mod error;
 mod field;
@@ -19,6 +20,7 @@ mod tree;
 mod value;
 mod words;
 
+pub use bounds::{Bounds, is_relative};
 pub use catalog_term::{
     CatalogTerm, FlagName, FolderPattern, ID_DIGITS_MIN, IdPrefix, NamePattern,
 };

@@ -28,6 +28,7 @@ fn show(node: &Node) -> String {
         Node::Catalog(CatalogTerm::User(it)) => format!("user={it}"),
         Node::Catalog(CatalogTerm::Flag(it)) => format!("flag={:?}", it.0),
         Node::Catalog(CatalogTerm::Id(it)) => format!("id={}", it.as_str()),
+        Node::Catalog(CatalogTerm::PartlyRead) => "partly-read".into(),
     }
 }
 
@@ -285,5 +286,25 @@ fn the_reference_is_true() {
     assert!(page.replace("\n    ", "\n").contains(&rendered), "{rendered}");
     for limit in [QUERY_BYTES_MAX >> 10, TERMS_MAX, PHRASE_WORDS_MAX, DEPTH_MAX] {
         assert!(page.contains(&format!("| {limit}")), "{limit}");
+    }
+}
+
+#[test]
+fn bounds_of_queries() {
+    let cases = [
+        ("", "all | all"),
+        ("subject:a", "Subject<a> | or(Subject<a>, partly-read)"),
+        ("a", "Any<a> | or(Any<a>, partly-read, has-attachment)"),
+        ("attachment:a", "Attachment<a> | or(Attachment<a>, partly-read, has-attachment)"),
+        ("-body:a", "not(or(Body<a>, partly-read)) | not(Body<a>)"),
+        ("has:attachment larger:5", "and(has-attachment, >5) | and(has-attachment, >5)"),
+        (
+            "folder:x -(-body:a)",
+            "and(folder=x, not(not(Body<a>))) | and(folder=x, not(not(or(Body<a>, partly-read))))",
+        ),
+    ];
+    for (query, want) in cases {
+        let Bounds { certain, possible } = parse(query, NOW).unwrap().bounds();
+        assert_eq!(format!("{} | {}", show(&certain.root), show(&possible.root)), want, "{query}");
     }
 }

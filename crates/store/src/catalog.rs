@@ -16,6 +16,7 @@
 
 mod apply;
 mod digest;
+mod holds;
 mod look_ups;
 mod queries;
 mod reader;
@@ -28,8 +29,8 @@ mod writer;
 pub use apply::NewMessage;
 pub use reader::{Reach, SqlCatalog};
 pub use rows::{
-    CatalogCounts, CertifiedRow, FolderRow, MessageRow, Place, PlacedMessage, QuarantineListed,
-    RunRow, UserRow,
+    CatalogCounts, CertifiedRow, FolderRow, HoldLifted, HoldRow, MessageRow, Place, PlacedMessage,
+    QuarantineListed, RetentionRow, RunRow, UserRow,
 };
 pub use writer::{CatalogWriter, Unusable};
 

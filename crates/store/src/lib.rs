@@ -12,8 +12,9 @@ mod store;
 mod views;
 
 pub use catalog::{
-    CatalogCounts, CatalogWriter, CertifiedRow, FolderRow, MessageRow, NewMessage, Place,
-    PlacedMessage, QuarantineListed, Reach, RunRow, SqlCatalog, Unusable, UserRow,
+    CatalogCounts, CatalogWriter, CertifiedRow, FolderRow, HoldLifted, HoldRow, MessageRow,
+    NewMessage, Place, PlacedMessage, QuarantineListed, Reach, RetentionRow, RunRow, SqlCatalog,
+    Unusable, UserRow,
 };
 pub use error::{StoreError, StoreErrorKind};
 pub use store::{

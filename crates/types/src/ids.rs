@@ -77,7 +77,23 @@ macro_rules! hex_display {
     )*};
 }
 
-hex_display!(Hash, BlobId);
+/// Names a legal hold in every store that it is written to: random bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct HoldId(pub [u8; 16]);
+
+impl FromStr for HoldId {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<HoldId, ParseIdError> {
+        let wrong = || ParseIdError(text.chars().take(80).collect());
+        // Sixteen of the 32 bytes that a message id has.
+        let padded: BlobId = format!("{text}{}", "0".repeat(32)).parse().map_err(|_| wrong())?;
+        let bytes = padded.0.first_chunk::<16>().filter(|_| text.len() == 32);
+        bytes.map(|it| HoldId(*it)).ok_or_else(wrong)
+    }
+}
+
+hex_display!(Hash, BlobId, HoldId);
 
 macro_rules! number {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
@@ -145,5 +161,8 @@ mod tests {
         for wrong in ["", "e3", &format!("{}g", text.get(1..).unwrap()), &format!("{text}0")] {
             assert!(wrong.parse::<BlobId>().is_err(), "{wrong}");
         }
+        let hold = HoldId([7; 16]);
+        assert_eq!(hold.to_string().parse(), Ok(hold));
+        assert!("07".parse::<HoldId>().is_err() && text.parse::<HoldId>().is_err());
     }
 }

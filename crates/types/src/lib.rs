@@ -15,7 +15,7 @@ mod time;
 pub use address::Address;
 pub use flags::Flags;
 pub use ids::{
-    ArchiveId, BlobId, EntryNumber, FolderId, Hash, MessageKey, ParseIdError, PlacementId,
+    ArchiveId, BlobId, EntryNumber, FolderId, Hash, HoldId, MessageKey, ParseIdError, PlacementId,
     Position, SourceId,
 };
 pub use message_set::MessageSet;

@@ -59,6 +59,13 @@ fn details() -> Vec<Detail> {
         }),
         Detail::Quarantine(QuarantineDetail { text: "NIL".into() }),
         Detail::Run(RunDetail { title: "archive".into(), warnings: vec!["slow".into()] }),
+        Detail::Hold(HoldDetail {
+            name: "Smith".into(),
+            query: "from:bob".into(),
+            user: String::new(),
+            by: "ann".into(),
+            reason: "case 7".into(),
+        }),
     ]
 }
 
@@ -83,6 +90,7 @@ fn bytes_are_fixed() {
         \x03\x18\x0cimap://h:143\x01a\x02\xff\x00\x05INBOX
         \x04\x04\x03NIL
         \x05\x0e\x07archive\x01\x04slow
+        \x10\x1b\x05Smith\x08from:bob\x00\x03ann\x06case 7
     "#]].assert_eq(&(lines.join("\n") + "\n"));
 }
 

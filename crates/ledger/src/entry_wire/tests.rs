@@ -70,6 +70,13 @@ fn facts() -> Vec<Fact> {
         Fact::Detail { of: EntryNumber(12) },
         Fact::SourceOpened { archive: ArchiveId(1), folder: FolderId(1), uid_validity: 9 },
         Fact::Sighted { placement, source: PLACE },
+        Fact::Hold { hold: HoldId([5; 16]), change: HoldChange::Set(HoldScope::All) },
+        Fact::Hold {
+            hold: HoldId([5; 16]),
+            change: HoldChange::Set(HoldScope::Archive(ArchiveId(300))),
+        },
+        Fact::Hold { hold: HoldId([5; 16]), change: HoldChange::Set(HoldScope::Query) },
+        Fact::Hold { hold: HoldId([5; 16]), change: HoldChange::Lifted },
     ]
 }
 
@@ -111,6 +118,10 @@ fn bytes_are_fixed() {
         0b0188f28eb00d SALT DETAIL 0c
         130188f28eb00d SALT DETAIL 010109
         140188f28eb00d SALT DETAIL e80705ffffffff0f
+        100188f28eb00d SALT DETAIL 0505050505050505050505050505050501
+        100188f28eb00d SALT DETAIL 0505050505050505050505050505050502ac02
+        100188f28eb00d SALT DETAIL 0505050505050505050505050505050503
+        100188f28eb00d SALT DETAIL 0505050505050505050505050505050500
     "#]]
     .assert_eq(&(lines.join("\n") + "\n"));
 }
@@ -144,7 +155,6 @@ fn unknown_kinds_are_refused_by_feature() {
         (13, Some("erasure")),
         (14, Some("erasure")),
         (15, Some("erasure")),
-        (16, Some("holds")),
         (17, Some("confirmations")),
         (18, Some("epochs")),
         (21, Some("entry-kind-21")),

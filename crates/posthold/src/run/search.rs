@@ -134,6 +134,7 @@ fn messages_of(
         CatalogTerm::User(pattern) => {
             catalog.set_of_folders(archive, |it| pattern.matches(&it.user))
         }
+        CatalogTerm::PartlyRead => catalog.set_of_partly_read(),
         CatalogTerm::Flag(flag) => catalog.set_with_flags(archive, flag.0),
         CatalogTerm::Id(prefix) => {
             let rows = rows_beginning(reading, prefix)?;

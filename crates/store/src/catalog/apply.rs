@@ -1,11 +1,14 @@
 //! Row changes carried out in SQL. What they mean was decided in `ledger::project`.
 
 use ledger::project::{MessageBytes, RowChange};
-use ledger::{Certificate, EnvelopeDetail, MessageDetail, QuarantineReason, RunCounts, SourceRef};
+use ledger::{
+    Certificate, EnvelopeDetail, HoldChange, HoldDetail, HoldScope, MessageDetail,
+    QuarantineReason, RunCounts, SourceRef,
+};
 use rusqlite::{Connection, OptionalExtension};
 use types::{
-    Address, BlobId, EntryNumber, Flags, FolderId, FolderPath, Hash, MessageKey, PlacementId,
-    Timestamp,
+    Address, BlobId, EntryNumber, Flags, FolderId, FolderPath, Hash, HoldId, MessageKey,
+    PlacementId, Timestamp,
 };
 
 use super::sets::{SetChanges, SetName};
@@ -123,7 +126,8 @@ impl Applier<'_> {
             let query = "UPDATE message SET date = coalesce(?2, archived), header = ?3, \
                          sender = ?4, recipients = ?5, subject = ?6 WHERE n = ?1";
             let date = date.map(|it| it.0);
-            return self.run(query, (n, date, header, sender, recipients, subject));
+            self.run(query, (n, date, header, sender, recipients, subject))?;
+            return self.note_reading(n, detail);
         };
         let MessageBytes { blob, size, archived } = bytes;
         let date = date.unwrap_or(archived);
@@ -145,9 +149,18 @@ impl Applier<'_> {
             subject,
         );
         self.run(query, values)?;
+        self.note_reading(n, detail)?;
         *self.newest = Some((message, n));
         self.made.push(NewMessage { key: message, n, blob, size, date, archived });
         Ok(())
+    }
+
+    /// Of a message without a detail nothing is known to have been read.
+    fn note_reading(&mut self, n: u32, detail: Option<&MessageDetail>) -> rusqlite::Result<()> {
+        match detail.is_none_or(MessageDetail::is_partly_read) {
+            true => self.sets.insert(self.connection, SetName::PartlyRead, n),
+            false => self.sets.remove(self.connection, SetName::PartlyRead, n),
+        }
     }
 
     fn content(&mut self, message: MessageKey, Hash(canonical): Hash) -> rusqlite::Result<()> {
@@ -408,12 +421,54 @@ fn apply_plain(connection: &Connection, change: RowChange) -> rusqlite::Result<(
             let values = rusqlite::params_from_iter(values);
             connection.prepare_cached(query)?.execute(values)?;
         }
+        RowChange::Hold { hold, change, at, detail } => {
+            hold_changed(connection, hold, change, at, detail)?;
+        }
         RowChange::Run { entry, outcome, counts, started, ended, title } => {
             insert_run(connection, entry, (outcome.number(), started, ended, title), &counts)?;
         }
         // The others are carried out by the applier.
         _ => (),
     }
+    Ok(())
+}
+
+fn hold_changed(
+    connection: &Connection,
+    hold: HoldId,
+    change: HoldChange,
+    at: Timestamp,
+    detail: Option<HoldDetail>,
+) -> rusqlite::Result<()> {
+    let (name, query, user, by, reason) = match detail {
+        Some(HoldDetail { name, query, user, by, reason }) => {
+            (Some(name), Some(query), Some(user), Some(by), Some(reason))
+        }
+        None => (None, None, None, None, None),
+    };
+    let scope = match change {
+        HoldChange::Set(scope) => scope,
+        HoldChange::Lifted => {
+            // Of one that was set in another store nothing else is known.
+            let sql = "INSERT INTO hold (id, lifted_by, lifted_at, lifted_reason) \
+                       VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) DO UPDATE SET \
+                       lifted_by = ?2, lifted_at = ?3, lifted_reason = ?4";
+            connection.prepare_cached(sql)?.execute((hold.0, by, at.0, reason))?;
+            return Ok(());
+        }
+    };
+    let (scope, archive) = match scope {
+        HoldScope::All => (1, None),
+        HoldScope::Archive(archive) => (2, Some(sql(archive.0))),
+        HoldScope::Query => (3, None),
+    };
+    let query_sql = "INSERT INTO hold \
+                     (id, scope, archive, name, query, user, reason, set_by, set_at) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id) DO UPDATE SET \
+                     scope = ?2, archive = ?3, name = ?4, query = ?5, user = ?6, reason = ?7, \
+                     set_by = ?8, set_at = ?9";
+    let values = (hold.0, scope, archive, name, query, user, reason, by, at.0);
+    connection.prepare_cached(query_sql)?.execute(values)?;
     Ok(())
 }
 

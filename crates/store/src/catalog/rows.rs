@@ -1,8 +1,9 @@
 //! The rows that people and programs are shown of a catalog.
 
-use ledger::{Certificate, Outcome, QuarantineReason, RunCounts, TreeKind};
+use ledger::{Certificate, HoldScope, Outcome, QuarantineReason, RunCounts, TreeKind};
 use types::{
-    ArchiveId, BlobId, Flags, FolderId, FolderPath, MessageKey, PlacementId, SourceId, Timestamp,
+    ArchiveId, BlobId, Flags, FolderId, FolderPath, HoldId, MessageKey, PlacementId, SourceId,
+    Timestamp,
 };
 
 /// Stands where an erased detail held a text.
@@ -181,4 +182,57 @@ pub struct CatalogCounts {
     pub placements: u64,
     /// Folders.
     pub folders: u64,
+}
+
+/// A legal hold.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HoldRow {
+    /// Its id.
+    pub id: HoldId,
+    /// What it covers; `None` when it was set in another store, and only its end is known here.
+    pub scope: Option<HoldScope>,
+    /// Its name; `erased` when the detail is.
+    pub name: String,
+    /// The query, of a hold by query. `None` when it is erased: then it covers everything.
+    pub query: Option<String>,
+    /// The user, of a hold for an archive, by the name when it was set.
+    pub user: String,
+    /// Why it was set.
+    pub reason: String,
+    /// Who set it.
+    pub set_by: String,
+    /// When.
+    pub set_at: Timestamp,
+    /// How it ended.
+    pub lifted: Option<HoldLifted>,
+}
+
+/// How a legal hold ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HoldLifted {
+    /// Who lifted it.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: String,
+}
+
+/// What retention asks of a message.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RetentionRow {
+    /// Its dense number.
+    pub n: u32,
+    /// Its key.
+    pub key: MessageKey,
+    /// Its id.
+    pub blob: BlobId,
+    /// Number of its bytes.
+    pub size: u64,
+    /// When it was archived.
+    pub archived: Timestamp,
+    /// Its date.
+    pub date: Timestamp,
+    /// When a source first received it, of the places where it is now.
+    pub received: Option<Timestamp>,
 }

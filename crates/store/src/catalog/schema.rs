@@ -14,7 +14,7 @@ use types::{Hash, Position};
 use super::values::{from_sql, sql};
 
 /// Counts up whenever the tables or what is in them for the same log change.
-pub(crate) const SCHEMA_VERSION: i64 = 2;
+pub(crate) const SCHEMA_VERSION: i64 = 3;
 
 /// Says that an SQLite file is a catalog of ours: "PhCt".
 const APPLICATION_ID: i64 = 0x5068_4374;
@@ -86,7 +86,8 @@ CREATE TABLE placement_alias (
     of INTEGER NOT NULL
 );
 CREATE INDEX placement_alias_of ON placement_alias (of);
--- Sets of messages in pieces of 65536 numbers. kind: 1 all, 2 folder, 3 flag (its bit).
+-- Sets of messages in pieces of 65536 numbers. kind: 1 all, 2 folder, 3 flag (its
+-- bit), 4 partly read.
 CREATE TABLE message_set (
     kind  INTEGER NOT NULL,
     id    INTEGER NOT NULL,
@@ -145,6 +146,21 @@ CREATE TABLE certificate (
     unknown_address INTEGER NOT NULL,
     quarantined     INTEGER NOT NULL
 );
+-- Legal holds. scope: 1 all, 2 archive, 3 query; NULL when only its end is known here.
+CREATE TABLE hold (
+    id            BLOB PRIMARY KEY,
+    scope         INTEGER,
+    archive       INTEGER,
+    name          TEXT,
+    query         TEXT,
+    user          TEXT,
+    reason        TEXT,
+    set_by        TEXT,
+    set_at        INTEGER,
+    lifted_by     TEXT,
+    lifted_at     INTEGER,
+    lifted_reason TEXT
+) WITHOUT ROWID;
 CREATE TABLE run (
     entry           INTEGER PRIMARY KEY,
     outcome         INTEGER NOT NULL,
@@ -163,7 +179,7 @@ CREATE TABLE run (
 ";
 
 /// The tables and the key that orders each: everything that a rebuilt catalog has alike.
-pub(crate) const TABLES: [(&str, &str); 13] = [
+pub(crate) const TABLES: [(&str, &str); 14] = [
     ("head", "id"),
     ("folder", "id"),
     ("message", "n"),
@@ -176,6 +192,7 @@ pub(crate) const TABLES: [(&str, &str); 13] = [
     ("source_ref", "source, uid"),
     ("quarantine", "source, uid"),
     ("certificate", "source"),
+    ("hold", "id"),
     ("run", "entry"),
 ];
 

@@ -17,6 +17,8 @@ pub(crate) enum SetName {
     Folder(FolderId),
     /// Those that have this one flag at any of their places.
     Flag(Flags),
+    /// Those of which not every word was read.
+    PartlyRead,
 }
 
 impl SetName {
@@ -26,6 +28,7 @@ impl SetName {
             SetName::All => (1, 0),
             SetName::Folder(folder) => (2, sql(folder.0)),
             SetName::Flag(flag) => (3, flag.0.into()),
+            SetName::PartlyRead => (4, 0),
         }
     }
 }

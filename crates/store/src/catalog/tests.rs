@@ -2,6 +2,7 @@
 
 mod collapse;
 mod files;
+mod holds;
 mod lists;
 
 use std::path::{Path, PathBuf};
