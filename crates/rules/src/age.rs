@@ -98,6 +98,19 @@ impl Age {
         }
     }
 
+    /// The first moment at which `from` is so long ago: that whose [`before`](Self::before) is not
+    /// earlier than `from`.
+    #[must_use]
+    pub fn after(self, from: Timestamp) -> Timestamp {
+        let count = i64::from(self.count);
+        match self.unit {
+            AgeUnit::Days => from.plus_days(count),
+            AgeUnit::Weeks => from.plus_days(7 * count),
+            AgeUnit::Months => months_after(from, count),
+            AgeUnit::Years => months_after(from, 12 * count),
+        }
+    }
+
     /// `90d`: the short form, which [`read`](Self::read) understands.
     #[must_use]
     pub fn short(self) -> String {
@@ -125,6 +138,19 @@ fn months_before(now: Timestamp, count: i64) -> Timestamp {
     let month = u8::try_from(month).unwrap_or(1);
     let day = civil.day.min(days_of_month(year, month));
     Timestamp::from_civil(Civil { year, month, day, ..civil })
+}
+
+/// The same day of a later month, or the first of the month behind it when it is shorter.
+fn months_after(from: Timestamp, count: i64) -> Timestamp {
+    let civil = from.civil();
+    let months = civil.year * 12 + i64::from(civil.month) - 1 + count;
+    let (year, month) = (months.div_euclid(12), months.rem_euclid(12) + 1);
+    let month = u8::try_from(month).unwrap_or(1);
+    let last = days_of_month(year, month);
+    if civil.day <= last {
+        return Timestamp::from_civil(Civil { year, month, ..civil });
+    }
+    Timestamp::from_civil(Civil { year, month, day: last, ..civil }).day_start().plus_days(1)
 }
 
 /// How many days a month has. `month` is 1 to 12.
@@ -162,6 +188,22 @@ mod tests {
             assert_eq!(age_read.before(at(now)).to_string(), want, "{age} before {now}");
             assert_eq!(Age::read(&age_read.to_string()), Some(age_read));
             assert_eq!(Age::read(&age_read.short()), Some(age_read));
+        }
+    }
+
+    #[test]
+    fn the_end_of_an_age_is_the_first_moment_it_is_over() {
+        let starts =
+            ["2024-01-31T23:59:59Z", "2024-02-29T00:00:00Z", "2023-08-30T12:00:00Z"].map(at);
+        for from in starts {
+            for unit in [AgeUnit::Days, AgeUnit::Weeks, AgeUnit::Months, AgeUnit::Years] {
+                for count in 1..60 {
+                    let age = Age { count, unit };
+                    let end = age.after(from);
+                    assert!(from <= age.before(end), "{age} after {from}");
+                    assert!(age.before(Timestamp(end.0 - 1)) < from, "{age} after {from}");
+                }
+            }
         }
     }
 

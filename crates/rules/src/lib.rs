@@ -23,6 +23,7 @@ mod pattern;
 pub mod presets;
 mod punycode;
 pub mod removal;
+pub mod retention;
 pub mod same_mailbox;
 pub mod schedule;
 mod scope;
