@@ -70,7 +70,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["posthold"]),
     ("imap-codec", &["mail-client"]),
     ("mail-parser", &["message"]),
-    ("ring", &["state"]),
+    ("ring", &["ledger", "state"]),
     ("rusqlite", &["store", "state"]),
     ("rustls", &["net"]),
     ("rustls-native-certs", &["net"]),

@@ -1,4 +1,5 @@
-//! The facts of a store: entries, their erasable details, and the Merkle tree over them.
+//! The facts of a store: entries, their erasable details, the Merkle tree over them, and what
+//! makes evidence of it: checkpoints, proofs and tiles.
 //!
 //! What it is not: storage. Entries and details come and go as bytes; where they are kept is the
 //! business of `frames` and `store`. The layout of both is specified in `docs/format/entries.md`.
@@ -8,6 +9,7 @@
 //! - What is personal stands in the detail, which the entry names by a salted hash.
 //! - An unknown entry kind is refused by the name of the feature that it needs.
 
+pub mod checkpoint;
 mod detail;
 mod detail_wire;
 mod entry;
@@ -15,10 +17,14 @@ mod entry_wire;
 mod error;
 mod kind;
 pub mod merkle;
+pub mod note;
 pub mod project;
+pub mod proof;
 mod shorten;
+pub mod tiles;
 mod wire;
 
+pub use checkpoint::{Checkpoint, Moment};
 pub use detail::{
     Detail, EnvelopeDetail, Fidelity, FolderDetail, HoldDetail, MessageDetail, PartDetail,
     PlacementDetail, QuarantineDetail, RunDetail, SourceDetail,

@@ -16,7 +16,8 @@ pub fn leaf_hash(entry: &[u8]) -> Hash {
 }
 
 /// The hash of an inner node (RFC 9162 §2.1.1).
-fn node_hash(left: &Hash, right: &Hash) -> Hash {
+#[must_use]
+pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
     let digest = Sha256::new().chain_update([1]).chain_update(left.0).chain_update(right.0);
     Hash(digest.finalize().into())
 }
@@ -90,8 +91,23 @@ impl Tree {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// The leaves that implementations of Certificate Transparency compare with.
+    pub(crate) const PUBLISHED_LEAVES: [&[u8]; 8] = [
+        b"",
+        &[0x00],
+        &[0x10],
+        &[0x20, 0x21],
+        &[0x30, 0x31],
+        &[0x40, 0x41, 0x42, 0x43],
+        &[0x50, 0x51, 0x52, 0x53, 0x54, 0x55, 0x56, 0x57],
+        &[
+            0x60, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6a, 0x6b, 0x6c, 0x6d,
+            0x6e, 0x6f,
+        ],
+    ];
 
     /// RFC 9162 §2.1.1 word for word, knowing nothing of edges.
     fn root_by_definition(leaves: &[Vec<u8>]) -> [u8; 32] {
@@ -124,22 +140,9 @@ mod tests {
         assert_eq!(tree.size(), 300);
     }
 
-    /// The leaves and roots that implementations of Certificate Transparency compare with.
+    /// The roots that implementations of Certificate Transparency compare with.
     #[test]
     fn roots_of_the_published_vectors() {
-        let leaves: [&[u8]; 8] = [
-            b"",
-            &[0x00],
-            &[0x10],
-            &[0x20, 0x21],
-            &[0x30, 0x31],
-            &[0x40, 0x41, 0x42, 0x43],
-            &[0x50, 0x51, 0x52, 0x53, 0x54, 0x55, 0x56, 0x57],
-            &[
-                0x60, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6a, 0x6b, 0x6c, 0x6d,
-                0x6e, 0x6f,
-            ],
-        ];
         let roots = [
             "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
             "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
@@ -151,7 +154,7 @@ mod tests {
             "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
         ];
         let mut tree = Tree::new();
-        for (leaf, root) in leaves.iter().zip(roots) {
+        for (leaf, root) in PUBLISHED_LEAVES.iter().zip(roots) {
             tree.append(leaf_hash(leaf));
             assert_eq!(tree.root().to_string(), root);
         }
