@@ -18,6 +18,7 @@ pub(crate) const LAYERS: &[(&str, u8)] = &[
     ("query", 1),
     ("settings", 1),
     ("commands", 1),
+    ("sealing", 1),
     ("frames", 2),
     ("reports", 2),
     // What engines ask of the outside.
@@ -70,7 +71,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["posthold"]),
     ("imap-codec", &["mail-client"]),
     ("mail-parser", &["message"]),
-    ("ring", &["ledger", "state"]),
+    ("ring", &["ledger", "sealing", "state"]),
     ("rusqlite", &["store", "state"]),
     ("rustls", &["net"]),
     ("rustls-native-certs", &["net"]),

@@ -20,7 +20,7 @@ use crate::unknown::{Assigned, UnknownShown};
 use crate::user::UserShown;
 
 /// What can be asked about the keys that secrets are sealed with.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum KeyRequest {
     /// Where the key is, and what is sealed with it.
     Status,
@@ -28,16 +28,27 @@ pub enum KeyRequest {
     New,
     /// Seal everything with a new key.
     Rotate,
+    /// Shares of the key, for paper: this many, any `needed` of which give it back.
+    Split {
+        /// How many.
+        shares: u8,
+        /// How many give the key back.
+        needed: u8,
+    },
+    /// The key that the shares in these files give; `-` is standard input.
+    Join(Vec<PathBuf>),
 }
 
 impl KeyRequest {
     /// The name of the command, as it is typed.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             KeyRequest::Status => "key status",
             KeyRequest::New => "key new",
             KeyRequest::Rotate => "key rotate",
+            KeyRequest::Split { .. } => "key split",
+            KeyRequest::Join(_) => "key join",
         }
     }
 }
@@ -76,8 +87,10 @@ impl SettingsRequest {
 pub enum AdminAnswer {
     /// Of `key status`.
     KeyStatus(KeyStatus),
-    /// Of `key new`: the key itself, which is in use nowhere yet.
+    /// Of `key new` and `key join`: the key itself.
     KeyNew(Secret),
+    /// Of `key split`.
+    KeyShares(KeyShares),
     /// Of `key rotate`.
     KeyRotated {
         /// The id of the key that counts now.
@@ -188,6 +201,17 @@ pub struct KeyListed {
     pub secrets: u64,
     /// Whether it is there.
     pub at_hand: bool,
+}
+
+/// A key in shares.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeyShares {
+    /// The id of the key.
+    pub key: String,
+    /// How many shares give it back.
+    pub needed: u8,
+    /// The shares as they are printed.
+    pub shares: Vec<Secret>,
 }
 
 /// A setting with its value.

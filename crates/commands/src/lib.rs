@@ -28,7 +28,7 @@ mod unknown;
 mod user;
 
 pub use admin::{
-    AdminAnswer, Insecure, InsecureKind, KeyListed, KeyRequest, KeyStatus, MailTested,
+    AdminAnswer, Insecure, InsecureKind, KeyListed, KeyRequest, KeyShares, KeyStatus, MailTested,
     SettingShown, SettingsRequest, TestAnswer, TestResult, TestStep,
 };
 pub use alert::{Alert, AlertChoice, AlertKind, AlertRequest, AlertShown, Severity};

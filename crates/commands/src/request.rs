@@ -105,7 +105,7 @@ impl Request {
         match self {
             Request::Search(_) | Request::Show(_) | Request::Export(_) | Request::Verify => true,
             Request::UserShow(_) | Request::UserList => true,
-            Request::Key(it) => *it == KeyRequest::New,
+            Request::Key(it) => matches!(it, KeyRequest::New | KeyRequest::Join(_)),
             Request::Settings(it) => !matches!(it, SettingsRequest::Set(..)),
             Request::Profile(it) => matches!(it, ProfileRequest::List | ProfileRequest::Show(_)),
             Request::Job(it) => matches!(

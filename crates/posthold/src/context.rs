@@ -62,6 +62,8 @@ pub(crate) enum KeySource {
     DataDir,
     /// In this file.
     File(PathBuf),
+    /// In this file, which systemd made for the service: it cannot be changed.
+    Credential(PathBuf),
     /// In the environment: this is it.
     Environment(Secret),
 }
@@ -76,7 +78,17 @@ impl KeySource {
                 KeySource::Environment(Secret::new(key.to_string_lossy().into_owned()))
             }
             (None, Some(path)) => KeySource::File(path.into()),
-            (None, None) => KeySource::DataDir,
+            (None, None) => match set("CREDENTIALS_DIRECTORY").and_then(|it| credential(&it)) {
+                Some(path) => KeySource::Credential(path),
+                None => KeySource::DataDir,
+            },
         }
     }
+}
+
+/// The credential of this service that keys are in, when it was given one: systemd.exec(5),
+/// `LoadCredential=posthold.key:...`.
+fn credential(directory: &std::ffi::OsStr) -> Option<PathBuf> {
+    let path = PathBuf::from(directory).join("posthold.key");
+    path.is_file().then_some(path)
 }

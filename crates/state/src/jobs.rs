@@ -3,10 +3,10 @@
 use commands::{FolderChoice, FolderScope, Job, JobKind, SharedFolders, Switch};
 use ports::Random;
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use sealing::KeyRing;
 use types::{Secret, Timestamp, UserName};
 
 use crate::job_fields::{Fields, Referred};
-use crate::seal::KeyRing;
 use crate::secrets::{SecretPlace, drop_secret, put_secret};
 use crate::{State, StateError, StateErrorKind, signed, unsigned};
 

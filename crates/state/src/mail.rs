@@ -6,11 +6,11 @@
 use commands::{Half, MailSettings, MailWaiting};
 use ports::Random;
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use sealing::KeyRing;
 use types::{Address, Secret, Timestamp};
 
 use crate::alerts;
 use crate::profiles::{HALF_COLUMNS, half_columns, half_of, half_values};
-use crate::seal::KeyRing;
 use crate::secrets::{SecretPlace, drop_secret, put_secret};
 use crate::{State, StateError};
 

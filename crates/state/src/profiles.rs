@@ -8,9 +8,9 @@ use commands::{
 };
 use ports::Random;
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use sealing::KeyRing;
 use types::{Secret, Timestamp};
 
-use crate::seal::KeyRing;
 use crate::secrets::{SecretPlace, drop_secret, put_secret};
 use crate::{State, StateError, StateErrorKind, signed, unsigned};
 

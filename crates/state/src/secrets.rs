@@ -6,11 +6,11 @@
 use commands::HalfName;
 use ports::Random;
 use rusqlite::{Connection, OptionalExtension, params};
+use sealing::{KeyRing, NONCE_BYTES, SealingKey};
 use types::Secret;
 
 use crate::jobs::JobId;
 use crate::profiles::ProfileId;
-use crate::seal::KeyRing;
 use crate::{State, StateError, StateErrorKind, signed};
 
 /// Where a secret belongs.
@@ -68,7 +68,7 @@ impl State {
         let Some((key_id, sealed)) = row else { return Ok(None) };
         let key = keys.key(&key_id).ok_or_else(|| no_key(&key_id, keys))?;
         let bound = bound_to(kind, owner, field);
-        match key.open(&sealed, &bound) {
+        match opened(key, &sealed, &bound) {
             Some(secret) => Ok(Some(secret)),
             None => Err(StateError::plain(
                 StateErrorKind::Tampered,
@@ -130,13 +130,13 @@ impl State {
             for (kind, owner, field, key_id, sealed) in rows {
                 let key = keys.key(&key_id).ok_or_else(|| no_key(&key_id, keys))?;
                 let bound = bound_to(&kind, owner, &field);
-                let secret = key.open(&sealed, &bound).ok_or_else(|| {
+                let secret = opened(key, &sealed, &bound).ok_or_else(|| {
                     let message =
                         format!("the {field} password of a {kind} is not what was sealed there");
                     StateError::plain(StateErrorKind::Tampered, message)
                 })?;
                 let newest = keys.newest();
-                let sealed = newest.seal(&secret, &bound, random).ok_or_else(cannot_seal)?;
+                let sealed = sealed_with(newest, &secret, &bound, random)?;
                 tx.execute(
                     "UPDATE secret SET key_id = ?4, sealed = ?5
                      WHERE owner_kind = ?1 AND owner = ?2 AND field = ?3",
@@ -160,7 +160,7 @@ pub(crate) fn put_secret(
 ) -> Result<(), StateError> {
     let (kind, owner, field) = place.words();
     let key = keys.newest();
-    let sealed = key.seal(secret, &bound_to(kind, owner, field), random).ok_or_else(cannot_seal)?;
+    let sealed = sealed_with(key, secret, &bound_to(kind, owner, field), random)?;
     tx.execute(
         "INSERT INTO secret VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (owner_kind, owner, field) DO UPDATE SET key_id = ?4, sealed = ?5",
@@ -186,6 +186,19 @@ fn no_key(id: &str, keys: &KeyRing) -> StateError {
     StateError::plain(StateErrorKind::Key, message)
 }
 
-fn cannot_seal() -> StateError {
-    StateError::plain(StateErrorKind::Key, "a secret could not be sealed")
+fn sealed_with(
+    key: &SealingKey,
+    secret: &Secret,
+    bound_to: &[u8],
+    random: &dyn Random,
+) -> Result<Vec<u8>, StateError> {
+    let mut nonce = [0; NONCE_BYTES];
+    random.fill(&mut nonce);
+    key.seal(secret.declassify().as_bytes(), bound_to, nonce)
+        .ok_or_else(|| StateError::plain(StateErrorKind::Key, "a secret could not be sealed"))
+}
+
+/// `None` when it is not what was sealed for this place.
+fn opened(key: &SealingKey, sealed: &[u8], bound_to: &[u8]) -> Option<Secret> {
+    String::from_utf8(key.open(sealed, bound_to)?).ok().map(Secret::new)
 }

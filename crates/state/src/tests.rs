@@ -7,6 +7,7 @@ use commands::{
     StepShown, Switch, Trigger,
 };
 use ports::Random;
+use sealing::{KeyRing, SealingKey};
 use types::{ArchiveId, Secret, UserName};
 
 use super::*;
@@ -239,7 +240,7 @@ fn w31_profiles_come_back_as_they_went_in() {
 fn w31_secrets_are_sealed_and_found_again() {
     let (dir, path) = fresh();
     let random = Different::default();
-    let keys = KeyRing::of(SealingKey::random(&random));
+    let keys = KeyRing::of(SealingKey::random(|it| random.fill(it)));
     let mut state = State::open(&path).unwrap();
     let office = profile("office");
     let given = password(HalfName::Incoming);
@@ -267,7 +268,7 @@ fn w31_secrets_are_sealed_and_found_again() {
 fn a_sealed_value_cannot_be_moved() {
     let (_dir, path) = fresh();
     let random = Different::default();
-    let keys = KeyRing::of(SealingKey::random(&random));
+    let keys = KeyRing::of(SealingKey::random(|it| random.fill(it)));
     let mut state = State::open(&path).unwrap();
     let mut places = Vec::new();
     for name in ["a", "b"] {
@@ -291,7 +292,8 @@ fn a_sealed_value_cannot_be_moved() {
 fn another_key_is_named_and_does_not_open() {
     let (_dir, path) = fresh();
     let random = Different::default();
-    let (first, second) = (SealingKey::random(&random), SealingKey::random(&random));
+    let (first, second) =
+        (SealingKey::random(|it| random.fill(it)), SealingKey::random(|it| random.fill(it)));
     let old = KeyRing::of(first);
     let mut state = State::open(&path).unwrap();
     let given = password(HalfName::Incoming);
@@ -317,7 +319,8 @@ fn another_key_is_named_and_does_not_open() {
 #[test]
 fn keys_as_text() {
     let random = Different::default();
-    let ring = KeyRing::of(SealingKey::random(&random)).with_newest(SealingKey::random(&random));
+    let ring = KeyRing::of(SealingKey::random(|it| random.fill(it)))
+        .with_newest(SealingKey::random(|it| random.fill(it)));
     let again = KeyRing::parse(&format!("# the keys\n{}", ring.declassify())).unwrap();
     assert!(again.ids().eq(ring.ids()));
     let text = ring.newest().declassify();
@@ -457,7 +460,7 @@ fn every_kind_of_job_comes_back_as_it_went_in() {
 fn jobs_come_back_as_they_went_in() {
     let (_dir, path) = fresh();
     let random = Different::default();
-    let keys = KeyRing::of(SealingKey::random(&random));
+    let keys = KeyRing::of(SealingKey::random(|it| random.fill(it)));
     let mut state = State::open(&path).unwrap();
     with_users(&mut state);
     let early = state.add_job(&job("j"), None, Timestamp(1), &random).unwrap_err();

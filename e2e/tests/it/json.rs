@@ -82,6 +82,10 @@ fn administration(place: &Place) {
     check("settings-check", &place.run(["settings", "check", "--json"]).json_lines()[0]);
     check("key-status", &place.ok(["key", "status", "--json"]).json());
     check("key-new", &place.ok(["key", "new", "--json"]).json());
+    let split = ["key", "split", "--shares", "3", "--needed", "2"];
+    check("key-split", &place.ok(split.iter().chain(&["--json"])).json());
+    fs::write(place.path("shares"), place.ok(split).stdout).unwrap();
+    check("key-join", &place.ok(["key", "join", "shares", "--json"]).json());
     check("key-rotate", &place.ok(["key", "rotate", "--json"]).json());
     let add = ["job", "add", "j", "--user", "bob", "--profile", "p", "--login", "b", "--json"];
     check("job", &place.ok(add.iter().chain(&["--exclude", "x"])).json());

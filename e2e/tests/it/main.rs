@@ -20,6 +20,7 @@ mod file_jobs;
 mod import;
 mod jobs;
 mod json;
+mod keys;
 mod mail;
 mod ownership;
 mod peers;

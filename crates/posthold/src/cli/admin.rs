@@ -1,5 +1,7 @@
 //! `key ...` and `settings ...`.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 use commands::{KeyRequest, SettingsRequest};
 
@@ -8,12 +10,35 @@ use super::WaitArgs;
 /// What is done with keys.
 #[derive(Subcommand, Debug)]
 pub(super) enum KeyCommand {
-    /// Shows where the keys are and how many passwords each has sealed
+    /// Shows where the keys are and what each has sealed
     Status,
     /// Prints a new random key, for POSTHOLD_KEY or a key file; changes nothing
     New,
-    /// Seals every password with a new key; in POSTHOLD_KEY the first key is the new one
+    /// Seals everything with a new key; in POSTHOLD_KEY the first key is the new one
     Rotate(WaitArgs),
+    /// Prints the key in shares for paper, any few of which give it back; changes nothing
+    Split(SplitArgs),
+    /// Prints the key that shares give
+    Join(JoinArgs),
+}
+
+/// How a key is split.
+#[derive(Args, Debug)]
+pub(super) struct SplitArgs {
+    /// How many shares
+    #[arg(long, value_name = "N")]
+    shares: u8,
+    /// How many of them give the key back
+    #[arg(long, value_name = "K")]
+    needed: u8,
+}
+
+/// Which shares are joined.
+#[derive(Args, Debug)]
+pub(super) struct JoinArgs {
+    /// Files with shares as they were printed, one or several in each; `-` is standard input
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
 }
 
 impl KeyCommand {
@@ -23,11 +48,13 @@ impl KeyCommand {
     }
 
     /// The request.
-    pub(super) fn request(&self) -> KeyRequest {
+    pub(super) fn request(self) -> KeyRequest {
         match self {
             KeyCommand::Status => KeyRequest::Status,
             KeyCommand::New => KeyRequest::New,
             KeyCommand::Rotate(_) => KeyRequest::Rotate,
+            KeyCommand::Split(SplitArgs { shares, needed }) => KeyRequest::Split { shares, needed },
+            KeyCommand::Join(JoinArgs { files }) => KeyRequest::Join(files),
         }
     }
 }

@@ -247,7 +247,7 @@ fn keys_for(
     data: &DataDir,
     source: &KeySource,
     state: &State,
-) -> Result<(Option<state::KeyRing>, Told), Failure> {
+) -> Result<(Option<sealing::KeyRing>, Told), Failure> {
     match change.secret {
         None => Ok((None, None)),
         Some(_) => keys::found_or_made(data, source, state).map(|(keys, told)| (Some(keys), told)),

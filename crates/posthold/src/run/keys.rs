@@ -9,12 +9,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use commands::{
-    AdminAnswer, Answer, Failure, FailureKind, KeyListed, KeyRequest, KeyStatus, Progress,
-    ProgressSink,
+    AdminAnswer, Answer, Failure, FailureKind, KeyListed, KeyRequest, KeyShares, KeyStatus,
+    Progress, ProgressSink,
 };
 use disk::{OsRandom, RealDisk};
-use ports::{Access, Disk};
-use state::{KeyRing, SealingKey, State};
+use ports::{Access, Disk, Random};
+use sealing::{KeyRing, SealingKey};
+use state::State;
 use types::Secret;
 
 use super::{blocking, faults, ownership, users};
@@ -29,23 +30,70 @@ pub(super) async fn run(
 ) -> Result<Answer, Failure> {
     let (data, source) = (context.data.clone(), context.keys.clone());
     let answer = match request {
-        KeyRequest::New => {
-            AdminAnswer::KeyNew(Secret::new(SealingKey::random(&OsRandom).declassify()))
-        }
+        KeyRequest::New => AdminAnswer::KeyNew(Secret::new(new_key().declassify())),
         KeyRequest::Status => blocking(move || status(&data, &source)).await?,
         KeyRequest::Rotate => {
             let _owned = ownership::take(context, title, progress).await?;
             blocking(move || rotate(&data, &source)).await?
         }
+        KeyRequest::Split { shares, needed } => {
+            blocking(move || split(&data, &source, shares, needed)).await?
+        }
+        KeyRequest::Join(files) => blocking(move || join(&files)).await?,
     };
     Ok(Answer::Admin(Box::new(answer)))
+}
+
+fn new_key() -> SealingKey {
+    SealingKey::random(|it| OsRandom.fill(it))
+}
+
+/// Shares of the key, for paper.
+fn split(
+    data: &DataDir,
+    source: &KeySource,
+    shares: u8,
+    needed: u8,
+) -> Result<AdminAnswer, Failure> {
+    let keys = self::needed(data, source)?;
+    if 1 < keys.ids().count() {
+        let message = "there is more than one key, and what is sealed needs all of them";
+        return Err(Failure::new(FailureKind::Configuration, message)
+            .with_hint("`posthold key rotate` ends with one, which can be split then."));
+    }
+    let key = keys.newest();
+    let shares = sealing::split(key, shares, needed, |it| OsRandom.fill(it))
+        .map_err(|it| Failure::new(FailureKind::Request, it.to_string()))?;
+    let shares = shares.iter().map(|it| Secret::new(it.to_string())).collect();
+    Ok(AdminAnswer::KeyShares(KeyShares { key: key.id().to_string(), needed, shares }))
+}
+
+/// The key that the shares in these files give.
+fn join(files: &[PathBuf]) -> Result<AdminAnswer, Failure> {
+    let mut text = String::new();
+    for file in files {
+        let read = if file.as_os_str() == "-" {
+            io::read_to_string(io::stdin().lock())
+        } else {
+            std::fs::read_to_string(file)
+        };
+        let what = format!("failed to read the shares in {}", file.display());
+        text.push_str(&read.map_err(|it| faults::io(&it, &what))?);
+        text.push('\n');
+    }
+    let joined = sealing::parse_shares(&text).and_then(|it| sealing::join(&it));
+    let key = joined.map_err(|error| {
+        Failure::new(FailureKind::Request, error.to_string())
+            .with_hint("Shares are twenty blocks each, as `posthold key split` printed them.")
+    })?;
+    Ok(AdminAnswer::KeyNew(Secret::new(key.declassify())))
 }
 
 /// The keys at hand; `None` when there are none yet.
 pub(super) fn at_hand(data: &DataDir, source: &KeySource) -> Result<Option<KeyRing>, Failure> {
     let (text, place) = match source {
         KeySource::Environment(text) => (text.declassify().to_owned(), "POSTHOLD_KEY".to_owned()),
-        KeySource::File(path) => match read(path)? {
+        KeySource::Credential(path) | KeySource::File(path) => match read(path)? {
             Some(text) => (text, path.display().to_string()),
             None => {
                 let message = format!("there is no key file {}", path.display());
@@ -82,7 +130,7 @@ pub(super) fn found_or_made(
     if !state.secret_counts().map_err(|it| faults::state(&it))?.is_empty() {
         return Err(no_key(data));
     }
-    let keys = KeyRing::of(SealingKey::random(&OsRandom));
+    let keys = KeyRing::of(new_key());
     let path = data.key_file();
     write(&path, &keys)?;
     let notice = format!(
@@ -123,6 +171,7 @@ pub(super) fn status(data: &DataDir, source: &KeySource) -> Result<AdminAnswer, 
     let mut warnings = Vec::new();
     let (source, file) = match source {
         KeySource::Environment(_) => ("POSTHOLD_KEY".to_owned(), None),
+        KeySource::Credential(path) => (path.display().to_string(), None),
         KeySource::File(path) => (path.display().to_string(), Some(path.clone())),
         KeySource::DataDir => (data.key_file().display().to_string(), Some(data.key_file())),
     };
@@ -141,8 +190,8 @@ fn rotate(data: &DataDir, source: &KeySource) -> Result<AdminAnswer, Failure> {
     let path = match source {
         KeySource::DataDir => data.key_file(),
         KeySource::File(path) => path.clone(),
-        KeySource::Environment(_) => {
-            // The environment is not ours to change: its first key is the new one.
+        KeySource::Environment(_) | KeySource::Credential(_) => {
+            // Neither is ours to change: its first key is the new one.
             let keys = needed(data, source)?;
             let secrets = state.reseal(&keys, &OsRandom).map_err(failed)?;
             return Ok(AdminAnswer::KeyRotated { key: keys.newest().id().to_string(), secrets });
@@ -153,7 +202,7 @@ fn rotate(data: &DataDir, source: &KeySource) -> Result<AdminAnswer, Failure> {
         // A rotation that did not come to its end: nothing is sealed with an older key then.
         state.reseal(&keys, &OsRandom).map_err(failed)?;
     }
-    let newest = SealingKey::random(&OsRandom);
+    let newest = new_key();
     let both = KeyRing::of(keys.newest().clone()).with_newest(newest.clone());
     write(&path, &both)?;
     let secrets = state.reseal(&both, &OsRandom).map_err(failed)?;
@@ -236,7 +285,7 @@ mod tests {
         let (_dir, data) = place();
         let state = users::open(&data).unwrap();
         let (first, _) = found_or_made(&data, &KeySource::DataDir, &state).unwrap();
-        write(&data.key_file(), &first.with_newest(SealingKey::random(&OsRandom))).unwrap();
+        write(&data.key_file(), &first.with_newest(new_key())).unwrap();
         drop(state);
         let answer = rotate(&data, &KeySource::DataDir).unwrap();
         let AdminAnswer::KeyRotated { key, .. } = answer else { panic!("another answer") };

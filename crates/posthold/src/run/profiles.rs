@@ -7,7 +7,8 @@ use commands::{
 };
 use disk::{OsRandom, SystemClock};
 use ports::Clock;
-use state::{KeyRing, SavedProfile, SecretPlace, State};
+use sealing::KeyRing;
+use state::{SavedProfile, SecretPlace, State};
 use types::Secret;
 
 use super::{blocking, faults, keys, ownership, profile_test, settings as values_of, users};

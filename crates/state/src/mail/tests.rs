@@ -1,7 +1,8 @@
 use commands::{HalfChange, MailChange};
 
+use sealing::{KeyRing, SealingKey};
+
 use super::*;
-use crate::SealingKey;
 
 struct Counting;
 
@@ -49,7 +50,7 @@ fn mail(purpose: MailPurpose) -> NewMail {
 fn settings_and_password_are_kept_and_forgotten() {
     let (_dir, mut state) = fresh();
     assert_eq!(state.mail_settings().unwrap(), None);
-    let keys = KeyRing::of(SealingKey::random(&Counting));
+    let keys = KeyRing::of(SealingKey::random(|it| Counting.fill(it)));
     let secret = Secret::new("hunter2".into());
     let with = settings(Some("archive"));
     state.set_mail_settings(&with, Some((&secret, &keys)), Timestamp(1), &Counting).unwrap();

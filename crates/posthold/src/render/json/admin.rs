@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use commands::{
-    AdminAnswer, ApplyAnswer, FieldChange, Half, Insecure, KeyStatus, OutgoingLogin, Planned,
-    ProfileShown, Rank, SettingShown, Switch, TestAnswer, UserShown, trust_words,
+    AdminAnswer, ApplyAnswer, FieldChange, Half, Insecure, KeyShares, KeyStatus, OutgoingLogin,
+    Planned, ProfileShown, Rank, SettingShown, Switch, TestAnswer, UserShown, trust_words,
 };
 use serde::Serialize;
 
@@ -23,6 +23,7 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
     match answer {
         AdminAnswer::KeyStatus(it) => object(&KeyStatusObject::from(it), out),
         AdminAnswer::KeyNew(key) => object(&KeyNewObject { key: key.declassify() }, out),
+        AdminAnswer::KeyShares(it) => object(&KeySharesObject::from(it), out),
         AdminAnswer::KeyRotated { key, secrets } => {
             object(&KeyRotatedObject { key, secrets: *secrets }, out)
         }
@@ -135,6 +136,20 @@ impl<'a> From<&'a ApplyAnswer> for AppliedObject<'a> {
 #[derive(Serialize)]
 struct KeyNewObject<'a> {
     key: &'a str,
+}
+
+#[derive(Serialize)]
+struct KeySharesObject<'a> {
+    key: &'a str,
+    needed: u8,
+    shares: Vec<&'a str>,
+}
+
+impl<'a> From<&'a KeyShares> for KeySharesObject<'a> {
+    fn from(it: &'a KeyShares) -> KeySharesObject<'a> {
+        let shares = it.shares.iter().map(types::Secret::declassify).collect();
+        KeySharesObject { key: &it.key, needed: it.needed, shares }
+    }
 }
 
 #[derive(Serialize)]

@@ -15,6 +15,10 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
     match answer {
         AdminAnswer::KeyStatus(it) => key_status(it, out),
         AdminAnswer::KeyNew(key) => writeln!(out, "{}", key.declassify()),
+        AdminAnswer::KeyShares(it) => {
+            let text = |it: &types::Secret| it.declassify().to_owned();
+            out.write_all(it.shares.iter().map(text).collect::<Vec<_>>().join("\n").as_bytes())
+        }
         AdminAnswer::KeyRotated { key, secrets } => {
             let passwords = counted(*secrets, "password");
             writeln!(out, "Key {key} counts now; {passwords} sealed with it.")

@@ -3,7 +3,8 @@
 use commands::{Apply, ApplyAnswer, Failure, FailureKind, Job, Progress, ProgressSink};
 use disk::{OsRandom, SystemClock};
 use ports::Clock;
-use state::{KeyRing, SavedJob, SavedProfile, SecretPlace, State};
+use sealing::KeyRing;
+use state::{SavedJob, SavedProfile, SecretPlace, State};
 use types::{Secret, UserName};
 
 use super::super::{faults, job_check, keys, mail, profiles};
