@@ -143,9 +143,9 @@ mod tests {
         let again = SealingKey::parse(&text).unwrap();
         assert_eq!(again.id(), key.id());
         assert_eq!(format!("{again:?}"), "SealingKey(868706dff081530a)");
-        let odd = [&text[1..], &text[..78], "posthold-key-1-", &format!("{text}00")];
-        for text in odd {
-            assert!(SealingKey::parse(text).is_err(), "{text}");
+        let (front, cut) = (text.replacen('p', "", 1), text.replacen("a5", "", 1));
+        for text in [front, cut, KEY_PREFIX.to_owned(), format!("{text}00")] {
+            assert!(SealingKey::parse(&text).is_err(), "{text}");
         }
         assert!(SealingKey::parse(&text.replace("a5a5", "a5\u{e9}")).is_err());
     }
