@@ -3,11 +3,12 @@
 //! Every figure is a median of several rounds, and the programs take turns within a round, so
 //! that a busy machine slows all of them. What counts are the ratios. The results are written to
 //! docs/performance.md; the machine is described, not named. `cargo xtask bench archive` measures
-//! many accounts and large ones, and writes a section of its own.
+//! many accounts and large ones, `cargo xtask bench store` a store of a million messages; each
+//! writes sections of its own.
 
-mod accounts;
 mod disk;
 mod goals;
+mod groups;
 mod mail;
 mod measure;
 mod page;
@@ -50,9 +51,9 @@ struct Options {
     binary: Option<PathBuf>,
     /// Messages that notmuch indexes, when not all: then rates are compared.
     n_notmuch: usize,
-    /// Of `bench archive`: only these parts.
+    /// Of a group: only these parts.
     parts: Vec<String>,
-    /// Of `bench archive`: everything so many times smaller, for whoever works on it.
+    /// Of a group: everything so many times smaller, for whoever works on it.
     divide: u32,
 }
 
@@ -79,10 +80,8 @@ pub(crate) struct Bench {
 
 /// Measures, prints, and writes docs/performance.md when every part ran.
 pub(crate) fn run(args: &[String]) -> Result<(), String> {
-    let (is_accounts, args) = match args.split_first() {
-        Some((first, rest)) if first == "archive" => (true, rest),
-        _ => (false, args),
-    };
+    let group = args.first().and_then(|first| groups::GROUPS.iter().find(|it| it.name == first));
+    let args = if group.is_some() { args.get(1..).unwrap_or_default() } else { args };
     let options = options(args)?;
     crate::test::install(peers::PACKAGES);
     let ours = match &options.binary {
@@ -94,10 +93,10 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
         thread::sleep(FORGOTTEN);
     }
     fs::create_dir_all(&options.dir).map_err(|it| format!("the directory to work in: {it}"))?;
-    if is_accounts {
-        return accounts::run(options, ours);
+    match group {
+        Some(group) => group.run(options, ours),
+        None => beside_others(options, ours),
     }
-    beside_others(options, ours)
 }
 
 fn beside_others(options: Options, ours: Posthold) -> Result<(), String> {

@@ -29,6 +29,8 @@ usage: cargo xtask COMMAND
               many accounts, idle ones, a mailbox of a million messages, POP3: many, idle, huge,
               pop3; each writes its section of docs/performance.md
               [--corpus DIR] [--runs N] [--dir DIR] [--binary PATH] [--divide N]
+  bench store a store of a million messages: opened, verified, its catalog made anew
+              [--runs N] [--dir DIR] [--binary PATH] [--divide N]
 ";
 
 fn main() -> ExitCode {

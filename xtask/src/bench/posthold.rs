@@ -125,6 +125,20 @@ impl Posthold {
         done(self.command(data)?.args(["import", arg(path)?, "--user", "alice"]))
     }
 
+    /// Carries out a command that must succeed; what it cost, and its answer.
+    pub(super) fn command_done(
+        &self,
+        args: &[&str],
+        data: &Path,
+    ) -> Result<(Sample, Value), String> {
+        let (sample, text, code) = measure::run(self.command(data)?.args(args))?;
+        if code != Some(0) {
+            let start: String = text.chars().take(2_000).collect();
+            return Err(format!("{args:?} ended with {code:?}: {start}"));
+        }
+        Ok((sample, serde_json::from_str(&text).unwrap_or(Value::Null)))
+    }
+
     /// Asks all queries twice in one process.
     pub(super) fn search(
         &self,

@@ -1,4 +1,5 @@
 //! `cargo xtask bench archive`: many accounts, idle accounts, one huge mailbox, and POP3.
+//! `cargo xtask bench store`: a store of a million messages.
 //!
 //! Each part can be run alone (`cargo xtask bench archive huge`), and writes a section of its own
 //! when it ran in its full size.
@@ -6,6 +7,7 @@
 mod huge;
 mod idle;
 mod many;
+mod million;
 mod pop3;
 
 use std::fmt::Write as _;
@@ -73,41 +75,60 @@ fn copy_files(from: &Path, to: &Path) -> Result<(), String> {
 /// One part of the benchmark.
 type Part = (&'static str, &'static str, fn(&mut Setting) -> Result<Section, String>);
 
-const PARTS: &[Part] = &[
-    ("many", "Many accounts at one server", many::measure),
-    ("idle", "Idle accounts", idle::measure),
-    ("huge", "One mailbox of a million messages", huge::measure),
-    ("pop3", "POP3 beside getmail6", pop3::measure),
+/// Parts that are run together.
+pub(super) struct Group {
+    /// What stands behind `bench`.
+    pub(super) name: &'static str,
+    parts: &'static [Part],
+}
+
+pub(super) const GROUPS: &[Group] = &[
+    Group {
+        name: "archive",
+        parts: &[
+            ("many", "Many accounts at one server", many::measure),
+            ("idle", "Idle accounts", idle::measure),
+            ("huge", "One mailbox of a million messages", huge::measure),
+            ("pop3", "POP3 beside getmail6", pop3::measure),
+        ],
+    },
+    Group {
+        name: "store",
+        parts: &[("million", "A store of a million messages", million::measure)],
+    },
 ];
 
-/// Runs the parts of these names, or all.
-pub(super) fn run(options: Options, ours: Posthold) -> Result<(), String> {
-    let unknown = options.parts.iter().find(|it| PARTS.iter().all(|(name, ..)| name != it));
-    if let Some(unknown) = unknown {
-        return Err(format!("bench archive has no part {unknown}"));
-    }
-    let mut setting = Setting { ours, disk: Vec::new(), load: Vec::new(), options };
-    let parts = setting.options.parts.clone();
-    let is_wanted = |name: &str| parts.is_empty() || parts.iter().any(|it| it == name);
-    for (name, title, measure) in PARTS.iter().filter(|(name, ..)| is_wanted(name)) {
-        println!("==== {name}");
-        setting.disk.clear();
-        setting.load.clear();
-        let section = measure(&mut setting)?;
-        let text = text(&setting, name, &section);
-        println!("\n{text}");
-        if setting.options.divide <= 1 {
-            page::write_section(title, &text)?;
+impl Group {
+    /// Runs the parts of these names, or all.
+    pub(super) fn run(&self, options: Options, ours: Posthold) -> Result<(), String> {
+        let unknown =
+            options.parts.iter().find(|it| self.parts.iter().all(|(name, ..)| name != it));
+        if let Some(unknown) = unknown {
+            return Err(format!("bench {} has no part {unknown}", self.name));
         }
+        let mut setting = Setting { ours, disk: Vec::new(), load: Vec::new(), options };
+        let parts = setting.options.parts.clone();
+        let is_wanted = |name: &str| parts.is_empty() || parts.iter().any(|it| it == name);
+        for (name, title, measure) in self.parts.iter().filter(|(name, ..)| is_wanted(name)) {
+            println!("==== {name}");
+            setting.disk.clear();
+            setting.load.clear();
+            let section = measure(&mut setting)?;
+            let text = text(&setting, &format!("{} {name}", self.name), &section);
+            println!("\n{text}");
+            if setting.options.divide <= 1 {
+                page::write_section(title, &text)?;
+            }
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 fn text(setting: &Setting, name: &str, section: &Section) -> String {
     let mut text = format!(
-        "`cargo xtask bench archive {name}`: {} {}. Medians of {} rounds, in which programs that \
+        "`cargo xtask bench {name}`: {} {}. Medians of {} rounds, in which programs that \
          are compared took turns; servers and clients share the machine; ratios are medians of the \
-         ratios within a round. Loopback without TLS. Memory is the peak of anonymous memory of \
+         ratios within a round. Connections are loopback without TLS. Memory is the peak of anonymous memory of \
          the one process.",
         section.setting,
         report::machine(),
