@@ -1,5 +1,7 @@
 //! Row changes carried out in SQL. What they mean was decided in `ledger::project`.
 
+use std::cmp::Ordering;
+
 use ledger::project::{MessageBytes, RowChange};
 use ledger::{
     Certificate, EnvelopeDetail, HoldChange, HoldDetail, HoldScope, MessageDetail,
@@ -11,6 +13,7 @@ use types::{
     PlacementId, Timestamp,
 };
 
+use super::schema::make_indexes;
 use super::sets::{SetChanges, SetName};
 use super::values::{from_sql, sql, unknown};
 
@@ -37,10 +40,20 @@ pub struct NewMessage {
     pub archived: Timestamp,
 }
 
+/// What need not be asked of the tables.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Shortcuts {
+    /// The tables have no indexes yet: they are made at the end, or when one is missed.
+    pub(crate) lacks_indexes: bool,
+    /// Nothing is in quarantine; `false` when that is not known.
+    pub(crate) no_quarantine: bool,
+}
+
 /// Carries out row changes inside a transaction.
 pub(crate) struct Applier<'a> {
     pub(crate) connection: &'a Connection,
     pub(crate) sets: &'a mut SetChanges,
+    pub(crate) shortcuts: &'a mut Shortcuts,
     /// The next dense number.
     pub(crate) n_next: &'a mut u32,
     /// The message that was made last: its placement comes next.
@@ -184,7 +197,7 @@ impl Applier<'_> {
                 }
                 id
             }
-            None => self.insert_placement(n, new)?,
+            None => return self.insert_placement(n, new, source),
         };
         match source {
             Some(source) => self.stands_at(source, Some(there)),
@@ -192,27 +205,36 @@ impl Applier<'_> {
         }
     }
 
-    fn insert_placement(&mut self, n: u32, new: &NewPlacementRow) -> rusqlite::Result<i64> {
+    fn insert_placement(
+        &mut self,
+        n: u32,
+        new: &NewPlacementRow,
+        source: Option<SourceRef>,
+    ) -> rusqlite::Result<()> {
         let id = sql(new.placement.0);
         let keywords = (!new.keywords.is_empty()).then(|| new.keywords.join("\n"));
         let query = "INSERT INTO placement \
-                     (id, n, folder, flags, keywords, received, placed, senders, recipients) \
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+                     (id, n, folder, flags, keywords, received, placed, source, senders, \
+                     recipients) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
         let received = new.received.map(|it| it.0);
         let (folder, flags) = (sql(new.folder.0), new.flags.0);
         let [senders, recipients] = match new.envelope.is_empty() {
             true => [None, None],
             false => [&new.envelope.senders, &new.envelope.recipients].map(|it| Some(lines(it))),
         };
-        let placed = new.placed.0;
-        let values = (id, n, folder, flags, keywords, received, placed, senders, recipients);
+        let (placed, stood) = (new.placed.0, source.map(|it| sql(it.source.0)));
+        let values = (id, n, folder, flags, keywords, received, placed, stood, senders, recipients);
         self.run(query, values)?;
+        if let Some(source) = source {
+            self.end_quarantine(source)?;
+            self.note_place(source, id)?;
+        }
         self.sets.insert(self.connection, SetName::All, n)?;
         self.sets.insert(self.connection, SetName::Folder(new.folder), n)?;
         for flag in single_flags(new.flags) {
             self.sets.insert(self.connection, SetName::Flag(flag), n)?;
         }
-        Ok(id)
+        Ok(())
     }
 
     fn placement_change(
@@ -232,6 +254,7 @@ impl Applier<'_> {
             self.set_flags(id, flags)?;
         }
         if removed {
+            self.need_indexes()?;
             self.run("DELETE FROM source_ref WHERE placement = ?1", [id])?;
             self.run("DELETE FROM placement_alias WHERE of = ?1", [id])?;
             self.delete(id)?;
@@ -245,6 +268,7 @@ impl Applier<'_> {
             return Ok(());
         }
         if let Some(there) = self.at_place(moved.n, folder)? {
+            self.need_indexes()?;
             let query = "UPDATE source_ref SET placement = ?2 WHERE placement = ?1";
             self.run(query, [id, there])?;
             self.delete(id)?;
@@ -267,6 +291,7 @@ impl Applier<'_> {
     /// Takes a placement away that nothing refers to any more.
     fn delete(&mut self, id: i64) -> rusqlite::Result<()> {
         let Some(Placed { id, n, folder, flags }) = self.row(id)? else { return Ok(()) };
+        self.need_indexes()?;
         self.run("DELETE FROM placement WHERE id = ?1", [id])?;
         self.sets.remove(self.connection, SetName::Folder(folder), n)?;
         self.drop_flags(n, flags)?;
@@ -280,6 +305,9 @@ impl Applier<'_> {
     /// A message has a flag while one of its placements has it.
     fn drop_flags(&mut self, n: u32, gone: Flags) -> rusqlite::Result<()> {
         let query = "SELECT 1 FROM placement WHERE n = ?1 AND flags & ?2 != 0";
+        if gone != Flags::default() {
+            self.need_indexes()?;
+        }
         for flag in single_flags(gone) {
             if !self.connection.prepare_cached(query)?.exists((n, flag.0))? {
                 self.sets.remove(self.connection, SetName::Flag(flag), n)?;
@@ -291,18 +319,26 @@ impl Applier<'_> {
     fn stands_at(&mut self, source: SourceRef, placement: Option<i64>) -> rusqlite::Result<()> {
         self.end_quarantine(source)?;
         let Some(placement) = placement else { return Ok(()) };
+        self.note_place(source, placement)?;
+        let query = "UPDATE placement SET source = ?2 WHERE id = ?1";
+        self.run(query, [placement, sql(source.source.0)])
+    }
+
+    fn note_place(&self, source: SourceRef, placement: i64) -> rusqlite::Result<()> {
         let query = "REPLACE INTO source_ref (source, uid, placement) VALUES (?1, ?2, ?3)";
         let (source_id, uid) = place(source);
-        self.run(query, (source_id, uid, placement))?;
-        self.run("UPDATE placement SET source = ?2 WHERE id = ?1", [placement, source_id])
+        self.run(query, (source_id, uid, placement))
     }
 
     fn end_quarantine(&self, source: SourceRef) -> rusqlite::Result<()> {
+        if self.shortcuts.no_quarantine {
+            return Ok(());
+        }
         self.run("DELETE FROM quarantine WHERE source = ?1 AND uid = ?2", place(source))
     }
 
     fn quarantine(
-        &self,
+        &mut self,
         source: SourceRef,
         reason: QuarantineReason,
         text: &str,
@@ -313,6 +349,7 @@ impl Applier<'_> {
         let query = "REPLACE INTO quarantine (source, uid, reason, text, attempts, retry_at, at) \
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
         let (source_id, uid) = place(source);
+        self.shortcuts.no_quarantine = false;
         self.run(query, (source_id, uid, reason.number(), text, attempts, retry_at.0, at.0))
     }
 
@@ -322,13 +359,46 @@ impl Applier<'_> {
         {
             return Ok(Some(n));
         }
+        if self.shortcuts.lacks_indexes {
+            return self.number_by_order(message);
+        }
         let mut statement =
             self.connection.prepare_cached("SELECT n FROM message WHERE key = ?1")?;
         statement.query_row([sql(message.0)], |row| row.get(0)).optional()
     }
 
+    /// The same without an index: numbers are in the order of keys.
+    fn number_by_order(&self, message: MessageKey) -> rusqlite::Result<Option<u32>> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT key FROM message WHERE n = ?1")?;
+        let (mut low, mut high) = (0, *self.n_next);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let key = statement.query_row([middle], |row| row.get(0).map(from_sql))?;
+            match key.cmp(&message.0) {
+                Ordering::Equal => return Ok(Some(middle)),
+                Ordering::Less => low = middle + 1,
+                Ordering::Greater => high = middle,
+            }
+        }
+        Ok(None)
+    }
+
+    /// Makes the indexes, when something is to be found that is not found by its key.
+    fn need_indexes(&mut self) -> rusqlite::Result<()> {
+        if self.shortcuts.lacks_indexes {
+            make_indexes(self.connection)?;
+            self.shortcuts.lacks_indexes = false;
+        }
+        Ok(())
+    }
+
     /// The placement of a message in a folder.
-    fn at_place(&self, n: u32, folder: FolderId) -> rusqlite::Result<Option<i64>> {
+    fn at_place(&mut self, n: u32, folder: FolderId) -> rusqlite::Result<Option<i64>> {
+        if !self.sets.contains(self.connection, SetName::Folder(folder), n)? {
+            return Ok(None);
+        }
+        self.need_indexes()?;
         let query = "SELECT id FROM placement WHERE n = ?1 AND folder = ?2";
         let mut statement = self.connection.prepare_cached(query)?;
         statement.query_row((n, sql(folder.0)), |row| row.get(0)).optional()
@@ -354,7 +424,8 @@ impl Applier<'_> {
     }
 
     /// From now on `id` is `of`, and so is all that was `id`. Aliases never form chains.
-    fn alias(&self, id: i64, of: i64) -> rusqlite::Result<()> {
+    fn alias(&mut self, id: i64, of: i64) -> rusqlite::Result<()> {
+        self.need_indexes()?;
         self.run("UPDATE placement_alias SET of = ?2 WHERE of = ?1", [id, of])?;
         self.run("REPLACE INTO placement_alias (id, of) VALUES (?1, ?2)", [id, of])
     }

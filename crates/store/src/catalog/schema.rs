@@ -44,7 +44,6 @@ CREATE TABLE folder (
     path      TEXT,
     canonical TEXT
 );
-CREATE INDEX folder_path ON folder (archive, canonical);
 -- n is the dense number: order of first placement, from 0.
 CREATE TABLE message (
     n          INTEGER PRIMARY KEY,
@@ -58,7 +57,6 @@ CREATE TABLE message (
     recipients TEXT,
     subject    TEXT
 );
-CREATE UNIQUE INDEX message_key ON message (key);
 -- source is where the message stood last, also when it is gone from there. senders and recipients
 -- are those of its envelope, one a line, where it came with one.
 CREATE TABLE placement (
@@ -73,7 +71,6 @@ CREATE TABLE placement (
     senders    TEXT,
     recipients TEXT
 );
-CREATE UNIQUE INDEX placement_place ON placement (n, folder);
 -- Messages that came with an envelope, by their canonical hashes.
 CREATE TABLE content (
     canonical BLOB NOT NULL,
@@ -85,7 +82,6 @@ CREATE TABLE placement_alias (
     id INTEGER PRIMARY KEY,
     of INTEGER NOT NULL
 );
-CREATE INDEX placement_alias_of ON placement_alias (of);
 -- Sets of messages in pieces of 65536 numbers. kind: 1 all, 2 folder, 3 flag (its
 -- bit), 4 partly read.
 CREATE TABLE message_set (
@@ -106,7 +102,6 @@ CREATE TABLE source (
     mailbox_raw  BLOB NOT NULL,
     mailbox      TEXT NOT NULL
 );
-CREATE INDEX source_account ON source (archive, profile, account);
 CREATE TABLE cursor (
     source      INTEGER PRIMARY KEY,
     uid_next    INTEGER NOT NULL,
@@ -120,7 +115,6 @@ CREATE TABLE source_ref (
     placement INTEGER NOT NULL,
     PRIMARY KEY (source, uid)
 ) WITHOUT ROWID;
-CREATE INDEX source_ref_placement ON source_ref (placement);
 CREATE TABLE quarantine (
     source   INTEGER NOT NULL,
     uid      INTEGER NOT NULL,
@@ -178,6 +172,17 @@ CREATE TABLE run (
 );
 ";
 
+/// The indexes of the tables. A catalog that is made anew gets them at its end: sorted once, they
+/// cost far less than kept up to date with every row.
+const INDEXES: &str = "
+CREATE INDEX IF NOT EXISTS folder_path ON folder (archive, canonical);
+CREATE UNIQUE INDEX IF NOT EXISTS message_key ON message (key);
+CREATE UNIQUE INDEX IF NOT EXISTS placement_place ON placement (n, folder);
+CREATE INDEX IF NOT EXISTS placement_alias_of ON placement_alias (of);
+CREATE INDEX IF NOT EXISTS source_account ON source (archive, profile, account);
+CREATE INDEX IF NOT EXISTS source_ref_placement ON source_ref (placement);
+";
+
 /// The tables and the key that orders each: everything that a rebuilt catalog has alike.
 pub(crate) const TABLES: [(&str, &str); 14] = [
     ("head", "id"),
@@ -203,8 +208,8 @@ pub(crate) struct Head {
     pub(crate) messages: u32,
 }
 
-/// Makes the tables in a new file, at the start of the log. Nothing is synced: it is swapped in
-/// later.
+/// Makes the tables in a new file, at the start of the log, without [indexes](make_indexes).
+/// Nothing is synced: it is swapped in later.
 pub(crate) fn create(path: &Path, store: &str, root: Hash) -> rusqlite::Result<Connection> {
     // SQLite would let everybody read it; what it keeps beside gets the same permissions.
     let made = RealDisk.open(path, Access::CreateNew);
@@ -219,6 +224,11 @@ pub(crate) fn create(path: &Path, store: &str, root: Hash) -> rusqlite::Result<C
     let sql = "INSERT INTO head (id, store, entries, root, messages) VALUES (0, ?1, 0, ?2, 0)";
     connection.execute(sql, (store, root.0))?;
     Ok(connection)
+}
+
+/// Makes the indexes that are not there.
+pub(crate) fn make_indexes(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(INDEXES)
 }
 
 /// Opens the file of the one writer.

@@ -81,6 +81,16 @@ impl SetChanges {
         self.chunk(connection, name, n).map(|it| it.remove(n))
     }
 
+    /// Whether a message is in a set, with the changes made so far.
+    pub(crate) fn contains(
+        &mut self,
+        connection: &Connection,
+        name: SetName,
+        n: u32,
+    ) -> rusqlite::Result<bool> {
+        self.chunk(connection, name, n).map(|it| it.contains(n))
+    }
+
     /// Writes every chunk that was touched; empty ones leave no row.
     pub(crate) fn write(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         let query = "REPLACE INTO message_set (kind, id, chunk, count, bits) \

@@ -141,6 +141,13 @@ pub(super) fn told(story: &mut Story) -> Told {
     let mut writer = new_catalog(&path);
     story.apply_to(&mut writer);
     writer.commit().unwrap();
+    // One that is made in one go gets its indexes when they are missed, or at its end.
+    let anew = dir.path().join("anew.db");
+    let mut at_once = CatalogWriter::create(&anew, STORE).unwrap();
+    story.apply_to(&mut at_once);
+    at_once.finish().unwrap();
+    let at_once = CatalogWriter::open(&anew, STORE).unwrap().unwrap();
+    assert_eq!(at_once.digest().unwrap(), writer.digest().unwrap());
     let entries = writer.position().entries;
     let (reach, reached) = watch::channel(Reach { entries, failure: None });
     let catalog = SqlCatalog::beside(&path, STORE, reached);

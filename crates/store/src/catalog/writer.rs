@@ -9,7 +9,7 @@ use ports::CatalogError;
 use rusqlite::Connection;
 use types::{EntryNumber, MessageKey, Position};
 
-use super::apply::{Applier, NewMessage};
+use super::apply::{Applier, NewMessage, Shortcuts};
 use super::digest::digest;
 use super::schema::{self, Head};
 use super::sets::SetChanges;
@@ -25,6 +25,7 @@ pub struct CatalogWriter {
     head: Head,
     newest: Option<(MessageKey, u32)>,
     sets: SetChanges,
+    shortcuts: Shortcuts,
     in_transaction: bool,
     has_written: bool,
 }
@@ -51,7 +52,9 @@ impl CatalogWriter {
             Ok((connection, head))
         };
         match read() {
-            Ok((connection, Ok(head))) => Ok(Ok(CatalogWriter::new(connection, head))),
+            Ok((connection, Ok(head))) => {
+                Ok(Ok(CatalogWriter::new(connection, head, Shortcuts::default())))
+            }
             Ok((_, Err(why))) => Ok(Err(Unusable { why })),
             Err(error) if is_damage(&error) => {
                 Ok(Err(Unusable { why: format!("it is damaged: {error}") }))
@@ -61,22 +64,25 @@ impl CatalogWriter {
     }
 
     /// Makes an empty catalog at `path`, where nothing is, for the start of the log. Nothing is
-    /// synced, and it cannot be read by others, before [`finish`](CatalogWriter::finish).
+    /// synced, it has no indexes, and it cannot be read by others, before
+    /// [`finish`](CatalogWriter::finish).
     pub(crate) fn create(path: &Path, store: &str) -> Result<CatalogWriter, CatalogError> {
         let position = Tree::new().position();
         let connection = schema::create(path, store, position.root).map_err(failed("making it"))?;
         connection.set_prepared_statement_cache_capacity(64);
         let _ = connection.pragma_update(None, "cache_size", -64_000);
-        Ok(CatalogWriter::new(connection, Head { position, messages: 0 }))
+        let shortcuts = Shortcuts { lacks_indexes: true, no_quarantine: true };
+        Ok(CatalogWriter::new(connection, Head { position, messages: 0 }, shortcuts))
     }
 
-    fn new(connection: Connection, head: Head) -> CatalogWriter {
+    fn new(connection: Connection, head: Head, shortcuts: Shortcuts) -> CatalogWriter {
         CatalogWriter {
             connection,
             committed: head,
             head,
             newest: None,
             sets: SetChanges::default(),
+            shortcuts,
             in_transaction: false,
             has_written: false,
         }
@@ -144,6 +150,7 @@ impl CatalogWriter {
         let mut applier = Applier {
             connection: &self.connection,
             sets: &mut self.sets,
+            shortcuts: &mut self.shortcuts,
             n_next: &mut self.head.messages,
             newest: &mut self.newest,
             made: &mut made,
@@ -184,6 +191,7 @@ impl CatalogWriter {
         self.in_transaction = false;
         self.head = self.committed;
         self.newest = None;
+        self.shortcuts.no_quarantine = false;
         self.sets.forget();
     }
 
@@ -209,6 +217,7 @@ impl CatalogWriter {
     /// Ends the making of a catalog by [`create`](CatalogWriter::create).
     pub(crate) fn finish(mut self) -> Result<(), CatalogError> {
         self.commit()?;
+        schema::make_indexes(&self.connection).map_err(failed("making its indexes"))?;
         self.connection.close().map_err(|(_, error)| failed("closing it")(error))
     }
 }

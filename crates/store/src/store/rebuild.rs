@@ -6,7 +6,6 @@ use std::sync::mpsc::sync_channel;
 
 use ports::{Disk, Index, IndexDoc, Log};
 use types::Position;
-use types::limits::BATCH_BYTES_MAX;
 
 use super::{Store, remove_index};
 use crate::catalog::{CatalogWriter, NewMessage};
@@ -39,6 +38,12 @@ pub struct Rebuilt {
 
 /// Messages that are looked up at once.
 const MESSAGES_AT_ONCE: usize = 500;
+
+/// Entries with details that are read from the log at once, in bytes.
+const RUN_BYTES: usize = 1 << 20;
+
+/// So many of them may wait for the catalog.
+const RUNS_WAITING_MAX: usize = 4;
 
 /// Parsed messages that may wait for the index.
 const DOCS_WAITING_MAX: usize = 64;
@@ -212,25 +217,42 @@ impl Store {
     }
 }
 
-/// Applies what the log has to a catalog that nobody else writes.
+/// Applies what the log has to a catalog that nobody else writes. One thread reads the log, this
+/// one writes.
 fn follow(
     writer: &mut CatalogWriter,
     log: &SegmentLog,
     progress: &mut dyn FnMut(RebuildProgress),
 ) -> Result<(), StoreError> {
-    loop {
-        let run = log.entries(writer.position().entries, BATCH_BYTES_MAX)?;
-        if run.items.is_empty() {
-            return Ok(writer.commit()?);
-        }
-        writer.apply(run.first, &run.items, run.position)?;
-        writer.commit()?;
-        progress(RebuildProgress {
-            entries: writer.position().entries,
-            entries_total: log.position().entries,
-            messages: writer.messages(),
+    let mut from = writer.position().entries;
+    let (sender, runs) = sync_channel(RUNS_WAITING_MAX);
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            loop {
+                let run = log.entries(from, RUN_BYTES);
+                let is_last = run.as_ref().map_or(true, |it| it.items.is_empty());
+                from = run.as_ref().map_or(from, |it| it.position.entries);
+                // Nobody takes more after an error.
+                if sender.send(run).is_err() || is_last {
+                    return;
+                }
+            }
         });
-    }
+        for run in runs {
+            let run = run?;
+            if run.items.is_empty() {
+                break;
+            }
+            writer.apply(run.first, &run.items, run.position)?;
+            writer.commit()?;
+            progress(RebuildProgress {
+                entries: writer.position().entries,
+                entries_total: log.position().entries,
+                messages: writer.messages(),
+            });
+        }
+        Ok(writer.commit()?)
+    })
 }
 
 /// Gives the finished index `side` the name `dir`. Whoever is interrupted here finds no index,
