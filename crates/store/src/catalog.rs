@@ -18,6 +18,7 @@ mod apply;
 mod digest;
 mod holds;
 mod look_ups;
+mod plain;
 mod queries;
 mod reader;
 mod rows;

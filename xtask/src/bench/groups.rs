@@ -128,8 +128,8 @@ fn text(setting: &Setting, name: &str, section: &Section) -> String {
     let mut text = format!(
         "`cargo xtask bench {name}`: {} {}. Medians of {} rounds, in which programs that \
          are compared took turns; servers and clients share the machine; ratios are medians of the \
-         ratios within a round. Connections are loopback without TLS. Memory is the peak of anonymous memory of \
-         the one process.",
+         ratios within a round. Connections are loopback without TLS. Memory is the peak of \
+         anonymous memory of the one process.",
         section.setting,
         report::machine(),
         setting.options.runs
