@@ -16,6 +16,7 @@ use crate::quarantine::{QuarantineExported, QuarantineShown};
 use crate::report::{ReportForm, RunReport};
 use crate::run::RunShown;
 use crate::service::{ServedAnswer, ServiceStatus};
+use crate::store::StoreShown;
 use crate::unknown::{Assigned, UnknownShown};
 use crate::user::UserShown;
 
@@ -132,6 +133,12 @@ pub enum AdminAnswer {
     Runs(Vec<RunShown>),
     /// Of `run show`.
     Run(Box<RunShown>),
+    /// Of `store list`.
+    Stores(Vec<StoreShown>),
+    /// Of `store show` and of what changes one.
+    Store(Box<StoreShown>),
+    /// Of `store detach`: its directory.
+    StoreDetached(PathBuf),
     /// Of `quarantine list`.
     Quarantine(Vec<QuarantineShown>),
     /// Of `quarantine show` and `quarantine accept`.

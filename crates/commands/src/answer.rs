@@ -12,6 +12,7 @@ use crate::progress::Hit;
 use crate::removal::RemovalAnswer;
 use crate::request::{ExportFormat, View};
 use crate::run::ManyAnswer;
+use crate::store::StoresRead;
 use crate::user::{LoginBy, Rank};
 
 /// How a command ended that did not fail.
@@ -62,6 +63,8 @@ impl Answer {
             Answer::Many(run) => of_run(run.outcome),
             Answer::Export(export) => partly_if(!export.is_whole()),
             Answer::Verify(verify) => partly_if(!verify.is_clean()),
+            Answer::Search(it) | Answer::Count(it) => partly_if(!it.stores.is_whole()),
+            Answer::Show(it) => partly_if(!it.stores.is_whole()),
             Answer::Demo(demo) => partly_if(!demo.verify.is_clean()),
             Answer::Admin(admin) => match &**admin {
                 AdminAnswer::KeyStatus(status) => partly_if(!status.is_whole()),
@@ -73,12 +76,7 @@ impl Answer {
                 _ => ExitCode::Done,
             },
             Answer::Rebuild(rebuild) => partly_if(rebuild.unreadable != 0),
-            Answer::Search(_)
-            | Answer::Count(_)
-            | Answer::Show(_)
-            | Answer::Raw
-            | Answer::UserAdd(_)
-            | Answer::UserList(_) => ExitCode::Done,
+            Answer::Raw | Answer::UserAdd(_) | Answer::UserList(_) => ExitCode::Done,
         }
     }
 }
@@ -214,7 +212,7 @@ impl IndexReach {
 }
 
 /// What a search found.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SearchAnswer {
     /// All hits, shown or not.
     pub count: u64,
@@ -222,6 +220,8 @@ pub struct SearchAnswer {
     pub shown: u64,
     /// How far the index had read.
     pub index: IndexReach,
+    /// Which stores were searched.
+    pub stores: StoresRead,
 }
 
 /// A message, decoded for people.
@@ -253,6 +253,8 @@ pub struct ShowAnswer {
     pub parts: Vec<PartShown>,
     /// What is wrong with it.
     pub defects: Vec<String>,
+    /// Which stores were asked for its folders.
+    pub stores: StoresRead,
 }
 
 /// One part of a message.
@@ -287,6 +289,8 @@ pub struct ExportAnswer {
     pub bytes: u64,
     /// How far the views had read that said what there is.
     pub index: IndexReach,
+    /// Which stores it was taken from.
+    pub stores: StoresRead,
     /// Whether it was asked to stop before the end.
     pub cancelled: bool,
 }
@@ -298,6 +302,7 @@ impl ExportAnswer {
         self.missing.is_empty()
             && self.damaged.is_empty()
             && self.conflicts.is_empty()
+            && self.stores.is_whole()
             && !self.cancelled
     }
 }
@@ -334,11 +339,24 @@ impl VerifyAnswer {
     pub fn is_clean(&self) -> bool {
         self.defects.is_empty() && !self.cancelled
     }
+
+    /// Adds what was found in another store.
+    pub fn add(&mut self, other: VerifyAnswer) {
+        let VerifyAnswer { messages, blobs, entries, bytes, defects, cancelled } = other;
+        self.messages += messages;
+        self.blobs += blobs;
+        self.entries += entries;
+        self.bytes += bytes;
+        self.defects.extend(defects);
+        self.cancelled |= cancelled;
+    }
 }
 
 /// One thing that is wrong with a store.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DefectFound {
+    /// The store.
+    pub store: String,
     /// `log`, `catalog` or `index`.
     pub part: &'static str,
     /// Where: a segment and offset, a table.

@@ -24,6 +24,7 @@ mod report;
 mod request;
 mod run;
 mod service;
+mod store;
 mod unknown;
 mod user;
 
@@ -71,6 +72,9 @@ pub use run::{ManyAnswer, RunShown, RunState, StepAnswer, StepShown, Trigger};
 pub use service::{
     ChangeShown, ChangeState, GroupShown, GroupState, NextShown, Reinitialised, RunningShown,
     ServedAnswer, ServiceRequest, ServiceStatus, StuckShown, WorkerGroup,
+};
+pub use store::{
+    NewStore, StoreCounts, StoreRequest, StoreShown, StoreState, StoreTrouble, StoresRead,
 };
 pub use unknown::{
     Assign, AssignAs, AssignTo, Assigned, MailDirection, UnknownRequest, UnknownShown,

@@ -17,6 +17,7 @@ use crate::profile::ProfileRequest;
 use crate::quarantine::QuarantineRequest;
 use crate::report::{ReportRequest, Sending};
 use crate::service::ServiceRequest;
+use crate::store::StoreRequest;
 use crate::unknown::UnknownRequest;
 use crate::user::UserSet;
 
@@ -37,6 +38,8 @@ pub enum Request {
     Verify,
     /// Make a view anew from the log.
     Rebuild(View),
+    /// Look after stores.
+    Store(StoreRequest),
     /// Make a user.
     UserAdd(UserName),
     /// Change a user.
@@ -106,6 +109,8 @@ impl Request {
             Request::Search(_) | Request::Show(_) | Request::Export(_) | Request::Verify => true,
             Request::UserShow(_) | Request::UserList => true,
             Request::Key(it) => matches!(it, KeyRequest::New | KeyRequest::Join(_)),
+            Request::Store(it) => it.only_reads(),
+            Request::Key(it) => *it == KeyRequest::New,
             Request::Settings(it) => !matches!(it, SettingsRequest::Set(..)),
             Request::Profile(it) => matches!(it, ProfileRequest::List | ProfileRequest::Show(_)),
             Request::Job(it) => matches!(
@@ -136,6 +141,7 @@ impl Request {
             Request::Verify => "verify",
             Request::Rebuild(View::Catalog) => "store rebuild-catalog",
             Request::Rebuild(View::Index) => "store rebuild-index",
+            Request::Store(it) => it.name(),
             Request::UserAdd(_) => "user add",
             Request::UserSet(_) => "user set",
             Request::UserShow(_) => "user show",

@@ -14,6 +14,7 @@ mod profile;
 mod quarantine;
 mod run;
 mod service;
+mod store;
 mod unknown;
 mod user;
 mod writing;
@@ -26,7 +27,7 @@ use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use commands::{
     Demo, Export, ExportFormat, ExportScope, Failure, FailureKind, KeepDir, Order, Request, Search,
-    SearchOutput, Show, ShowForm, View, WaitForViews,
+    SearchOutput, Show, ShowForm, WaitForViews,
 };
 use types::{Secret, UserName};
 
@@ -136,11 +137,9 @@ enum Command {
     Export(ExportArgs),
     /// Reads everything again and checks every frame, hash, entry and view
     Verify,
-    /// Looks after the store
-    Store {
-        #[command(subcommand)]
-        command: StoreCommand,
-    },
+    /// Looks after stores
+    #[command(subcommand)]
+    Store(store::StoreCommand),
     /// Looks after users
     #[command(subcommand)]
     User(user::UserCommand),
@@ -191,14 +190,6 @@ enum Command {
         #[command(subcommand)]
         command: InternalCommand,
     },
-}
-
-#[derive(Subcommand, Debug)]
-enum StoreCommand {
-    /// Makes the catalog anew from the log alone, and swaps it in
-    RebuildCatalog(WriteArgs),
-    /// Makes the full-text index anew from the log alone, and swaps it in
-    RebuildIndex(WriteArgs),
 }
 
 #[derive(Subcommand, Debug)]
@@ -368,10 +359,7 @@ fn request(command: Command, surroundings: &dyn Surroundings) -> Result<Request,
         }),
         Command::Export(args) => Request::Export(export(args)?),
         Command::Verify => Request::Verify,
-        Command::Store { command: StoreCommand::RebuildCatalog(_) } => {
-            Request::Rebuild(View::Catalog)
-        }
-        Command::Store { command: StoreCommand::RebuildIndex(_) } => Request::Rebuild(View::Index),
+        Command::Store(it) => it.request()?,
         Command::User(it) => it.request()?,
         Command::Quarantine(it) => it.request(|| surroundings.person())?,
         Command::Unknown(it) => it.request()?,

@@ -13,7 +13,7 @@ use crate::serving::Serving;
 
 pub(crate) use data_dir::{DataDir, OpenState};
 
-/// The store that mail goes to until stores can be made and named.
+/// The store that a new data directory begins with.
 pub(crate) const STORE_NAME: &str = "default";
 
 /// What to do when another process owns the data directory.

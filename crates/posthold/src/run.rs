@@ -7,6 +7,7 @@
 //! is a normal end with an answer.
 
 mod alerts;
+mod all_stores;
 mod archive;
 mod bench;
 mod bounded;
@@ -45,6 +46,7 @@ mod sending;
 mod settings;
 mod show;
 mod sorting;
+mod store_admin;
 mod stores;
 mod takeover;
 mod unknown;
@@ -126,7 +128,8 @@ async fn carry_out(
             users::set(context, *it).await
         }
         Request::UserShow(name) => users::show(context, name).await,
-        Request::UserList => users::list(context).await,
+        Request::Store(it) => store_admin::run(context, it, &title, progress).await,
+        Request::UserList => users::list(context, progress).await,
         Request::Serve => serve::serve(context, &title, progress).await,
         Request::Service(it) => serve::service(context, it, &title, progress).await,
         Request::Quarantine(it) => quarantine::run(context, it, &title, progress).await,

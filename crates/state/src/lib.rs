@@ -21,6 +21,7 @@ mod schema;
 mod secrets;
 mod service;
 mod settings;
+mod stores;
 mod unknown;
 mod users;
 
@@ -43,6 +44,7 @@ pub use profiles::{ProfileId, SavedProfile};
 pub use quarantine::AcceptedMessage;
 pub use runs::{PlannedStep, RUNS_LISTED_MAX};
 pub use secrets::{SecretCounts, SecretPlace};
+pub use stores::{SavedStore, StoreFailure};
 pub use unknown::{UNKNOWN_KEPT_MAX, UnknownFound};
 pub use users::{Standing, User, UserChange};
 

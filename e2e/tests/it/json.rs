@@ -57,6 +57,7 @@ fn answers_have_the_fields_of_the_examples() {
     check("export", &place.ok(["export", "--all", "--to", "out", "--json"]).json());
     check("verify", &place.ok(["verify", "--json"]).json());
     check("rebuild", &place.ok(["store", "rebuild-index", "--json"]).json());
+    stores(&place);
     check("user-add", &place.ok(["user", "add", "bob", "--json"]).json());
     check("user-list", &place.ok(["user", "list", "--json"]).json_lines()[0]);
     check("demo", &place.ok(["demo", "--json"]).json());
@@ -67,6 +68,12 @@ fn answers_have_the_fields_of_the_examples() {
     bytes[middle] ^= 1;
     fs::write(&path, bytes).unwrap();
     check("verify-damaged", &place.run(["verify", "--json"]).json());
+}
+
+fn stores(place: &Place) {
+    check("store", &place.ok(["store", "show", "default", "--json"]).json());
+    place.ok(["store", "create", "second"]);
+    check("store-detach", &place.ok(["store", "detach", "second", "--json"]).json());
 }
 
 fn administration(place: &Place) {

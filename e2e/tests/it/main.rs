@@ -29,4 +29,5 @@ mod profiles;
 mod rebuild;
 mod search;
 mod serve;
+mod stores;
 mod users;

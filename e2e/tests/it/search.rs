@@ -89,7 +89,7 @@ fn searches() {
         &["search", "report", "--count", "--json"],
         &expect![[r#"
         exit code 0
-        {"count":1,"index_complete":true}
+        {"count":1,"index_complete":true,"stores":{"read":1,"of":1,"unread":[]}}
     "#]],
     );
     check(

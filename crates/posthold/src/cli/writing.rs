@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Command, StoreCommand};
+use super::Command;
 use crate::context::{NetworkFiles, Ownership};
 
 #[derive(Args, Debug)]
@@ -31,9 +31,7 @@ fn write_args(command: &Command) -> Option<&WriteArgs> {
         Command::Archive(args) => Some(&args.write),
         Command::Import(args) => Some(&args.write),
         Command::Serve(args) => Some(args),
-        Command::Store { command } => match command {
-            StoreCommand::RebuildCatalog(args) | StoreCommand::RebuildIndex(args) => Some(args),
-        },
+        Command::Store(it) => it.write_args(),
         Command::Job(it) => it.write_args(),
         Command::User(it) => it.write_args(),
         Command::Quarantine(it) => it.write_args(),

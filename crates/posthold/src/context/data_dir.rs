@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use archiver::Shared;
-use state::{State, StateError};
+use state::{SavedStore, State, StateError};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 use super::STORE_NAME;
@@ -20,7 +20,18 @@ pub(crate) type OpenState = OwnedMutexGuard<State>;
 #[derive(Clone)]
 pub(crate) struct DataDir {
     path: PathBuf,
+    /// The store that is meant; `None`: the one that mail goes to.
+    store: Option<StorePlace>,
     common: Arc<Common>,
+}
+
+/// A store of a data directory: its name, and where it is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct StorePlace {
+    /// What it is called here.
+    pub(crate) name: String,
+    /// Its directory.
+    pub(crate) dir: PathBuf,
 }
 
 /// What the commands of this process share.
@@ -35,7 +46,7 @@ struct Common {
 impl DataDir {
     /// The directory at `path`, there or not.
     pub(crate) fn new(path: PathBuf) -> DataDir {
-        DataDir { path, common: Arc::default() }
+        DataDir { path, store: None, common: Arc::default() }
     }
 
     /// The directory itself.
@@ -43,9 +54,32 @@ impl DataDir {
         &self.path
     }
 
-    /// The directory of the store.
+    /// Where stores are that have no place of their own.
+    pub(crate) fn stores(&self) -> PathBuf {
+        self.path.join("stores")
+    }
+
+    /// The same, with this store in view.
+    pub(crate) fn at(&self, store: &SavedStore) -> DataDir {
+        let dir = self.stores().join(&store.dir);
+        let store = Some(StorePlace { name: store.name.clone(), dir });
+        DataDir { store, ..self.clone() }
+    }
+
+    /// The store in view: the one that was chosen, else the one that mail goes to.
+    pub(crate) fn place(&self) -> StorePlace {
+        let current = || {
+            let state = self.state().is_file().then(|| State::open_for_reading(&self.state()));
+            let current = state?.ok()?.current_store().ok()??;
+            Some(StorePlace { dir: self.stores().join(current.dir), name: current.name })
+        };
+        let first = || StorePlace { name: STORE_NAME.into(), dir: self.stores().join(STORE_NAME) };
+        self.store.clone().or_else(current).unwrap_or_else(first)
+    }
+
+    /// The directory of the store in view.
     pub(crate) fn store(&self) -> PathBuf {
-        self.path.join("stores").join(STORE_NAME)
+        self.place().dir
     }
 
     /// The full-text index of the store.
@@ -88,7 +122,7 @@ impl DataDir {
 
 impl PartialEq for DataDir {
     fn eq(&self, other: &DataDir) -> bool {
-        self.path == other.path
+        self.path == other.path && self.store == other.store
     }
 }
 
@@ -96,7 +130,7 @@ impl Eq for DataDir {}
 
 impl fmt::Debug for DataDir {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("DataDir").field(&self.path).finish()
+        f.debug_tuple("DataDir").field(&self.path).field(&self.store).finish()
     }
 }
 

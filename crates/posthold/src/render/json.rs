@@ -7,6 +7,7 @@ mod presets;
 mod quarantine;
 mod reports;
 mod service;
+mod stores;
 mod unknown;
 
 use std::io::{self, Write};
@@ -246,14 +247,16 @@ impl<'a> From<&'a commands::MailboxCounts> for MailboxObject<'a> {
 }
 
 #[derive(Serialize)]
-struct CountObject {
+struct CountObject<'a> {
     count: u64,
     index_complete: bool,
+    stores: stores::ReadObject<'a>,
 }
 
-impl From<&SearchAnswer> for CountObject {
-    fn from(it: &SearchAnswer) -> CountObject {
-        CountObject { count: it.count, index_complete: it.index.is_complete() }
+impl<'a> From<&'a SearchAnswer> for CountObject<'a> {
+    fn from(it: &'a SearchAnswer) -> CountObject<'a> {
+        let index_complete = it.index.is_complete();
+        CountObject { count: it.count, index_complete, stores: (&it.stores).into() }
     }
 }
 
@@ -272,6 +275,7 @@ struct ShowObject<'a> {
     text: &'a str,
     parts: Vec<PartObject<'a>>,
     defects: &'a [String],
+    stores: stores::ReadObject<'a>,
 }
 
 #[derive(Serialize)]
@@ -318,6 +322,7 @@ impl<'a> From<&'a ShowAnswer> for ShowObject<'a> {
             text: &it.text,
             parts: it.parts.iter().map(part).collect(),
             defects: &it.defects,
+            stores: (&it.stores).into(),
         }
     }
 }
@@ -333,6 +338,7 @@ struct ExportObject<'a> {
     damaged: Vec<DamagedObject<'a>>,
     conflicts: Vec<String>,
     index_complete: bool,
+    stores: stores::ReadObject<'a>,
     cancelled: bool,
 }
 
@@ -362,6 +368,7 @@ impl<'a> From<&'a ExportAnswer> for ExportObject<'a> {
             damaged: it.damaged.iter().map(damaged).collect(),
             conflicts: it.conflicts.iter().map(|it| it.to_string_lossy().into_owned()).collect(),
             index_complete: it.index.is_complete(),
+            stores: (&it.stores).into(),
             cancelled: it.cancelled,
         }
     }
@@ -379,6 +386,7 @@ struct VerifyObject<'a> {
 
 #[derive(Serialize)]
 struct DefectObject<'a> {
+    store: &'a str,
     part: &'a str,
     place: &'a str,
     message: &'a str,
@@ -387,6 +395,7 @@ struct DefectObject<'a> {
 impl<'a> From<&'a VerifyAnswer> for VerifyObject<'a> {
     fn from(it: &'a VerifyAnswer) -> VerifyObject<'a> {
         let defect = |it: &'a commands::DefectFound| DefectObject {
+            store: &it.store,
             part: it.part,
             place: &it.place,
             message: &it.message,

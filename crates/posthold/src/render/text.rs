@@ -6,14 +6,15 @@ mod presets;
 mod quarantine;
 mod reports;
 mod service;
+mod stores;
 mod unknown;
 
 use std::io::{self, Write};
 
 use commands::{
-    AdminAnswer, Answer, DemoAnswer, DemoImport, ExportAnswer, Failure, Hit, ImportCounts,
-    IndexReach, LoginBy, Rank, RebuildAnswer, RemovalAnswer, RunAnswer, RunOutcome, SearchAnswer,
-    ShowAnswer, Switch, UserListed, VerifyAnswer, View,
+    AdminAnswer, Answer, DefectFound, DemoAnswer, DemoImport, ExportAnswer, Failure, Hit,
+    ImportCounts, IndexReach, LoginBy, Rank, RebuildAnswer, RemovalAnswer, RunAnswer, RunOutcome,
+    SearchAnswer, ShowAnswer, Switch, UserListed, VerifyAnswer, View,
 };
 use types::Address;
 
@@ -200,7 +201,7 @@ fn show(show: &ShowAnswer, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "\n{}", text.trim_end())?;
     }
     if show.parts.is_empty() {
-        return Ok(());
+        return stores::read(&show.stores, out);
     }
     writeln!(out, "\nParts:")?;
     let part = |it: &commands::PartShown| {
@@ -212,7 +213,8 @@ fn show(show: &ShowAnswer, out: &mut dyn Write) -> io::Result<()> {
         ]
     };
     let rows: Vec<Vec<String>> = show.parts.iter().map(part).collect();
-    table::write(&[Align::Left, Align::Left, Align::Right], &rows, out)
+    table::write(&[Align::Left, Align::Left, Align::Right], &rows, out)?;
+    stores::read(&show.stores, out)
 }
 
 fn export(export: &ExportAnswer, out: &mut dyn Write) -> io::Result<()> {
@@ -236,6 +238,7 @@ fn export(export: &ExportAnswer, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{files} there with other content, left alone:")?;
         list(export.conflicts.iter().map(|it| it.display().to_string()), out)?;
     }
+    stores::read(&export.stores, out)?;
     views_reach(export.index, out)
 }
 
@@ -282,7 +285,8 @@ fn verify(verify: &VerifyAnswer, out: &mut dyn Write) -> io::Result<()> {
     }
     let defects = counted(count_of(&verify.defects), "defect");
     writeln!(out, "Found {defects} in {checked}:")?;
-    list(verify.defects.iter().map(|it| format!("{}, {}: {}", it.part, it.place, it.message)), out)
+    let of = |it: &DefectFound| format!("{}, {}, {}: {}", it.store, it.part, it.place, it.message);
+    list(verify.defects.iter().map(of), out)
 }
 
 fn rebuild(rebuild: &RebuildAnswer, out: &mut dyn Write) -> io::Result<()> {

@@ -30,7 +30,7 @@ use super::bounded::{Allowed, Bounded, Ended};
 use super::recorded::Recorded;
 use super::stores::Writing;
 use super::{blocking, faults, insecure, ownership, quarantine, removal, report, sorting, users};
-use crate::context::{Context, STORE_NAME};
+use crate::context::Context;
 
 /// One mailbox to archive: what `archive` makes of its arguments, and a job of what is saved.
 pub(super) struct Work {
@@ -335,7 +335,8 @@ async fn confirm(context: &Context, report: &RunReport) -> Result<(), Failure> {
     }
     let data = context.data.clone();
     blocking(move || {
-        let confirmed = users::open(&data)?.confirm(STORE_NAME, &sources, SystemClock.now());
+        let confirmed =
+            users::open(&data)?.confirm(&data.place().name, &sources, SystemClock.now());
         confirmed.map_err(|it| faults::state(&it))
     })
     .await

@@ -1,11 +1,12 @@
 //! How long searches take inside one process: for the benchmark.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use commands::{Failure, FailureKind, Order, Search, SearchOutput};
 
-use super::search::OpenedIndex;
+use super::search::{Listing, OpenedIndex};
 use crate::context::DataDir;
 
 /// Hits that a page of results shows.
@@ -26,12 +27,12 @@ pub(crate) fn bench_search(data: &DataDir, queries: &Path) -> Result<SearchTimes
         let message = format!("failed to read {}: {error}", queries.display());
         Failure::new(FailureKind::Request, message)
     })?;
-    let index = OpenedIndex::open(data)?;
+    let index = Arc::new(OpenedIndex::open(data)?);
     let ask_all = || text.lines().map(|query| time(&index, query)).collect::<Result<Vec<f64>, _>>();
     Ok(SearchTimes { first_us: ask_all()?, again_us: ask_all()? })
 }
 
-fn time(index: &OpenedIndex, query: &str) -> Result<f64, Failure> {
+fn time(index: &Arc<OpenedIndex>, query: &str) -> Result<f64, Failure> {
     let request = Search {
         query: query.to_owned(),
         user: None,
@@ -41,7 +42,7 @@ fn time(index: &OpenedIndex, query: &str) -> Result<f64, Failure> {
     };
     let began = Instant::now();
     let found = index.find(&request)?;
-    let hits = index.rows(&found, 0)?;
+    let hits = Listing::new(Arc::clone(index), found).next()?;
     let took = began.elapsed();
     drop(hits);
     Ok(took.as_secs_f64() * 1e6)

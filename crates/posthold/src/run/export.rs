@@ -9,7 +9,7 @@ use std::sync::Arc;
 use archiver::CancelToken;
 use commands::{
     DamagedMessage, Export, ExportAnswer, ExportFormat, ExportScope, Failure, FailureKind,
-    IndexReach, Phase, ProgressSink, Work,
+    IndexReach, Phase, ProgressSink, StoresRead, Work,
 };
 use disk::RealDisk;
 use mail_files::write::{MailWriter, Outgoing, WriteFormat, writer};
@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 use store::{Place, PlacedMessage};
 use types::{ArchiveId, BlobId, FolderPath, MessageSet};
 
+use super::all_stores::AllStores;
 use super::search::Resolution;
 use super::stores::Reading;
 use super::{Teller, faults, telling, users};
@@ -41,7 +42,8 @@ pub(super) async fn export(
     let (data, stop) = (context.data.clone(), context.stop.clone());
     telling(progress, move |teller| {
         let selection = Selection::new(&data, &request)?;
-        let mut exporting = Exporting::new(&request, selection.reach)?;
+        let (reach, read) = (selection.reach, selection.all.read());
+        let mut exporting = Exporting::new(&request, reach, read)?;
         exporting.write_all(&selection, &stop, teller)?;
         exporting.close()
     })
@@ -50,8 +52,9 @@ pub(super) async fn export(
 
 /// Which placements are exported.
 struct Selection {
-    reading: Reading,
-    messages: MessageSet,
+    all: AllStores,
+    /// Of each store, in the same order.
+    messages: Vec<MessageSet>,
     archive: Option<ArchiveId>,
     /// Only in this folder and below.
     folder: Option<String>,
@@ -60,33 +63,53 @@ struct Selection {
 
 impl Selection {
     fn new(data: &DataDir, request: &Export) -> Result<Selection, Failure> {
-        let reading = Reading::open(data)?;
+        let all = AllStores::open(data)?;
         let user = request.user.as_ref();
         let archive = user.map(|it| users::find(data, it)).transpose()?.map(|it| it.archive);
+        let folder = match &request.scope {
+            ExportScope::Folder(path) => {
+                check_folder(&all, archive, path)?;
+                Some(path.clone())
+            }
+            ExportScope::All | ExportScope::Query(_) => None,
+        };
+        let mut reach = IndexReach { read: 0, entries: all.entries() };
+        let mut messages = Vec::new();
+        for one in &all.stores {
+            let (set, read) = Selection::of_store(&one.reading, data, request, archive)?;
+            messages.push(set);
+            reach.read += read;
+        }
+        Ok(Selection { all, messages, archive, folder, reach })
+    }
+
+    /// The messages of one store, and how far its views had read.
+    fn of_store(
+        reading: &Reading,
+        data: &DataDir,
+        request: &Export,
+        archive: Option<ArchiveId>,
+    ) -> Result<(MessageSet, u64), Failure> {
         let catalog = reading.store.catalog();
-        let mut read = reading.store.reach().catalog.entries;
-        let mut folder = None;
+        let read = reading.store.reach().catalog.entries;
         let messages = match &request.scope {
             ExportScope::All => match archive {
                 Some(archive) => catalog.set_of_archive(archive),
                 None => catalog.set_of_all(),
             },
-            ExportScope::Folder(path) => {
-                check_folder(&reading, archive, path)?;
-                folder = Some(path.clone());
-                catalog.set_below(archive, path)
-            }
+            ExportScope::Folder(path) => catalog.set_below(archive, path),
             ExportScope::Query(query) => {
-                let resolution = Resolution::new(&reading, data, query, user)?;
+                let resolution = Resolution::new(reading, data, query, request.user.as_ref())?;
                 let found = reading.searcher()?.map(|it| resolution.matching(&it)).transpose()?;
                 let (messages, indexed) = found.unwrap_or_default();
-                read = read.min(indexed);
-                Ok(messages)
+                return Ok((messages, read.min(indexed)));
             }
         };
-        let messages = messages.map_err(|it| faults::catalog(&it))?;
-        let reach = IndexReach { read, entries: reading.entries() };
-        Ok(Selection { reading, messages, archive, folder, reach })
+        Ok((messages.map_err(|it| faults::catalog(&it))?, read))
+    }
+
+    fn len(&self) -> u64 {
+        self.messages.iter().map(MessageSet::len).sum()
     }
 
     fn takes(&self, place: &Place) -> bool {
@@ -96,12 +119,26 @@ impl Selection {
         self.archive.is_none_or(|it| place.archive == it)
             && self.folder.as_ref().is_none_or(is_below)
     }
+
+    /// Folders that a message goes to from stores before this one: there it is one message.
+    fn earlier(&self, store: usize, id: &BlobId) -> Result<Vec<FolderPath>, Failure> {
+        let mut folders = Vec::new();
+        for one in self.all.stores.iter().take(store) {
+            let places = one.places(id)?;
+            let taken = places.into_iter().filter(|it| self.takes(it));
+            folders.extend(taken.map(|it| FolderPath::from_stored(it.path)));
+        }
+        Ok(folders)
+    }
 }
 
-fn check_folder(reading: &Reading, archive: Option<ArchiveId>, path: &str) -> Result<(), Failure> {
-    let folders = reading.store.catalog().folders(archive).map_err(|it| faults::catalog(&it))?;
-    if folders.iter().any(|it| it.is_at_or_below(path)) {
-        return Ok(());
+fn check_folder(all: &AllStores, archive: Option<ArchiveId>, path: &str) -> Result<(), Failure> {
+    for one in &all.stores {
+        let folders = one.reading.store.catalog().folders(archive);
+        let folders = folders.map_err(|it| faults::catalog(&it))?;
+        if folders.iter().any(|it| it.is_at_or_below(path)) {
+            return Ok(());
+        }
     }
     let message = format!("there is no folder {path:?}");
     Err(Failure::new(FailureKind::Request, message)
@@ -119,7 +156,7 @@ struct Exporting {
 }
 
 impl Exporting {
-    fn new(request: &Export, reach: IndexReach) -> Result<Exporting, Failure> {
+    fn new(request: &Export, reach: IndexReach, stores: StoresRead) -> Result<Exporting, Failure> {
         let failed = |it: io::Error| faults::io(&it, "failed to make the directory of the export");
         let to = &request.to;
         RealDisk.create_dir_all(to).map_err(failed)?;
@@ -143,6 +180,7 @@ impl Exporting {
             conflicts: Vec::new(),
             bytes: 0,
             index: reach,
+            stores,
             cancelled: false,
         };
         Ok(Exporting { writer, stage, staged: HashMap::new(), answer })
@@ -154,15 +192,35 @@ impl Exporting {
         stop: &CancelToken,
         teller: &Teller,
     ) -> Result<(), Failure> {
-        let catalog = selection.reading.store.catalog();
         let mut work = Work {
             phase: Phase::Exporting,
-            messages_total: Some(selection.messages.len()),
+            messages_total: Some(selection.len()),
             ..Work::default()
         };
+        for store in 0..selection.messages.len() {
+            self.write_store(selection, store, &mut work, stop, teller)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is selected of one store.
+    fn write_store(
+        &mut self,
+        selection: &Selection,
+        store: usize,
+        work: &mut Work,
+        stop: &CancelToken,
+        teller: &Teller,
+    ) -> Result<(), Failure> {
+        let (Some(one), Some(messages)) =
+            (selection.all.stores.get(store), selection.messages.get(store))
+        else {
+            return Ok(());
+        };
+        let catalog = one.reading.store.catalog();
         let mut n_next = 0;
         loop {
-            let found = catalog.placed(&selection.messages, n_next, MESSAGES_AT_ONCE);
+            let found = catalog.placed(messages, n_next, MESSAGES_AT_ONCE);
             let found = found.map_err(|it| faults::catalog(&it))?;
             let Some(last) = found.last() else { return Ok(()) };
             n_next = last.message.n.saturating_add(1);
@@ -171,10 +229,10 @@ impl Exporting {
                     self.answer.cancelled = true;
                     return Ok(());
                 }
-                self.write_message(selection, message)?;
+                self.write_message(selection, (store, &one.reading), message)?;
                 work.messages += 1;
                 work.bytes = self.answer.bytes;
-                teller.tell(work);
+                teller.tell(*work);
             }
         }
     }
@@ -182,9 +240,10 @@ impl Exporting {
     fn write_message(
         &mut self,
         selection: &Selection,
+        (store, reading): (usize, &Reading),
         message: &PlacedMessage,
     ) -> Result<(), Failure> {
-        let mut written: Vec<FolderPath> = Vec::new();
+        let mut written = selection.earlier(store, &message.message.blob)?;
         for place in message.places.iter().filter(|it| selection.takes(it)) {
             let folder = FolderPath::from_stored(place.path.clone());
             // Two archives may have folders of one path.
@@ -198,7 +257,7 @@ impl Exporting {
                 keywords: &place.keywords,
                 received: Some(place.received.unwrap_or(message.message.date)),
             };
-            if !self.write_placement(&selection.reading, &outgoing)? {
+            if !self.write_placement(reading, &outgoing)? {
                 return Ok(());
             }
             written.push(folder);

@@ -21,7 +21,7 @@ use types::{ArchiveId, SourceId, UserName};
 use super::many_accounts::{self, NewUsers};
 use super::stores::{Reading, check_has_log};
 use super::{archive, blocking, faults, job_work, ownership, users};
-use crate::context::{Context, DataDir, STORE_NAME};
+use crate::context::{Context, DataDir};
 
 mod exported;
 
@@ -73,7 +73,7 @@ fn listed(data: &DataDir, user: Option<&UserName>) -> Result<Vec<QuarantineShown
     }
     let reading = Reading::open(data)?;
     let rows = reading.store.catalog().quarantine(archive).map_err(|it| faults::catalog(&it))?;
-    let whose = Whose::read(&state)?;
+    let whose = Whose::read(&state, &data.place().name)?;
     Ok(rows.into_iter().map(|it| whose.show(it)).collect())
 }
 
@@ -97,7 +97,7 @@ fn accept(data: &DataDir, request: &QuarantineAccept) -> Result<QuarantineShown,
         reason: reason.clone(),
         at: SystemClock.now(),
     };
-    let kept = users::open(data)?.accept_missing(STORE_NAME, &accepted);
+    let kept = users::open(data)?.accept_missing(&data.place().name, &accepted);
     kept.map_err(|it| faults::state(&it))?;
     shown(data, *id)
 }
@@ -113,7 +113,7 @@ struct Whose {
 }
 
 impl Whose {
-    fn read(state: &State) -> Result<Whose, Failure> {
+    fn read(state: &State, store: &str) -> Result<Whose, Failure> {
         let failed = |it| faults::state(&it);
         let users = state.users().map_err(failed)?;
         let (mut jobs, mut many) = (HashMap::new(), HashMap::new());
@@ -136,7 +136,7 @@ impl Whose {
                 _ => (),
             }
         }
-        let accepted = state.accepted_missing(STORE_NAME).map_err(failed)?.into_iter();
+        let accepted = state.accepted_missing(store).map_err(failed)?.into_iter();
         Ok(Whose {
             users: users.into_iter().map(|it| (it.archive.0, it.name.to_string())).collect(),
             jobs,
@@ -223,7 +223,8 @@ async fn work(context: &Context, id: QuarantineId) -> Result<archive::Work, Fail
 
 /// What was accepted as missing, for a run. Blocks for as long as a look-up takes.
 pub(super) fn accepted(context: &Context) -> Result<Vec<AcceptedMessage>, Failure> {
-    let accepted = users::open(&context.data)?.accepted_missing(STORE_NAME);
+    let store = context.data.place().name;
+    let accepted = users::open(&context.data)?.accepted_missing(&store);
     accepted.map_err(|it| faults::state(&it))
 }
 

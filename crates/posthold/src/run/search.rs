@@ -1,5 +1,6 @@
 //! `search`.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use commands::{
@@ -13,6 +14,7 @@ use search::{Hits, Resolved, Scope, SearchOptions, Searcher};
 use store::{MessageRow, Place};
 use types::{ArchiveId, BlobId, MessageSet};
 
+use super::all_stores::{self, AllStores};
 use super::stores::Reading;
 use super::{blocking, faults, users};
 use crate::context::{Context, DataDir};
@@ -34,21 +36,25 @@ pub(super) async fn search(
     let opened = blocking(move || {
         let opened = OpenedIndex::open(&data)?;
         let found = opened.find(&request)?;
-        Ok(Arc::new((opened, found)))
+        Ok((Arc::new(opened), found))
     });
-    let opened = opened.await?;
-    let (_, found) = &*opened;
-    let answer = SearchAnswer { count: found.total, shown: 0, index: found.index };
+    let (opened, found) = opened.await?;
+    let Found { total: count, index, .. } = found;
+    let answer = SearchAnswer { count, shown: 0, index, stores: opened.all.read() };
+    all_stores::tell(&answer.stores, progress);
     if output == SearchOutput::Count {
         return Ok(Answer::Count(answer));
     }
     let mut shown = 0;
-    for first in (0..found.hits.len()).step_by(HITS_AT_ONCE) {
-        if context.stop.is_cancelled() {
-            break;
-        }
-        let opened = Arc::clone(&opened);
-        let hits = blocking(move || opened.0.rows(&opened.1, first)).await?;
+    let mut listing = Listing::new(opened, found);
+    while !context.stop.is_cancelled() {
+        let (next, hits) = blocking(move || {
+            let hits = listing.next()?;
+            Ok((listing, hits))
+        })
+        .await?;
+        listing = next;
+        let Some(hits) = hits else { break };
         shown += u64::try_from(hits.len()).unwrap_or(u64::MAX);
         if progress.send(Progress::Hits(hits)).is_err() {
             break;
@@ -189,58 +195,152 @@ fn sentence(text: &str) -> String {
 /// What was found, before it is looked up.
 pub(super) struct Found {
     archive: Option<ArchiveId>,
-    hits: Vec<search::Hit>,
+    order: Order,
+    limit: usize,
+    /// Store by store, in the order of [`OpenedIndex`], each in the order that was asked for.
+    hits: Vec<Vec<search::Hit>>,
     total: u64,
     index: IndexReach,
 }
 
-/// A store with its index, to search in more than once.
+/// All stores with their indexes, to search in more than once.
 pub(super) struct OpenedIndex {
     data: DataDir,
-    reading: Reading,
-    searcher: Option<Searcher>,
+    all: AllStores,
+    /// Of each store, where it has one.
+    searchers: Vec<Option<Searcher>>,
 }
 
 impl OpenedIndex {
-    /// Opens both. Blocks, as all its functions do.
+    /// Opens them. Blocks, as all its functions do.
     pub(super) fn open(data: &DataDir) -> Result<OpenedIndex, Failure> {
-        let reading = Reading::open(data)?;
-        let searcher = reading.searcher()?;
-        Ok(OpenedIndex { data: data.clone(), reading, searcher })
+        let mut all = AllStores::open(data)?;
+        let (mut searchers, mut failures) = (Vec::new(), Vec::new());
+        for one in &all.stores {
+            match one.reading.searcher() {
+                Ok(searcher) => searchers.push(searcher),
+                Err(failure) => failures.push((one.name.clone(), failure)),
+            }
+        }
+        for (name, failure) in failures {
+            all.leave_out(&name, failure)?;
+        }
+        Ok(OpenedIndex { data: data.clone(), all, searchers })
     }
 
     /// Searches.
     pub(super) fn find(&self, request: &Search) -> Result<Found, Failure> {
-        let user = request.user.as_ref();
-        let resolution = Resolution::new(&self.reading, &self.data, &request.query, user)?;
-        let archive = resolution.archive;
-        let mut index = IndexReach { read: 0, entries: self.reading.entries() };
-        let Some(searcher) = &self.searcher else {
-            return Ok(Found { archive, hits: Vec::new(), total: 0, index });
-        };
         let limit = match (request.output, request.limit) {
             (SearchOutput::Count, _) => 0,
             (SearchOutput::Hits, None) => usize::MAX,
             (SearchOutput::Hits, Some(limit)) => usize::try_from(limit).unwrap_or(usize::MAX),
         };
-        let found = resolution.search(searcher, request.order, limit)?;
-        index.read = found.position.entries;
-        Ok(Found { archive, hits: found.hits, total: found.total, index })
+        let index = IndexReach { read: 0, entries: self.all.entries() };
+        let mut found =
+            Found { archive: None, order: request.order, limit, hits: Vec::new(), total: 0, index };
+        for (one, searcher) in self.all.stores.iter().zip(&self.searchers) {
+            let user = request.user.as_ref();
+            let resolution = Resolution::new(&one.reading, &self.data, &request.query, user)?;
+            found.archive = resolution.archive;
+            let Some(searcher) = searcher else {
+                found.hits.push(Vec::new());
+                continue;
+            };
+            let hits = resolution.search(searcher, request.order, limit)?;
+            found.index.read += hits.position.entries;
+            found.total += hits.total;
+            found.hits.push(hits.hits);
+        }
+        Ok(found)
     }
 
-    /// Some hits from number `first` on, looked up.
-    pub(super) fn rows(&self, found: &Found, first: usize) -> Result<Vec<Hit>, Failure> {
-        let catalog = self.reading.store.catalog();
-        let mut rows = Vec::new();
-        for hit in found.hits.iter().skip(first).take(HITS_AT_ONCE) {
-            // The index may be ahead of the catalog that this process has opened: what cannot be
-            // resolved is left out.
-            for row in catalog.messages(&[hit.n]).map_err(|it| faults::catalog(&it))? {
-                let places = catalog.places(row.n).map_err(|it| faults::catalog(&it))?;
-                rows.push(shown(row, &places, found.archive, hit.score));
+    /// A hit of a store, looked up; `None` when its catalog does not know it.
+    fn row(
+        &self,
+        store: usize,
+        hit: search::Hit,
+        archive: Option<ArchiveId>,
+    ) -> Result<Option<Hit>, Failure> {
+        let Some(one) = self.all.stores.get(store) else { return Ok(None) };
+        let catalog = one.reading.store.catalog();
+        // The index may be ahead of the catalog that this process has opened: what cannot be
+        // resolved is left out.
+        let mut rows = catalog.messages(&[hit.n]).map_err(|it| faults::catalog(&it))?;
+        let Some(row) = rows.pop() else { return Ok(None) };
+        let mut places = catalog.places(row.n).map_err(|it| faults::catalog(&it))?;
+        for (other, one) in self.all.stores.iter().enumerate() {
+            if other != store {
+                places.extend(one.places(&row.blob)?);
             }
         }
-        Ok(rows)
+        Ok(Some(shown(row, &places, archive, hit.score)))
+    }
+}
+
+/// Ids of hits that were given, to give none twice: at most this many are remembered.
+const GIVEN_MAX: usize = 1 << 20;
+
+/// The hits of all stores in one order, looked up some at a time.
+pub(super) struct Listing {
+    opened: Arc<OpenedIndex>,
+    found: Found,
+    /// Of each store: how many of its hits were looked up, and the next one.
+    next: Vec<(usize, Option<Hit>)>,
+    /// Hits that were given; with several stores a message may be in two.
+    given: HashSet<BlobId>,
+    n_given: usize,
+}
+
+impl Listing {
+    /// Of what was found.
+    pub(super) fn new(opened: Arc<OpenedIndex>, found: Found) -> Listing {
+        let next = found.hits.iter().map(|_| (0, None)).collect();
+        Listing { opened, found, next, given: HashSet::new(), n_given: 0 }
+    }
+
+    /// The next hits; `None` behind the last. Blocks.
+    pub(super) fn next(&mut self) -> Result<Option<Vec<Hit>>, Failure> {
+        let mut hits = Vec::new();
+        while hits.len() < HITS_AT_ONCE && self.n_given < self.found.limit {
+            let Some(hit) = self.first()? else { break };
+            if self.next.len() > 1 && !self.note(hit.id) {
+                continue;
+            }
+            self.n_given += 1;
+            hits.push(hit);
+        }
+        Ok((!hits.is_empty()).then_some(hits))
+    }
+
+    /// Whether it is given for the first time.
+    fn note(&mut self, id: BlobId) -> bool {
+        if self.given.len() >= GIVEN_MAX {
+            self.given.clear();
+        }
+        self.given.insert(id)
+    }
+
+    /// Takes the hit that comes first among the next ones of all stores.
+    fn first(&mut self) -> Result<Option<Hit>, Failure> {
+        let archive = self.found.archive;
+        for (store, (place, next)) in self.next.iter_mut().enumerate() {
+            let hits = self.found.hits.get(store).map(Vec::as_slice).unwrap_or_default();
+            while next.is_none()
+                && let Some(hit) = hits.get(*place)
+            {
+                *place += 1;
+                *next = self.opened.row(store, *hit, archive)?;
+            }
+        }
+        let order = self.found.order;
+        let best = self.next.iter_mut().max_by(|(_, a), (_, b)| match (a, b) {
+            (Some(a), Some(b)) => match order {
+                Order::Date => a.date.cmp(&b.date),
+                Order::Relevance => a.score.total_cmp(&b.score).then(a.date.cmp(&b.date)),
+            },
+            (a, b) => a.is_some().cmp(&b.is_some()),
+        });
+        Ok(best.and_then(|(_, next)| next.take()))
     }
 }
 

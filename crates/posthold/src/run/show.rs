@@ -1,17 +1,17 @@
 //! `show`.
 
+use std::io;
+
 use commands::{
     Answer, Failure, FailureKind, PartShown, Progress, ProgressSink, Show, ShowAnswer, ShowForm,
 };
 use message::parse_prefix;
-use ports::ReadErrorKind;
+use ports::{ReadError, ReadErrorKind};
 use query::{ID_DIGITS_MIN, IdPrefix};
-use store::MessageRow;
 use tokio::sync::mpsc;
 use types::limits::PARSE_BYTES_MAX;
 
-use super::search::rows_beginning;
-use super::stores::Reading;
+use super::all_stores::{AllStores, Held};
 use super::{blocking, faults};
 use crate::context::{Context, DataDir};
 
@@ -37,48 +37,97 @@ pub(super) async fn show(
     }
 }
 
-/// Opens the store and looks the message up.
-fn found(data: &DataDir, id: &str) -> Result<(Reading, MessageRow), Failure> {
+/// Looks a message up in all stores. It is one, however many of them have it.
+fn found<'a>(all: &'a AllStores, id: &str) -> Result<Held<'a>, Failure> {
     let Some(prefix) = IdPrefix::new(id) else {
         let message = format!("an id has {ID_DIGITS_MIN} to 64 hexadecimal digits, not {id:?}");
         return Err(Failure::new(FailureKind::Request, message)
             .with_hint("`posthold search` shows the ids of messages."));
     };
-    let reading = Reading::open(data)?;
-    let mut rows = rows_beginning(&reading, &prefix)?;
-    match (rows.pop(), rows.is_empty()) {
-        (Some(row), true) => Ok((reading, row)),
+    let mut held = all.beginning(&prefix)?;
+    match (held.pop(), held.is_empty()) {
+        (Some(one), true) => Ok(one),
         (None, _) => {
-            let message = format!("there is no message {id}");
+            let message = match all.read().told() {
+                None => format!("there is no message {id}"),
+                Some(told) => format!("there is no message {id} in what was read: {told}"),
+            };
             Err(Failure::new(FailureKind::NotFound, message)
                 .with_hint("`posthold search` shows the ids of messages."))
         }
         (Some(last), false) => {
-            rows.push(last);
+            held.push(last);
             let ids: Vec<String> =
-                rows.iter().take(NAMED_MAX).map(|it| it.blob.to_string()).collect();
-            let message = format!("{} messages begin with {id}", rows.len());
+                held.iter().take(NAMED_MAX).map(|it| it.id.to_string()).collect();
+            let message = format!("{} messages begin with {id}", held.len());
             Err(Failure::new(FailureKind::Request, message)
                 .with_hint(format!("Give more digits: {}.", ids.join(", "))))
         }
     }
 }
 
+/// Reads a message from the first store that gives it whole.
+fn read(
+    held: &Held<'_>,
+    mut sink: impl FnMut(Piece<'_>) -> io::Result<()>,
+) -> Result<(), ReadError> {
+    let mut last = None;
+    for (one, row) in &held.copies {
+        let mut passed = false;
+        let tried = one.reading.store.log().read(&row.blob, &mut |bytes| {
+            passed = true;
+            sink(Piece::Bytes(bytes))
+        });
+        match tried {
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() == ReadErrorKind::Sink => return Err(error),
+            Err(error) => last = Some(error),
+        }
+        if passed && sink(Piece::Again).is_err() {
+            break;
+        }
+    }
+    Err(last.unwrap_or_else(|| ReadError::new(ReadErrorKind::NotFound, "no store has it")))
+}
+
+/// What [`read`] gives.
+enum Piece<'a> {
+    /// The next bytes.
+    Bytes(&'a [u8]),
+    /// What came before was the beginning of a damaged copy: forget it, if you can.
+    Again,
+}
+
 fn decoded(data: &DataDir, id: &str) -> Result<ShowAnswer, Failure> {
-    let (reading, row) = found(data, id)?;
+    let all = AllStores::open(data)?;
+    let held = found(&all, id)?;
     let mut bytes = Vec::new();
-    let mut keep = |piece: &[u8]| {
-        let rest = PARSE_BYTES_MAX.saturating_sub(bytes.len());
-        bytes.extend(piece.iter().take(rest));
+    let read = read(&held, |piece| {
+        match piece {
+            Piece::Bytes(piece) => {
+                let rest = PARSE_BYTES_MAX.saturating_sub(bytes.len());
+                bytes.extend(piece.iter().take(rest));
+            }
+            Piece::Again => bytes.clear(),
+        }
         Ok(())
+    });
+    read.map_err(|it| faults::read(&it, &held.id))?;
+    let Some((_, row)) = held.copies.first() else {
+        return Err(Failure::new(FailureKind::Internal, "a message that no store has"));
     };
-    reading.store.log().read(&row.blob, &mut keep).map_err(|it| faults::read(&it, &row.blob))?;
     let (message, defects) = parse_prefix(&bytes, row.size);
-    let places = reading.store.catalog().places(row.n).map_err(|it| faults::catalog(&it))?;
+    let mut folders: Vec<(String, String)> = Vec::new();
+    for place in all.places(&held.id)? {
+        let folder = (place.user, place.path);
+        if !folders.contains(&folder) {
+            folders.push(folder);
+        }
+    }
     let part =
         |it: message::Part| PartShown { name: it.name, media_type: it.media_type, size: it.size };
     Ok(ShowAnswer {
-        id: row.blob,
+        id: held.id,
         size: row.size,
         from: message.from,
         to: message.to,
@@ -87,10 +136,11 @@ fn decoded(data: &DataDir, id: &str) -> Result<ShowAnswer, Failure> {
         subject: message.subject,
         date: Some(row.date),
         message_id_header: message.message_id_header,
-        folders: places.into_iter().map(|it| (it.user, it.path)).collect(),
+        folders,
         text: message.text,
         parts: message.parts.into_iter().map(part).collect(),
         defects: defects.iter().map(ToString::to_string).collect(),
+        stores: all.read(),
     })
 }
 
@@ -98,16 +148,21 @@ fn decoded(data: &DataDir, id: &str) -> Result<ShowAnswer, Failure> {
 async fn raw(data: DataDir, id: String, progress: &dyn ProgressSink) -> Result<Answer, Failure> {
     let (sender, mut pieces) = mpsc::channel::<Vec<u8>>(PIECES_WAITING_MAX);
     let reads = blocking(move || {
-        let (reading, row) = found(&data, &id)?;
-        let mut send = |piece: &[u8]| {
-            let sent = sender.blocking_send(piece.to_vec());
-            sent.map_err(|_| std::io::Error::from(std::io::ErrorKind::BrokenPipe))
-        };
-        match reading.store.log().read(&row.blob, &mut send) {
-            Ok(_) => Ok(()),
+        let all = AllStores::open(&data)?;
+        let held = found(&all, &id)?;
+        let read = read(&held, |piece| match piece {
+            Piece::Bytes(piece) => {
+                let sent = sender.blocking_send(piece.to_vec());
+                sent.map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))
+            }
+            // What was sent cannot be taken back.
+            Piece::Again => Err(io::Error::from(io::ErrorKind::InvalidData)),
+        });
+        match read {
+            Ok(()) => Ok(()),
             // Whoever closed the other end has read enough.
             Err(error) if error.kind() == ReadErrorKind::Sink => Ok(()),
-            Err(error) => Err(faults::read(&error, &row.blob)),
+            Err(error) => Err(faults::read(&error, &held.id)),
         }
     });
     let writes = async {

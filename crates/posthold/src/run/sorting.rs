@@ -1,7 +1,7 @@
 //! How mail is sorted: whose every address is, where their archives are, who is told of addresses
 //! that belong to nobody.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use archiver::{Home, SortBy, SortOptions, UnknownAddresses, UnknownSeen};
@@ -19,7 +19,7 @@ use rules::sorting::{
 use state::{JobId, UnknownFound, User};
 use types::{FolderPath, UserName};
 
-use super::stores::{Reading, check_has_log};
+use super::all_stores::{self, AllStores};
 use super::{faults, users};
 use crate::context::{DataDir, OpenState};
 
@@ -164,17 +164,21 @@ fn capitalized(text: &str) -> String {
 /// Folders below the roots that are sorted into, with the number of archives that have each.
 fn existing(data: &DataDir, all: &[User]) -> Result<BTreeMap<String, u64>, Failure> {
     let mut existing = BTreeMap::new();
-    if check_has_log(data).is_err() {
+    if all_stores::check_have_log(data).is_err() {
         return Ok(existing);
     }
-    let reading = Reading::open(data)?;
-    let folders = reading.store.catalog().folders(None).map_err(|it| faults::catalog(&it))?;
+    let mut folders = BTreeSet::new();
+    for one in AllStores::open(data)?.stores {
+        let found = one.reading.store.catalog().folders(None);
+        let found = found.map_err(|it| faults::catalog(&it))?;
+        folders.extend(found.into_iter().map(|it| (it.archive, it.path)));
+    }
     let roots: HashMap<_, _> = all
         .iter()
         .map(|it| (it.archive, FolderPath::from_parts([root(it)]).as_str().to_owned()))
         .collect();
-    for folder in folders {
-        let below = roots.get(&folder.archive).and_then(|it| folder.path.strip_prefix(it));
+    for (archive, path) in folders {
+        let below = roots.get(&archive).and_then(|it| path.strip_prefix(it));
         if let Some(below) = below.and_then(|it| it.strip_prefix('/')) {
             *existing.entry(below.to_owned()).or_insert(0) += 1;
         }

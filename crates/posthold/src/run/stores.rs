@@ -15,7 +15,7 @@ use store::{IndexOpener, SqlCatalog, Store, StoreOptions, StoreReport, ViewsReac
 use types::Position;
 
 use super::{blocking, faults, users};
-use crate::context::{Context, DataDir, NetworkFiles, STORE_NAME};
+use crate::context::{Context, DataDir, NetworkFiles};
 use crate::serving::{Lent, Use};
 
 /// How often somebody who waits for the views is told that they still read.
@@ -121,7 +121,8 @@ fn open_store(
 ) -> Result<(Store, Vec<String>), Failure> {
     let risk = risk_of(disk::check_file_system(data.path()), network_files)?;
     let state = users::open(data)?;
-    let recorded = recorded_by_state(&state).map_err(|it| faults::state(&it))?;
+    let recorded =
+        recorded_by_state(&state, &data.place().name).map_err(|it| faults::state(&it))?;
     let (store, report) =
         Store::open(&data.store(), options(recorded)).map_err(|it| faults::store(&it))?;
     Ok((store, risk.into_iter().chain(warnings_of(&report)).collect()))
@@ -153,7 +154,8 @@ pub(crate) async fn end_log(data: &DataDir, log: Arc<SegmentLog>) -> Result<(), 
 
 /// Keeps in the state how far the log is.
 fn record(data: &DataDir, position: Position) -> Result<(), Failure> {
-    users::open(data)?.set_store_head(STORE_NAME, position).map_err(|it| faults::state(&it))
+    let name = data.place().name;
+    users::open(data)?.set_store_head(&name, position).map_err(|it| faults::state(&it))
 }
 
 /// Ends the store of a process that served only itself, when its views show everything.
@@ -162,9 +164,9 @@ pub(super) async fn close(data: &DataDir, store: Store) -> Result<(), Failure> {
     blocking(move || record(&data, end(store, WaitForViews::Yes)?)).await
 }
 
-/// How far the state remembers the log.
-pub(super) fn recorded_by_state(state: &State) -> Result<Vec<Recorded>, StateError> {
-    let head = state.store_head(STORE_NAME)?;
+/// How far the state remembers the log of a store.
+pub(super) fn recorded_by_state(state: &State, name: &str) -> Result<Vec<Recorded>, StateError> {
+    let head = state.store_head(name)?;
     Ok(head.into_iter().map(|position| Recorded { who: "the state", position }).collect())
 }
 
@@ -197,7 +199,7 @@ fn end(store: Store, wait: WaitForViews) -> Result<Position, Failure> {
     }
 }
 
-fn options(recorded: Vec<Recorded>) -> StoreOptions {
+pub(super) fn options(recorded: Vec<Recorded>) -> StoreOptions {
     let open = |dir: &Path| -> Result<Box<dyn Index>, IndexError> {
         let index = Indexer::open(dir)?;
         Ok(Box::new(index))

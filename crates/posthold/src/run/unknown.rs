@@ -12,7 +12,8 @@ use ports::Clock;
 use rules::address::is_same;
 use state::{State, User, UserChange};
 
-use super::stores::{Writing, check_has_log};
+use super::all_stores::check_have_log;
+use super::stores::Writing;
 use super::{blocking, faults, ownership, sorting, users};
 use crate::context::{Context, DataDir};
 
@@ -143,7 +144,7 @@ fn give(data: &DataDir, request: &Assign) -> Result<Given, Failure> {
             warnings.push(told);
         }
     }
-    let has_log = check_has_log(data).is_ok();
+    let has_log = check_have_log(data).is_ok();
     let options = match state.catch_all().map_err(failed)? {
         Some(_) if has_log => Some(resorting(data, &state, jobs.first())?),
         _ => None,

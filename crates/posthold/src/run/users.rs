@@ -2,13 +2,16 @@
 
 use std::collections::HashMap;
 
-use commands::{AdminAnswer, Answer, Failure, FailureKind, Switch, UserListed, UserSet, UserShown};
+use commands::{
+    AdminAnswer, Answer, Failure, FailureKind, ProgressSink, StoresRead, Switch, UserListed,
+    UserSet, UserShown,
+};
 use disk::{OsRandom, SystemClock};
 use ports::Clock;
 use state::{Standing, State, StateErrorKind, User, UserChange};
 use types::{ArchiveId, Timestamp, UserName};
 
-use super::stores::{Reading, is_empty};
+use super::all_stores::{self, AllStores};
 use super::{blocking, faults};
 use crate::context::{Context, DataDir, OpenState};
 
@@ -108,11 +111,14 @@ fn switch(standing: Standing) -> Switch {
 }
 
 /// Lists the users, with what is in their archives.
-pub(super) async fn list(context: &Context) -> Result<Answer, Failure> {
+pub(super) async fn list(
+    context: &Context,
+    progress: &dyn ProgressSink,
+) -> Result<Answer, Failure> {
     let data = context.data.clone();
-    blocking(move || {
+    let (answer, read) = blocking(move || {
         let users = open_for_reading(&data)?.users().map_err(|it| faults::state(&it))?;
-        let messages = messages(&data)?;
+        let (messages, read) = messages(&data)?;
         let listed = |it: User| UserListed {
             name: it.name,
             switch: switch(it.standing),
@@ -121,19 +127,27 @@ pub(super) async fn list(context: &Context) -> Result<Answer, Failure> {
             messages: messages.get(&it.archive).copied().unwrap_or_default(),
             created: it.created,
         };
-        Ok(Answer::UserList(users.into_iter().map(listed).collect()))
+        Ok((Answer::UserList(users.into_iter().map(listed).collect()), read))
     })
-    .await
+    .await?;
+    all_stores::tell(&read, progress);
+    Ok(answer)
 }
 
 /// How many messages each archive holds; none before anything was archived.
-fn messages(data: &DataDir) -> Result<HashMap<ArchiveId, u64>, Failure> {
-    if is_empty(&data.segments()) {
-        return Ok(HashMap::new());
+fn messages(data: &DataDir) -> Result<(HashMap<ArchiveId, u64>, StoresRead), Failure> {
+    let mut messages = HashMap::new();
+    if all_stores::check_have_log(data).is_err() {
+        return Ok((messages, StoresRead::default()));
     }
-    let reading = Reading::open(data)?;
-    let rows = reading.store.catalog().users().map_err(|it| faults::catalog(&it))?;
-    Ok(rows.into_iter().map(|it| (it.archive, it.messages)).collect())
+    let all = AllStores::open(data)?;
+    for one in &all.stores {
+        let rows = one.reading.store.catalog().users().map_err(|it| faults::catalog(&it))?;
+        for row in rows {
+            *messages.entry(row.archive).or_default() += row.messages;
+        }
+    }
+    Ok((messages, all.read()))
 }
 
 /// The user of this name; made when missing. The caller owns the data directory.

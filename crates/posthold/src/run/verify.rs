@@ -11,8 +11,8 @@ use store::log::{LogDefect, LogVerdict, Recorded, SegmentLog, VerifyProgress};
 use store::{SqlCatalog, Store, StoreErrorKind};
 use types::Position;
 
-use super::stores::{check_has_log, recorded_by_state};
-use super::{Teller, faults, telling};
+use super::stores::{check_has_log, is_empty, recorded_by_state};
+use super::{Teller, all_stores, faults, telling};
 use crate::context::{Context, DataDir};
 
 /// Names of the parts of a store in answers.
@@ -35,12 +35,46 @@ pub(super) async fn verify(
     }
 }
 
+/// Store by store; what is disabled is not asked.
 fn verified(data: &DataDir, teller: &Teller) -> Result<VerifyAnswer, Failure> {
+    let stores = all_stores::saved(data)?;
+    let active: Vec<_> = stores.iter().filter(|it| it.state.is_active()).collect();
+    let mut answer = VerifyAnswer::default();
+    for store in &active {
+        let place = data.at(store);
+        if !store.is_begun && is_empty(&place.segments()) && active.len() != 1 {
+            continue;
+        }
+        let of_store = match one(&place, teller) {
+            Ok(it) => it,
+            Err(failure) if active.len() != 1 => unreadable(&store.name, &failure),
+            Err(failure) => return Err(failure),
+        };
+        answer.add(of_store);
+    }
+    Ok(answer)
+}
+
+/// What cannot even be looked at is a defect of the store that it is.
+fn unreadable(store: &str, failure: &Failure) -> VerifyAnswer {
+    let defect = DefectFound {
+        store: store.to_owned(),
+        part: "store",
+        place: "store".into(),
+        message: failure.message.clone(),
+    };
+    VerifyAnswer { defects: vec![defect], ..VerifyAnswer::default() }
+}
+
+/// One store: that which `data` has in view.
+fn one(data: &DataDir, teller: &Teller) -> Result<VerifyAnswer, Failure> {
     check_has_log(data)?;
-    let mut found = Found::default();
+    let store = data.place().name;
+    let mut found = Found { store: store.clone(), ..Found::default() };
     // The views before the log: another process may be writing, and the log is ahead of them.
     let index = found.index(data);
-    let recorded = State::open_for_reading(&data.state()).and_then(|it| recorded_by_state(&it));
+    let recorded =
+        State::open_for_reading(&data.state()).and_then(|it| recorded_by_state(&it, &store));
     let recorded = recorded.map_err(|it| faults::state(&it))?;
     let Some((log, catalog)) = found.open(data, &recorded)? else { return Ok(found.answer()) };
     found.verdict = log.verify(&mut |VerifyProgress { bytes, bytes_total, .. }| {
@@ -57,6 +91,7 @@ fn verified(data: &DataDir, teller: &Teller) -> Result<VerifyAnswer, Failure> {
 /// What was found so far.
 #[derive(Default)]
 struct Found {
+    store: String,
     verdict: LogVerdict,
     /// Of the views, and of a log that does not open.
     defects: Vec<DefectFound>,
@@ -71,7 +106,8 @@ struct CatalogState {
 
 impl Found {
     fn defect(&mut self, part: &'static str, place: &str, message: impl Into<String>) {
-        self.defects.push(DefectFound { part, place: place.into(), message: message.into() });
+        let (store, place) = (self.store.clone(), place.into());
+        self.defects.push(DefectFound { store, part, place, message: message.into() });
     }
 
     /// Opens the log, and the catalog where it can be opened.
@@ -183,7 +219,9 @@ impl Found {
     fn answer(self) -> VerifyAnswer {
         let LogVerdict { messages, blobs, entries, bytes, defects, n_defects_left_off } =
             self.verdict;
+        let store = self.store;
         let of_log = |it: LogDefect| DefectFound {
+            store: store.clone(),
             part: LOG,
             place: place(it.segment, it.offset),
             message: it.what,
@@ -191,7 +229,7 @@ impl Found {
         let mut all: Vec<DefectFound> = defects.into_iter().map(of_log).collect();
         if n_defects_left_off != 0 {
             let message = format!("{n_defects_left_off} more defects are not listed");
-            all.push(DefectFound { part: LOG, place: "segments".into(), message });
+            all.push(DefectFound { store, part: LOG, place: "segments".into(), message });
         }
         all.extend(self.defects);
         VerifyAnswer { messages, blobs, entries, bytes, defects: all, cancelled: false }

@@ -52,6 +52,13 @@ struct Probe {
     features: Vec<String>,
 }
 
+impl Description {
+    /// What the store in `dir` says of itself; `None` when there is none.
+    pub fn read(disk: &dyn Disk, dir: &Path) -> Result<Option<Description>, StoreError> {
+        read(disk, dir)
+    }
+}
+
 pub(super) fn path(dir: &Path) -> PathBuf {
     dir.join("store.toml")
 }

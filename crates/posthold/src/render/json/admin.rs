@@ -16,6 +16,7 @@ use super::reports::{
     AlertObject, DailyObject, MailObject, MailTestObject, RunReportObject, WrittenObject,
 };
 use super::service::{ServedObject, StatusObject};
+use super::stores::{DetachedObject, StoreObject};
 use super::unknown::{AssignedObject, UnknownObject};
 
 /// One object, or one a line for lists.
@@ -54,6 +55,11 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
         }
         AdminAnswer::Runs(list) => list.iter().try_for_each(|it| object(&RunObject::from(it), out)),
         AdminAnswer::Run(it) => object(&RunObject::from(&**it), out),
+        AdminAnswer::Stores(list) => {
+            list.iter().try_for_each(|it| object(&StoreObject::from(it), out))
+        }
+        AdminAnswer::Store(it) => object(&StoreObject::from(&**it), out),
+        AdminAnswer::StoreDetached(dir) => object(&DetachedObject::from(dir), out),
         AdminAnswer::Quarantine(list) => {
             list.iter().try_for_each(|it| object(&QuarantineObject::from(it), out))
         }

@@ -8,7 +8,7 @@ use commands::{
 };
 
 use super::{Align, counted, table, warnings, words};
-use super::{jobs, presets, quarantine, reports, service, unknown};
+use super::{jobs, presets, quarantine, reports, service, stores, unknown};
 
 /// Writes an answer.
 pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()> {
@@ -53,6 +53,9 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
         AdminAnswer::Folders(list) => jobs::folders(list, out),
         AdminAnswer::Runs(list) => jobs::runs(list, out),
         AdminAnswer::Run(it) => jobs::run(it, out),
+        AdminAnswer::Stores(list) => stores::list(list, out),
+        AdminAnswer::Store(it) => stores::one(it, out),
+        AdminAnswer::StoreDetached(dir) => stores::detached(dir, out),
         AdminAnswer::Quarantine(list) => quarantine::list(list, out),
         AdminAnswer::Quarantined(it) => quarantine::one(it, out),
         AdminAnswer::QuarantineExported(it) => quarantine::exported(it, out),

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use commands::{
     DamagedMessage, DefectFound, ExportFormat, FailureKind, MailboxCounts, RunAnswer, RunOutcome,
+    StoresRead,
 };
 use expect_test::{Expect, expect};
 use types::{BlobId, Timestamp, UserName};
@@ -18,6 +19,11 @@ fn check(answer: &Answer, want: &Expect) {
         text.push_str(&format!("stderr: {line}\n"));
     }
     want.assert_eq(&text);
+}
+
+/// One store, and it was read.
+fn one() -> StoresRead {
+    StoresRead { read: 1, of: 1, unread: Vec::new() }
 }
 
 #[test]
@@ -96,13 +102,18 @@ fn hits_are_one_line_each() {
 fn searches() {
     let behind = IndexReach { read: 10, entries: 1200 };
     check(
-        &Answer::Search(SearchAnswer { count: 2, shown: 2, index: IndexReach::default() }),
+        &Answer::Search(SearchAnswer {
+            count: 2,
+            shown: 2,
+            index: IndexReach::default(),
+            stores: one(),
+        }),
         &expect![[r#"
             stdout:
         "#]],
     );
     check(
-        &Answer::Search(SearchAnswer { count: 5000, shown: 20, index: behind }),
+        &Answer::Search(SearchAnswer { count: 5000, shown: 20, index: behind, stores: one() }),
         &expect![[r#"
             stdout:
             stderr: 20 of 5,000 hits.
@@ -110,7 +121,7 @@ fn searches() {
         "#]],
     );
     check(
-        &Answer::Search(SearchAnswer { count: 0, shown: 0, index: behind }),
+        &Answer::Search(SearchAnswer { count: 0, shown: 0, index: behind, stores: one() }),
         &expect![[r#"
             stdout:
             stderr: Nothing found.
@@ -118,7 +129,7 @@ fn searches() {
         "#]],
     );
     check(
-        &Answer::Count(SearchAnswer { count: 5000, shown: 0, index: behind }),
+        &Answer::Count(SearchAnswer { count: 5000, shown: 0, index: behind, stores: one() }),
         &expect![[r#"
             stdout:
             5000
@@ -156,6 +167,7 @@ fn a_shown_message() {
 #[test]
 fn exports() {
     let whole = ExportAnswer {
+        stores: one(),
         to: PathBuf::from("OUT"),
         format: ExportFormat::Eml,
         exported: 1,
@@ -233,6 +245,7 @@ fn checks() {
         "#]],
     );
     let defect = DefectFound {
+        store: "default".into(),
         part: "log",
         place: "000001.seg at 4096".into(),
         message: "the frame's checksum differs".into(),
@@ -242,7 +255,7 @@ fn checks() {
         &expect![[r#"
             stdout:
             Found 1 defect in 2 messages, 2 blobs, 9 entries, 12 kB:
-              log, 000001.seg at 4096: the frame's checksum differs
+              default, log, 000001.seg at 4096: the frame's checksum differs
         "#]],
     );
 }

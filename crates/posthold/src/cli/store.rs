@@ -1,0 +1,162 @@
+//! `store ...`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use commands::{Failure, FailureKind, NewStore, Request, StoreRequest, StoreState, View};
+
+use super::name_of;
+use super::writing::WriteArgs;
+
+/// Bytes of a store's name, at most: it is a directory too.
+const NAME_BYTES_MAX: usize = 100;
+
+/// What is done about stores.
+#[derive(Subcommand, Debug)]
+pub(super) enum StoreCommand {
+    /// Lists the stores
+    List,
+    /// Shows one store
+    Show {
+        /// Its name
+        name: String,
+    },
+    /// Makes a store
+    Create(NewArgs),
+    /// Takes a store in that is there
+    Attach(NewArgs),
+    /// Lets a store go: what it holds is not seen any more; its directory stays as it is
+    Detach(NameArgs),
+    /// Calls a store otherwise; its directory keeps its name
+    Rename(RenameArgs),
+    /// Says what a store is for
+    SetState(StateArgs),
+    /// Makes the catalog anew from the log alone, and swaps it in
+    RebuildCatalog(WriteArgs),
+    /// Makes the full-text index anew from the log alone, and swaps it in
+    RebuildIndex(WriteArgs),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct NameArgs {
+    /// Its name
+    name: String,
+
+    #[command(flatten)]
+    write: WriteArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct NewArgs {
+    /// Its name
+    name: String,
+
+    /// Its directory [default: stores/NAME in the data directory]
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+
+    /// What it is for
+    #[arg(long, default_value = "normal")]
+    state: StateArg,
+
+    #[command(flatten)]
+    write: WriteArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct RenameArgs {
+    /// Its name until now
+    name: String,
+
+    /// Its name from now on
+    to: String,
+
+    #[command(flatten)]
+    write: WriteArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct StateArgs {
+    /// Its name
+    name: String,
+
+    /// What it is for from now on
+    state: StateArg,
+
+    #[command(flatten)]
+    write: WriteArgs,
+}
+
+#[derive(Clone, Copy, ValueEnum, Debug)]
+enum StateArg {
+    /// It is read, and changes to its messages are written to it
+    Normal,
+    /// It is read; changes to its messages wait in the current store
+    #[value(name = "write_protected", alias = "write-protected")]
+    WriteProtected,
+    /// Nobody sees it
+    Disabled,
+}
+
+impl From<StateArg> for StoreState {
+    fn from(it: StateArg) -> StoreState {
+        match it {
+            StateArg::Normal => StoreState::Normal,
+            StateArg::WriteProtected => StoreState::WriteProtected,
+            StateArg::Disabled => StoreState::Disabled,
+        }
+    }
+}
+
+impl StoreCommand {
+    /// What it is told of the data directory.
+    pub(super) fn write_args(&self) -> Option<&WriteArgs> {
+        match self {
+            StoreCommand::List | StoreCommand::Show { .. } => None,
+            StoreCommand::Create(it) | StoreCommand::Attach(it) => Some(&it.write),
+            StoreCommand::Detach(it) => Some(&it.write),
+            StoreCommand::Rename(it) => Some(&it.write),
+            StoreCommand::SetState(it) => Some(&it.write),
+            StoreCommand::RebuildCatalog(it) | StoreCommand::RebuildIndex(it) => Some(it),
+        }
+    }
+
+    /// The request.
+    pub(super) fn request(self) -> Result<Request, Failure> {
+        Ok(Request::Store(match self {
+            StoreCommand::List => StoreRequest::List,
+            StoreCommand::Show { name } => StoreRequest::Show(name),
+            StoreCommand::Create(it) => StoreRequest::Create(it.store()?),
+            StoreCommand::Attach(it) => StoreRequest::Attach(it.store()?),
+            StoreCommand::Detach(it) => StoreRequest::Detach(it.name),
+            StoreCommand::Rename(it) => {
+                StoreRequest::Rename { name: it.name, to: store_name(it.to)? }
+            }
+            StoreCommand::SetState(it) => {
+                StoreRequest::SetState { name: it.name, state: it.state.into() }
+            }
+            StoreCommand::RebuildCatalog(_) => return Ok(Request::Rebuild(View::Catalog)),
+            StoreCommand::RebuildIndex(_) => return Ok(Request::Rebuild(View::Index)),
+        }))
+    }
+}
+
+impl NewArgs {
+    fn store(self) -> Result<NewStore, Failure> {
+        let NewArgs { name, dir, state, .. } = self;
+        Ok(NewStore { name: store_name(name)?, dir, state: state.into() })
+    }
+}
+
+/// A name that a directory can have, too.
+fn store_name(text: String) -> Result<String, Failure> {
+    let name = name_of("NAME", text)?;
+    if name.contains(['/', ':']) || name.starts_with('.') || NAME_BYTES_MAX < name.len() {
+        let message = format!("{name:?} cannot be the name of a store");
+        return Err(Failure::new(FailureKind::Request, message).with_hint(format!(
+            "It is a directory too: no / and no :, no point at its beginning, {NAME_BYTES_MAX} \
+             bytes at most."
+        )));
+    }
+    Ok(name)
+}

@@ -1,0 +1,193 @@
+//! Every store that people see, open for reading: one archive over all of them.
+//!
+//! Rules:
+//! - A store that cannot be read is left out, and the answer says so; the only one is a failure.
+//! - What is asked is put together by what means the same everywhere: ids of messages, archives,
+//!   paths of folders. Numbers of entries, folders and messages are those of one store.
+//! - The state says which stores there are. Reading needs nothing else of it: when it cannot be
+//!   read, every store in the data directory is read.
+
+use std::sync::Arc;
+
+use commands::{Failure, Progress, ProgressSink, StoreState, StoresRead};
+use disk::RealDisk;
+use ports::Log;
+use query::IdPrefix;
+use state::{SavedStore, State};
+use store::{MessageRow, Place, Store};
+use types::{BlobId, Timestamp};
+
+use super::stores::{Reading, is_empty};
+use super::{faults, search};
+use crate::context::DataDir;
+
+/// Stores that people see at the same time, at most: each takes threads, files and memory.
+pub(super) const ACTIVE_MAX: usize = 64;
+
+/// The stores that could be opened, the current one last.
+pub(super) struct AllStores {
+    /// Those that have anything.
+    pub(super) stores: Vec<OneStore>,
+    read: StoresRead,
+}
+
+/// One of several.
+pub(super) struct OneStore {
+    /// Its name.
+    pub(super) name: String,
+    /// The store.
+    pub(super) reading: Reading,
+}
+
+/// The stores of a data directory, as the state knows them.
+pub(super) fn saved(data: &DataDir) -> Result<Vec<SavedStore>, Failure> {
+    let state = match data.state().is_file() {
+        true => State::open_for_reading(&data.state()),
+        false => State::empty(),
+    };
+    match state.and_then(|it| it.stores()) {
+        Ok(stores) => Ok(stores),
+        Err(error) => found_on_disk(data).ok_or_else(|| faults::state(&error)),
+    }
+}
+
+/// The stores that lie in the data directory.
+fn found_on_disk(data: &DataDir) -> Option<Vec<SavedStore>> {
+    let store = |name: String| SavedStore {
+        dir: name.clone(),
+        name,
+        state: StoreState::Normal,
+        turn: 0,
+        since: Timestamp(0),
+        trouble: None,
+        tries: 0,
+        is_begun: true,
+    };
+    let entries = std::fs::read_dir(data.stores()).ok()?;
+    let mut names: Vec<String> = entries
+        .flatten()
+        .filter(|it| it.path().join("store.toml").is_file())
+        .map(|it| it.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    (!names.is_empty()).then(|| names.into_iter().map(store).collect())
+}
+
+/// Whether any store that people see has a log that was begun.
+pub(super) fn check_have_log(data: &DataDir) -> Result<(), Failure> {
+    let has_log = |it: &SavedStore| {
+        // What cannot be looked at may have one.
+        it.state.is_active() && !is_empty(&data.at(it).segments())
+    };
+    if saved(data)?.iter().any(has_log) { Ok(()) } else { Err(faults::no_data_dir(data)) }
+}
+
+impl AllStores {
+    /// Opens them. Blocks.
+    pub(super) fn open(data: &DataDir) -> Result<AllStores, Failure> {
+        let saved = saved(data)?;
+        let active: Vec<&SavedStore> = saved.iter().filter(|it| it.state.is_active()).collect();
+        let mut all = AllStores { stores: Vec::new(), read: StoresRead::default() };
+        let (mut failures, is_only) = (Vec::new(), active.len() == 1);
+        for store in active {
+            let place = data.at(store);
+            // The only one decides by itself whether there is an archive.
+            let holds_nothing = !store.is_begun || is_only;
+            if holds_nothing && is_empty(&place.segments()) {
+                continue;
+            }
+            all.read.of += 1;
+            let opened = Store::open_for_reading(&place.store(), Arc::new(RealDisk));
+            match opened.map_err(|it| faults::store(&it)) {
+                Ok(store_open) => {
+                    let (name, reading) = (store.name.clone(), Reading { store: store_open });
+                    all.stores.push(OneStore { name, reading });
+                }
+                Err(failure) => {
+                    let why = failure.message.trim_end_matches('.').to_owned();
+                    all.read.unread.push(format!("{}: {why}.", store.name));
+                    failures.push(failure);
+                }
+            }
+        }
+        all.read.read = u64::try_from(all.stores.len()).unwrap_or(u64::MAX);
+        match (all.stores.is_empty(), failures.into_iter().next_back()) {
+            (true, Some(failure)) => Err(failure),
+            (true, None) => Err(faults::no_data_dir(data)),
+            (false, _) => Ok(all),
+        }
+    }
+
+    /// Which stores could be read.
+    pub(super) fn read(&self) -> StoresRead {
+        self.read.clone()
+    }
+
+    /// Leaves a store out that turned out not to be readable. The only one is a failure.
+    pub(super) fn leave_out(&mut self, name: &str, failure: Failure) -> Result<(), Failure> {
+        if self.stores.len() <= 1 {
+            return Err(failure);
+        }
+        self.stores.retain(|it| it.name != name);
+        self.read.read = u64::try_from(self.stores.len()).unwrap_or(u64::MAX);
+        let why = failure.message.trim_end_matches('.');
+        self.read.unread.push(format!("{name}: {why}."));
+        Ok(())
+    }
+
+    /// How many entries the logs have together.
+    pub(super) fn entries(&self) -> u64 {
+        self.stores.iter().map(|it| it.reading.entries()).sum()
+    }
+
+    /// The messages whose id begins so, by id: each with the stores that have it.
+    pub(super) fn beginning(&self, prefix: &IdPrefix) -> Result<Vec<Held<'_>>, Failure> {
+        let mut found: Vec<Held<'_>> = Vec::new();
+        for one in &self.stores {
+            for row in search::rows_beginning(&one.reading, prefix)? {
+                match found.iter_mut().find(|it| it.id == row.blob) {
+                    Some(held) => held.copies.push((one, row)),
+                    None => found.push(Held { id: row.blob, copies: vec![(one, row)] }),
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Every place of a message, in whichever store.
+    pub(super) fn places(&self, id: &BlobId) -> Result<Vec<Place>, Failure> {
+        let mut places = Vec::new();
+        for one in &self.stores {
+            places.extend(one.places(id)?);
+        }
+        Ok(places)
+    }
+}
+
+impl OneStore {
+    /// Where a message is in this store.
+    pub(super) fn places(&self, id: &BlobId) -> Result<Vec<Place>, Failure> {
+        let (log, catalog) = (self.reading.store.log(), self.reading.store.catalog());
+        let found = log.find(id).map_err(|it| faults::log(&it))?;
+        let Some(key) = found.and_then(|it| it.message) else { return Ok(Vec::new()) };
+        let row = catalog.message(key).map_err(|it| faults::catalog(&it))?;
+        let Some(row) = row else { return Ok(Vec::new()) };
+        catalog.places(row.n).map_err(|it| faults::catalog(&it))
+    }
+}
+
+/// A message with the stores that have it.
+pub(super) struct Held<'a> {
+    /// Its id.
+    pub(super) id: BlobId,
+    /// The stores, and what the catalog of each says of it. Never empty.
+    pub(super) copies: Vec<(&'a OneStore, MessageRow)>,
+}
+
+/// Tells at once that stores are missing from an answer that has no field for it.
+pub(super) fn tell(read: &StoresRead, progress: &dyn ProgressSink) {
+    if let Some(told) = read.told() {
+        // Whoever asked and went does not need to know.
+        let _ = progress.send(Progress::Notice(format!("warning: {told}")));
+    }
+}

@@ -1,0 +1,297 @@
+//! `store ...`: which stores there are, and what each is for.
+//!
+//! Rules: what is on the disk comes first and is durable, then the state says so; whatever is
+//! killed in between can be asked again. A store that is let go is never deleted.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use commands::{
+    AdminAnswer, Answer, Failure, FailureKind, NewStore, ProgressSink, StoreCounts, StoreRequest,
+    StoreShown, StoreState, StoreTrouble,
+};
+use disk::{RealDisk, SystemClock};
+use ports::{Clock, Log};
+use state::{SavedStore, State};
+use store::log::{Recorded, SegmentLog};
+use store::{Store, StoreErrorKind};
+use types::Position;
+
+use super::all_stores::{self, ACTIVE_MAX};
+use super::stores::{is_empty, options};
+use super::{blocking, faults, ownership, users};
+use crate::context::{Context, DataDir};
+
+/// Carries out a request about stores.
+pub(super) async fn run(
+    context: &Context,
+    request: StoreRequest,
+    title: &str,
+    progress: &dyn ProgressSink,
+) -> Result<Answer, Failure> {
+    let data = context.data.clone();
+    let _owned = match request.only_reads() {
+        true => None,
+        false => Some(ownership::take(context, title, progress).await?),
+    };
+    let answer = blocking(move || carry_out(&data, request)).await?;
+    Ok(Answer::Admin(Box::new(answer)))
+}
+
+fn carry_out(data: &DataDir, request: StoreRequest) -> Result<AdminAnswer, Failure> {
+    let shown = |name: &str| Ok(AdminAnswer::Store(Box::new(shown(data, &named(data, name)?))));
+    match request {
+        StoreRequest::List => {
+            if !data.path().is_dir() {
+                return Err(faults::no_data_dir(data));
+            }
+            let stores = all_stores::saved(data)?;
+            Ok(AdminAnswer::Stores(stores.iter().map(|it| self::shown(data, it)).collect()))
+        }
+        StoreRequest::Show(name) => shown(&name),
+        StoreRequest::Create(new) => {
+            create(data, &new)?;
+            shown(&new.name)
+        }
+        StoreRequest::Attach(new) => {
+            attach(data, &new)?;
+            shown(&new.name)
+        }
+        StoreRequest::Detach(name) => detach(data, &name).map(AdminAnswer::StoreDetached),
+        StoreRequest::Rename { name, to } => {
+            let renamed = users::open(data)?.rename_store(&name, &to);
+            renamed.map_err(|it| fault(&it))?;
+            shown(&to)
+        }
+        StoreRequest::SetState { name, state } => {
+            set_state(data, &name, state)?;
+            shown(&name)
+        }
+    }
+}
+
+fn fault(error: &state::StateError) -> Failure {
+    let hint = match error.kind() {
+        state::StateErrorKind::Missing => "`posthold store list` shows the stores.",
+        state::StateErrorKind::InUse => {
+            "`posthold store make-current NAME` lets another store take its place first."
+        }
+        _ => return faults::state(error),
+    };
+    faults::state(error).with_hint(hint)
+}
+
+/// A store by its name.
+pub(super) fn named(data: &DataDir, name: &str) -> Result<SavedStore, Failure> {
+    let found = all_stores::saved(data)?.into_iter().find(|it| it.name == name);
+    found.ok_or_else(|| {
+        Failure::new(FailureKind::Request, format!("there is no store {name:?}"))
+            .with_hint("`posthold store list` shows the stores.")
+    })
+}
+
+/// The directory that a new store gets, as the state keeps it.
+fn dir_of(data: &DataDir, new: &NewStore) -> Result<String, Failure> {
+    let Some(dir) = &new.dir else { return Ok(new.name.clone()) };
+    let whole = std::path::absolute(dir).map_err(|it| faults::io(&it, "find the directory"))?;
+    let text = whole.to_str().map(str::to_owned).ok_or_else(|| {
+        Failure::new(FailureKind::Request, "the name of a store's directory has to be UTF-8")
+    })?;
+    // What lies beside the others moves with the data directory.
+    let stores = std::path::absolute(data.stores()).unwrap_or_else(|_| data.stores());
+    Ok(match whole.strip_prefix(&stores).ok().and_then(Path::to_str) {
+        Some(below) if !below.is_empty() => below.to_owned(),
+        _ => text,
+    })
+}
+
+fn check_count(data: &DataDir, state: StoreState) -> Result<(), Failure> {
+    let active = all_stores::saved(data)?.iter().filter(|it| it.state.is_active()).count();
+    if state.is_active() && ACTIVE_MAX <= active {
+        let message = format!("{ACTIVE_MAX} stores are in use, which is as many as can be");
+        return Err(Failure::new(FailureKind::Request, message)
+            .with_hint("Merge some, or disable what is not needed."));
+    }
+    Ok(())
+}
+
+/// Makes a store. One that a command made that was killed before the state knew it is taken.
+pub(super) fn create(data: &DataDir, new: &NewStore) -> Result<(), Failure> {
+    check_count(data, new.state)?;
+    let dir = dir_of(data, new)?;
+    let path = data.stores().join(&dir);
+    let stores = all_stores::saved(data)?;
+    check_is_free(data, &stores, new, &path)?;
+    if !is_empty(&path) && !is_left_behind(&path) {
+        let message = format!("{} is not empty", path.display());
+        return Err(Failure::new(FailureKind::Request, message).with_hint(
+            "`posthold store attach` takes a store in that is there; --dir names another \
+             directory.",
+        ));
+    }
+    disk::check_file_system(path.parent().unwrap_or(data.path()))
+        .or_else(|it| if it.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(it) })
+        .map_err(|it| faults::io(&it, "the directory cannot hold a store"))?;
+    let (store, _) = Store::open(&path, options(Vec::new())).map_err(|it| faults::store(&it))?;
+    store.close().map_err(|it| faults::store(&it))?;
+    let added = users::open(data)?.add_store(&new.name, &dir, new.state, SystemClock.now());
+    added.map_err(|it| fault(&it))
+}
+
+/// A directory that a store was begun in, and nothing was written to it yet.
+fn is_left_behind(path: &Path) -> bool {
+    let opened = Store::open_for_reading(path, Arc::new(RealDisk));
+    path.join("store.toml").is_file()
+        && (is_empty(&path.join("segments"))
+            || opened.is_ok_and(|it| it.log().position().entries == 0))
+}
+
+fn check_is_free(
+    data: &DataDir,
+    stores: &[SavedStore],
+    new: &NewStore,
+    path: &Path,
+) -> Result<(), Failure> {
+    let refused = |message: String| Err(Failure::new(FailureKind::Request, message));
+    for it in stores {
+        let other = data.stores().join(&it.dir);
+        if it.name == new.name {
+            return refused(format!("there is a store {:?} already", it.name));
+        }
+        if path.starts_with(&other) || other.starts_with(path) {
+            return refused(format!("the store {:?} is in {}", it.name, other.display()));
+        }
+    }
+    Ok(())
+}
+
+/// Takes a store in.
+fn attach(data: &DataDir, new: &NewStore) -> Result<(), Failure> {
+    check_count(data, new.state)?;
+    let dir = dir_of(data, new)?;
+    let path = data.stores().join(&dir);
+    let stores = all_stores::saved(data)?;
+    check_is_free(data, &stores, new, &path)?;
+    let id = readable(&path)?;
+    for it in &stores {
+        let other = description(&data.at(it).store());
+        if other.is_some_and(|it| it.id == id) {
+            let message = format!("it is a copy of the store {:?}", it.name);
+            return Err(Failure::new(FailureKind::Request, message)
+                .with_hint("Two copies of one store would be two truths."));
+        }
+    }
+    let mut state = users::open(data)?;
+    let position = check_is_no_older(&state, &id, &path)?;
+    let added = state.add_store(&new.name, &dir, new.state, SystemClock.now());
+    added.map_err(|it| fault(&it))?;
+    let recalled = state.recall_store_head(&new.name, &id);
+    let recorded = recalled.and_then(|()| state.set_store_head(&new.name, position));
+    recorded.map_err(|it| faults::state(&it))
+}
+
+/// The id of a store that can be read. Views that are missing are made anew.
+fn readable(path: &Path) -> Result<String, Failure> {
+    match Store::open_for_reading(path, Arc::new(RealDisk)) {
+        Ok(store) => Ok(store.description().id.clone()),
+        Err(error) if *error.kind() == StoreErrorKind::View => {
+            let opened = Store::open(path, options(Vec::new()));
+            let (store, _) = opened.map_err(|it| faults::store(&it))?;
+            let id = store.description().id.clone();
+            store.close().map_err(|it| faults::store(&it))?;
+            Ok(id)
+        }
+        Err(error) if *error.kind() == StoreErrorKind::Missing => {
+            Err(Failure::new(FailureKind::Request, faults::chain(&error))
+                .with_hint("--dir names the directory that has its store.toml."))
+        }
+        Err(error) => Err(faults::store(&error)),
+    }
+}
+
+/// A copy that is older than what was let go would lose mail. Gives how far it is.
+fn check_is_no_older(state: &State, id: &str, path: &Path) -> Result<Position, Failure> {
+    let head = state.detached_head(id).map_err(|it| faults::state(&it))?;
+    let recorded: Vec<Recorded> =
+        head.into_iter().map(|position| Recorded { who: "the state", position }).collect();
+    SegmentLog::open_for_reading(Arc::new(RealDisk), &path.join("segments"), &recorded)
+        .map(|it| it.position())
+        .map_err(|it| faults::store(&it.into()))
+}
+
+fn detach(data: &DataDir, name: &str) -> Result<PathBuf, Failure> {
+    let store = named(data, name)?;
+    let path = data.at(&store).store();
+    let id = description(&path).map(|it| it.id);
+    let removed = users::open(data)?.remove_store(name, id.as_deref());
+    removed.map_err(|it| fault(&it))?;
+    Ok(path)
+}
+
+fn set_state(data: &DataDir, name: &str, state: StoreState) -> Result<(), Failure> {
+    let store = named(data, name)?;
+    if state.is_active() && !store.state.is_active() {
+        check_count(data, state)?;
+    }
+    let set = users::open(data)?.set_store_state(name, state, SystemClock.now());
+    set.map_err(|it| fault(&it))
+}
+
+/// What a store says of itself; `None` when it cannot be read.
+fn description(path: &Path) -> Option<store::Description> {
+    store::Description::read(&RealDisk, path).ok().flatten()
+}
+
+/// A store, for showing. What is wrong with it is in it.
+fn shown(data: &DataDir, saved: &SavedStore) -> StoreShown {
+    let path = data.at(saved).store();
+    let described = description(&path);
+    let mut shown = StoreShown {
+        name: saved.name.clone(),
+        state: saved.state,
+        id: described.as_ref().map(|it| it.id.clone()),
+        created: described.map(|it| it.created),
+        trouble: saved.trouble.clone(),
+        counts: None,
+        warnings: Vec::new(),
+        dir: path,
+    };
+    if is_empty(&shown.dir.join("segments")) && !saved.is_begun {
+        shown.counts = shown.id.is_some().then(StoreCounts::default);
+        return shown;
+    }
+    match counts(&shown.dir) {
+        Ok(counts) => shown.counts = Some(counts),
+        // Nobody asks a disabled one for anything.
+        Err(failure) if saved.state.is_active() => {
+            let at = SystemClock.now();
+            let found = StoreTrouble { why: failure.message, at, retry_at: None };
+            shown.trouble.get_or_insert(found);
+        }
+        Err(failure) => shown.warnings.push(failure.message),
+    }
+    shown
+}
+
+fn counts(path: &Path) -> Result<StoreCounts, Failure> {
+    let store = Store::open_for_reading(path, Arc::new(RealDisk));
+    let store = store.map_err(|it| faults::store(&it))?;
+    let messages = store.catalog().counts().map_err(|it| faults::catalog(&it))?.messages;
+    let catalog = ["catalog.db", "catalog.db-wal", "catalog.db-shm"].map(|it| size(&path.join(it)));
+    Ok(StoreCounts {
+        messages,
+        entries: store.log().position().entries,
+        log_bytes: size(&path.join("segments")),
+        catalog_bytes: catalog.iter().sum(),
+        index_bytes: size(&path.join("index")),
+        deferred: 0,
+    })
+}
+
+/// Bytes of a file, or of the files of a directory; what is not there has none.
+fn size(path: &Path) -> u64 {
+    match std::fs::read_dir(path) {
+        Ok(entries) => entries.flatten().map(|it| size(&it.path())).sum(),
+        Err(_) => path.symlink_metadata().map_or(0, |it| it.len()),
+    }
+}

@@ -1,0 +1,136 @@
+//! Several stores: one archive over all of them, whatever becomes of one.
+
+use std::fs;
+use std::path::Path;
+
+use crate::mail::{id, samples, write_samples};
+use crate::posthold::Place;
+
+/// A message that no sample is.
+fn other(subject: &str) -> Vec<u8> {
+    format!(
+        "From: eve@example.org\r\nTo: alice@example.org\r\nSubject: {subject}\r\n\
+         Date: Mon, 4 Mar 2024 09:30:00 +0000\r\n\r\nAnother one.\r\n"
+    )
+    .into_bytes()
+}
+
+/// A place with a second store, taken in from elsewhere: it shares one message with the first.
+fn with_two() -> (Place, Place) {
+    let (place, elsewhere) = (Place::new(), Place::new());
+    write_samples(&place.path("mail"));
+    place.ok(["import", "mail", "--user", "alice"]);
+    fs::create_dir_all(elsewhere.path("mail")).unwrap();
+    fs::write(elsewhere.path("mail/other.eml"), other("Second store")).unwrap();
+    fs::write(elsewhere.path("mail/report.eml"), &samples()[0].1).unwrap();
+    elsewhere.ok(["import", "mail", "--user", "bob"]);
+    let dir = elsewhere.data().join("stores/default");
+    place.ok(["store", "attach", "old", "--dir", dir.to_str().unwrap()]);
+    (place, elsewhere)
+}
+
+#[test]
+fn one_archive_over_all_stores() {
+    let (place, _elsewhere) = with_two();
+    let all = place.ids("");
+    assert_eq!(all.len(), samples().len() + 1, "a message that two stores have is one");
+    let new = id(&other("Second store"));
+    assert!(all.contains(&new));
+    // By date over both stores: the newest is in the attached one.
+    let hits = place.ok(["search", "", "--json"]).json_lines();
+    let dated: Vec<&str> = hits.iter().map(|it| it["date"].as_str().unwrap()).collect();
+    assert!(dated.is_sorted_by(|a, b| a >= b), "{dated:?}");
+    let limited = place.ok(["search", "", "--limit", "3", "--json"]).json_lines();
+    assert_eq!(limited, hits[..3]);
+    let shared = id(&samples()[0].1);
+    let shown = place.ok(["show", &shared[..12], "--json"]).json();
+    assert_eq!(shown["folders"].as_array().unwrap().len(), 2, "{shown}");
+    assert_eq!(place.ok(["show", &shared, "--raw"]).stdout, samples()[0].1);
+    let exported = place.ok(["export", "--all", "--to", "out", "--json"]).json();
+    assert_eq!(exported["stores"]["of"], 2);
+    assert_eq!(place.ok(["show", &new, "--raw"]).stdout, other("Second store"));
+    let verified = place.ok(["verify", "--json"]).json();
+    assert_eq!(verified["messages"], u64::try_from(samples().len() + 2).unwrap());
+}
+
+#[test]
+fn stores_are_named_and_let_go() {
+    let (place, elsewhere) = with_two();
+    place.ok(["store", "rename", "old", "older"]);
+    let listed = place.ok(["store", "list", "--json"]).json_lines();
+    let names: Vec<_> =
+        listed.iter().map(|it| (it["store"].clone(), it["state"].clone())).collect();
+    assert_eq!(names, [("older".into(), "normal".into()), ("default".into(), "current".into())]);
+    place.ok(["store", "set-state", "older", "disabled"]);
+    assert_eq!(place.ids("").len(), samples().len(), "nobody sees what is disabled");
+    place.ok(["store", "set-state", "older", "write_protected"]);
+    assert_eq!(place.ids("").len(), samples().len() + 1);
+    let dir = elsewhere.data().join("stores/default");
+    let again = place.run(["store", "attach", "copy", "--dir", dir.to_str().unwrap()]);
+    assert_eq!(again.code, 2, "{}", again.transcript(&place));
+    place.ok(["store", "detach", "older"]);
+    assert_eq!(place.ids("").len(), samples().len());
+    assert!(dir.join("store.toml").is_file(), "nothing is deleted");
+    for args in [
+        &["store", "detach", "default"][..],
+        &["store", "set-state", "default", "disabled"],
+        &["store", "show", "older"],
+        &["store", "create", "default"],
+        &["store", "create", "a/b"],
+        &["store", "attach", "none"],
+    ] {
+        let refused = place.run(args);
+        assert_eq!(refused.code, 2, "{}", refused.transcript(&place));
+    }
+}
+
+#[test]
+fn a_store_in_error_is_left_out_and_the_answer_says_so() {
+    let (place, elsewhere) = with_two();
+    let dir = elsewhere.data().join("stores/default");
+    fs::rename(&dir, elsewhere.path("away")).unwrap();
+    let count = place.run(["search", "", "--count", "--json"]);
+    let answer = count.json();
+    assert_eq!(
+        (count.code, &answer["stores"]["read"], &answer["stores"]["of"]),
+        (1, &1.into(), &2.into())
+    );
+    assert_eq!(answer["count"], u64::try_from(samples().len()).unwrap());
+    assert!(count.stderr.contains("1 of 2 stores could be read"), "{}", count.stderr);
+    let shown = place.run(["store", "show", "old", "--json"]).json();
+    assert_eq!(shown["state"], "error");
+    let missing = place.run(["show", &id(&other("Second store"))]);
+    assert!(missing.stderr.contains("1 of 2 stores"), "{}", missing.transcript(&place));
+    let listed = place.run(["user", "list"]);
+    assert!(listed.stderr.contains("1 of 2 stores"), "{}", listed.transcript(&place));
+    assert_eq!(place.run(["verify"]).code, 1);
+    fs::rename(elsewhere.path("away"), &dir).unwrap();
+    assert_eq!(place.ids("").len(), samples().len() + 1);
+}
+
+#[test]
+fn an_older_copy_is_not_taken_in() {
+    let (place, elsewhere) = with_two();
+    place.ok(["store", "detach", "old"]);
+    let (now, before) = (elsewhere.data().join("stores/default"), elsewhere.path("before"));
+    copy_dir(&now, &before);
+    fs::write(elsewhere.path("mail/more.eml"), other("More")).unwrap();
+    elsewhere.ok(["import", "mail", "--user", "bob"]);
+    place.ok(["store", "attach", "old", "--dir", now.to_str().unwrap()]);
+    place.ok(["store", "detach", "old"]);
+    let older = place.run(["store", "attach", "old", "--dir", before.to_str().unwrap()]);
+    assert_eq!(older.code, 3, "{}", older.transcript(&place));
+    place.ok(["store", "attach", "old", "--dir", now.to_str().unwrap()]);
+}
+
+fn copy_dir(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy_dir(&entry.path(), &to),
+            false => drop(fs::copy(entry.path(), to).unwrap()),
+        }
+    }
+}
