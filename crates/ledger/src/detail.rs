@@ -2,6 +2,8 @@
 
 use types::{Address, Hash, Timestamp};
 
+use crate::erasure::ErasureDetail;
+
 /// What stands beside an entry.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Detail {
@@ -17,6 +19,8 @@ pub enum Detail {
     Run(RunDetail),
     /// Of `Hold`.
     Hold(HoldDetail),
+    /// Of `Condemned` and `Spared`.
+    Erasure(ErasureDetail),
 }
 
 /// How faithfully a transport hands out the bytes that the server received.

@@ -6,13 +6,14 @@
 
 use sha2::{Digest, Sha256};
 use types::limits::DETAIL_BYTES_MAX;
-use types::{Address, Hash};
+use types::{Address, BlobId, Hash};
 
 use crate::DecodeError;
 use crate::detail::{
     Detail, EnvelopeDetail, Fidelity, FolderDetail, HoldDetail, MessageDetail, PartDetail,
     PlacementDetail, QuarantineDetail, RunDetail, SourceDetail,
 };
+use crate::erasure::ErasureDetail;
 use crate::shorten::shorten;
 use crate::wire::{Reader, Writer};
 
@@ -21,7 +22,8 @@ const FOLDER: u8 = 2;
 const SOURCE: u8 = 3;
 const QUARANTINE: u8 = 4;
 const RUN: u8 = 5;
-/// The number of its entry's kind, as with all later ones.
+// Later kinds have the number of the first kind of entry that they belong to.
+const ERASURE: u8 = 13;
 const HOLD: u8 = 16;
 
 /// The hash by which an entry names its detail: SHA-256 over the entry's salt and the bytes.
@@ -85,6 +87,10 @@ impl Detail {
                     [name, query, user, by, reason].iter().for_each(|it| write_text(writer, it));
                 });
             }
+            Detail::Erasure(it) => {
+                writer.byte(ERASURE);
+                writer.section(|writer| write_erasure(writer, it));
+            }
         }
         writer.bytes
     }
@@ -100,7 +106,7 @@ impl Detail {
             return reader.malformed();
         }
         let kind = reader.byte()?;
-        if !matches!(kind, PLACED..=RUN | HOLD) {
+        if !matches!(kind, PLACED..=RUN | ERASURE | HOLD) {
             return Err(DecodeError::unsupported(format!("detail-kind-{kind}")));
         }
         let section = &mut reader.section()?;
@@ -133,6 +139,7 @@ impl Detail {
                 by: section.field(Reader::text)?,
                 reason: section.field(Reader::text)?,
             }),
+            ERASURE => Detail::Erasure(read_erasure(section)?),
             _ => Detail::Run(RunDetail {
                 title: section.field(Reader::text)?,
                 warnings: section.field(read_texts)?,
@@ -147,6 +154,24 @@ fn write_text(writer: &mut Writer, text: &String) {
 
 fn read_texts(reader: &mut Reader<'_>) -> Result<Vec<String>, DecodeError> {
     reader.list(Reader::text)
+}
+
+fn write_erasure(writer: &mut Writer, detail: &ErasureDetail) {
+    for text in [&detail.rule, &detail.by, &detail.why] {
+        write_text(writer, text);
+    }
+    writer.list(&detail.parts, |writer, parts| {
+        writer.list(parts, |writer, it| writer.raw(&it.0));
+    });
+}
+
+fn read_erasure(reader: &mut Reader<'_>) -> Result<ErasureDetail, DecodeError> {
+    Ok(ErasureDetail {
+        rule: reader.field(Reader::text)?,
+        by: reader.field(Reader::text)?,
+        why: reader.field(Reader::text)?,
+        parts: reader.field(|it| it.list(|it| it.list(|it| it.array().map(BlobId))))?,
+    })
 }
 
 fn write_placement(writer: &mut Writer, detail: &PlacementDetail) {

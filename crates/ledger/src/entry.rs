@@ -5,6 +5,8 @@ use types::{
     SourceId, Timestamp,
 };
 
+use crate::erasure::{EraseReason, SpareReason};
+
 /// One leaf of the log: a fact, when it was written, and the hash of its detail.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Entry {
@@ -38,7 +40,7 @@ pub enum TreeKind {
 }
 
 /// What happened. Kind numbers are fixed in `docs/format/entries.md`; those without a variant here
-/// (`Deferred Condemned Spared Erased Confirmed Epoch`) are reserved.
+/// (`Deferred Confirmed Epoch`) are reserved.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Fact {
     /// A message is in a folder. Detail: [`PlacementDetail`](crate::PlacementDetail), and
@@ -157,6 +159,27 @@ pub enum Fact {
     Detail {
         /// The entry that it belongs to.
         of: EntryNumber,
+    },
+    /// Messages are to be erased. Detail: [`ErasureDetail`](crate::ErasureDetail).
+    Condemned {
+        /// The messages, at most [`ERASURE_MESSAGES_MAX`](crate::ERASURE_MESSAGES_MAX).
+        messages: Vec<MessageKey>,
+        /// Why.
+        reason: EraseReason,
+        /// When they may be erased at the earliest.
+        due: Timestamp,
+    },
+    /// Messages that were condemned stay. Detail: [`ErasureDetail`](crate::ErasureDetail).
+    Spared {
+        /// The messages.
+        messages: Vec<MessageKey>,
+        /// Why.
+        reason: SpareReason,
+    },
+    /// Messages are erased: their placements end, their details and bytes go.
+    Erased {
+        /// The messages, which were condemned.
+        messages: Vec<MessageKey>,
     },
 }
 
@@ -327,4 +350,6 @@ numbered!(QuarantineReason {
     TooLarge = 6,
     UnknownAddress = 7,
 });
+numbered!(EraseReason { Retention = 1, Request = 2 });
+numbered!(SpareReason { Hold = 1, Reference = 2, Withdrawn = 3 });
 numbered!(Outcome { Succeeded = 1, Partial = 2, Failed = 3 });

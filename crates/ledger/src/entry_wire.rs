@@ -12,6 +12,7 @@ use crate::entry::{
     Certificate, Entry, Excluded, Fact, HoldChange, HoldScope, Outcome, QuarantineReason,
     RunCounts, SourceRef, TreeKind,
 };
+use crate::erasure::{EraseReason, SpareReason};
 use crate::wire::{Reader, Writer};
 use crate::{DecodeError, kind};
 
@@ -71,7 +72,13 @@ impl Entry {
 }
 
 fn is_known(kind: u64) -> bool {
-    matches!(kind, kind::PLACED..=kind::DETAIL | kind::HOLD | kind::SOURCE_OPENED | kind::SIGHTED)
+    matches!(
+        kind,
+        kind::PLACED..=kind::DETAIL
+            | kind::CONDEMNED..=kind::HOLD
+            | kind::SOURCE_OPENED
+            | kind::SIGHTED
+    )
 }
 
 /// The kind of a fact, and which of its optional fields are there.
@@ -99,6 +106,9 @@ fn shape(fact: &Fact) -> (u64, u8) {
         Fact::RunFinished { .. } => (kind::RUN_FINISHED, 0),
         Fact::Detail { .. } => (kind::DETAIL, 0),
         Fact::Hold { .. } => (kind::HOLD, 0),
+        Fact::Condemned { .. } => (kind::CONDEMNED, 0),
+        Fact::Spared { .. } => (kind::SPARED, 0),
+        Fact::Erased { .. } => (kind::ERASED, 0),
     }
 }
 
@@ -158,6 +168,16 @@ fn write_fact(writer: &mut Writer, fact: &Fact) {
         }
         Fact::Detail { of } => writer.number(of.0),
         Fact::Hold { hold, change } => write_hold(writer, *hold, *change),
+        Fact::Condemned { messages, reason, due } => {
+            write_messages(writer, messages);
+            writer.byte(reason.number());
+            writer.time(*due);
+        }
+        Fact::Spared { messages, reason } => {
+            write_messages(writer, messages);
+            writer.byte(reason.number());
+        }
+        Fact::Erased { messages } => write_messages(writer, messages),
     }
 }
 
@@ -217,6 +237,16 @@ fn read_fact(reader: &mut Reader<'_>, kind: u64, optional: u8) -> Result<Fact, D
         },
         kind::DETAIL => Fact::Detail { of: EntryNumber(reader.number()?) },
         kind::HOLD => Fact::Hold { hold: HoldId(reader.array()?), change: read_hold(reader)? },
+        kind::CONDEMNED => Fact::Condemned {
+            messages: read_messages(reader)?,
+            reason: read_numbered(reader, EraseReason::from_number)?,
+            due: reader.time()?,
+        },
+        kind::SPARED => Fact::Spared {
+            messages: read_messages(reader)?,
+            reason: read_numbered(reader, SpareReason::from_number)?,
+        },
+        kind::ERASED => Fact::Erased { messages: read_messages(reader)? },
         other => return Err(DecodeError::unsupported(kind::feature(other))),
     })
 }
@@ -233,6 +263,14 @@ fn read_optional<'a, T>(
     read: impl Fn(&mut Reader<'a>) -> Result<T, DecodeError>,
 ) -> Result<Option<T>, DecodeError> {
     is_there.then(|| read(reader)).transpose()
+}
+
+fn write_messages(writer: &mut Writer, messages: &[MessageKey]) {
+    writer.list(messages, |writer, it| writer.number(it.0));
+}
+
+fn read_messages(reader: &mut Reader<'_>) -> Result<Vec<MessageKey>, DecodeError> {
+    reader.list(|it| it.number().map(MessageKey))
 }
 
 fn write_source_ref(writer: &mut Writer, place: &SourceRef) {

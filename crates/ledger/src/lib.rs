@@ -14,6 +14,7 @@ mod detail;
 mod detail_wire;
 mod entry;
 mod entry_wire;
+mod erasure;
 mod error;
 mod kind;
 pub mod merkle;
@@ -33,6 +34,10 @@ pub use detail_wire::detail_hash;
 pub use entry::{
     Certificate, Entry, Excluded, Fact, HoldChange, HoldScope, Outcome, QuarantineReason,
     RunCounts, SourceRef, TreeKind,
+};
+pub use erasure::{
+    Condemned, ERASURE_MESSAGES_MAX, ERASURE_PARTS_MAX, EraseReason, ErasureDetail, Erasures, Gone,
+    SpareReason,
 };
 pub use error::{DecodeError, DecodeErrorKind};
 pub use merkle::leaf_hash;

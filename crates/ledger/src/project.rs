@@ -1,4 +1,4 @@
-//! From a fact to what a catalog must change: some ten kinds of row change.
+//! From a fact to what a catalog must change: a dozen kinds of row change.
 //!
 //! Pure, so that every catalog (SQLite here, others later) holds the same rows for the same log.
 
@@ -164,6 +164,29 @@ pub enum RowChange {
         /// What it was.
         title: String,
     },
+    /// A message is on its way out, stays, or is out.
+    Erasure {
+        /// The message.
+        message: MessageKey,
+        /// What became of it.
+        step: ErasureStep,
+    },
+}
+
+/// What becomes of a message that is to be erased.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ErasureStep {
+    /// It is condemned.
+    Condemned {
+        /// The entry that says so.
+        entry: EntryNumber,
+        /// When it may be erased at the earliest.
+        due: Timestamp,
+    },
+    /// It stays.
+    Spared,
+    /// It is erased: all its placements end, and nothing of its detail is shown.
+    Erased,
 }
 
 /// The bytes of a message, and when they came.
@@ -248,6 +271,11 @@ pub fn project(number: EntryNumber, entry: &Entry, detail: Option<&Detail>) -> V
             }]
         }
         Fact::Detail { of } => described_anew(*of, detail),
+        Fact::Condemned { messages, due, .. } => {
+            erasure(messages, ErasureStep::Condemned { entry: number, due: *due })
+        }
+        Fact::Spared { messages, .. } => erasure(messages, ErasureStep::Spared),
+        Fact::Erased { messages } => erasure(messages, ErasureStep::Erased),
     }
 }
 
@@ -325,6 +353,10 @@ fn described_anew(of: EntryNumber, detail: Option<&Detail>) -> Vec<RowChange> {
         detail: Some(message.clone()),
         content: None,
     }]
+}
+
+fn erasure(messages: &[MessageKey], step: ErasureStep) -> Vec<RowChange> {
+    messages.iter().map(|message| RowChange::Erasure { message: *message, step }).collect()
 }
 
 /// The fields of a [`RowChange::PlacementChange`].

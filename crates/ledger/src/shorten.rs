@@ -143,6 +143,10 @@ fn fields(detail: &mut Detail) -> Vec<Box<dyn Field + '_>> {
             Box::new(&mut it.by),
             Box::new(&mut it.reason),
         ],
+        // Never the ids of parts: dedupe needs them, and the writer keeps their number in bounds.
+        Detail::Erasure(it) => {
+            vec![Box::new(&mut it.rule), Box::new(&mut it.by), Box::new(&mut it.why)]
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 mod catalog;
 mod clock;
 mod disk;
+mod erase;
 mod files;
 mod index;
 mod log;
@@ -20,6 +21,7 @@ pub use catalog::{
 };
 pub use clock::{Clock, Random};
 pub use disk::{Access, Disk, DiskFile};
+pub use erase::{Condemnation, CondemnedRow, Erase, Erased, Held, Holds, Sparing};
 pub use files::{FileBody, FileFolder, FileMessage, MailReader, Origin, ReadItem, ReadProgress};
 pub use index::{Index, IndexDoc, IndexError};
 pub use log::{

@@ -2,7 +2,7 @@ use expect_test::expect;
 use types::Timestamp;
 
 use super::*;
-use crate::DecodeErrorKind;
+use crate::{DecodeErrorKind, ERASURE_PARTS_MAX};
 
 fn message() -> MessageDetail {
     MessageDetail {
@@ -66,6 +66,12 @@ fn details() -> Vec<Detail> {
             by: "ann".into(),
             reason: "case 7".into(),
         }),
+        Detail::Erasure(ErasureDetail {
+            rule: "ten years".into(),
+            by: "root".into(),
+            why: "expired".into(),
+            parts: vec![vec![BlobId([7; 32])], Vec::new()],
+        }),
     ]
 }
 
@@ -91,6 +97,7 @@ fn bytes_are_fixed() {
         \x04\x04\x03NIL
         \x05\x0e\x07archive\x01\x04slow
         \x10\x1b\x05Smith\x08from:bob\x00\x03ann\x06case 7
+        \r:\tten years\x04root\x07expired\x02\x01\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x00
     "#]].assert_eq(&(lines.join("\n") + "\n"));
 }
 
@@ -192,7 +199,12 @@ fn every_kind_of_detail_fits() {
             ..SourceDetail::default()
         }),
         Detail::Quarantine(QuarantineDetail { text: long.clone() }),
-        Detail::Run(RunDetail { title: String::new(), warnings: vec![long; 9] }),
+        Detail::Run(RunDetail { title: String::new(), warnings: vec![long.clone(); 9] }),
+        Detail::Erasure(ErasureDetail {
+            why: long,
+            parts: vec![vec![BlobId::default()], vec![BlobId::default(); ERASURE_PARTS_MAX]],
+            ..ErasureDetail::default()
+        }),
     ];
     for detail in all {
         let bytes = detail.encode();

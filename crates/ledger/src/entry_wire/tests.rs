@@ -68,6 +68,13 @@ fn facts() -> Vec<Fact> {
             started: Timestamp(1_795_284_000),
         },
         Fact::Detail { of: EntryNumber(12) },
+        Fact::Condemned {
+            messages: vec![MessageKey(2), MessageKey(300)],
+            reason: EraseReason::Request,
+            due: Timestamp(1_795_888_900),
+        },
+        Fact::Spared { messages: vec![MessageKey(300)], reason: SpareReason::Hold },
+        Fact::Erased { messages: vec![MessageKey(2)] },
         Fact::SourceOpened { archive: ArchiveId(1), folder: FolderId(1), uid_validity: 9 },
         Fact::Sighted { placement, source: PLACE },
         Fact::Hold { hold: HoldId([5; 16]), change: HoldChange::Set(HoldScope::All) },
@@ -116,6 +123,9 @@ fn bytes_are_fixed() {
         090188f28eb00d SALT DETAIL 05014e000a04030101000001
         0a0188f28eb00d SALT DETAIL 020a04030101000001c0f08eb00d
         0b0188f28eb00d SALT DETAIL 0c
+        0d0188f28eb00d SALT DETAIL 0202ac020288dcd8b00d
+        0e0188f28eb00d SALT DETAIL 01ac0201
+        0f0188f28eb00d SALT DETAIL 0102
         130188f28eb00d SALT DETAIL 010109
         140188f28eb00d SALT DETAIL e80705ffffffff0f
         100188f28eb00d SALT DETAIL 0505050505050505050505050505050501
@@ -152,9 +162,6 @@ fn what_decodes_encodes_to_the_same_bytes() {
 fn unknown_kinds_are_refused_by_feature() {
     let cases = [
         (12, Some("deferred-changes")),
-        (13, Some("erasure")),
-        (14, Some("erasure")),
-        (15, Some("erasure")),
         (17, Some("confirmations")),
         (18, Some("epochs")),
         (21, Some("entry-kind-21")),

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use ledger::project::{MessageBytes, RowChange};
+use ledger::project::{ErasureStep, MessageBytes, RowChange};
 use ledger::{EnvelopeDetail, MessageDetail, QuarantineReason, SourceRef};
 use rusqlite::{Connection, OptionalExtension};
 use types::{Address, BlobId, Flags, FolderId, Hash, MessageKey, PlacementId, Timestamp};
@@ -108,6 +108,7 @@ impl Applier<'_> {
             RowChange::Quarantine { source, reason, text, attempts, retry_at, at } => {
                 self.quarantine(source, reason, &text, attempts, retry_at, at)
             }
+            RowChange::Erasure { message, step } => self.erasure(message, step),
             other => apply_plain(self.connection, other),
         }
     }
@@ -248,13 +249,7 @@ impl Applier<'_> {
         if let Some(flags) = flags {
             self.set_flags(id, flags)?;
         }
-        if removed {
-            self.need_indexes()?;
-            self.run("DELETE FROM source_ref WHERE placement = ?1", [id])?;
-            self.run("DELETE FROM placement_alias WHERE of = ?1", [id])?;
-            self.delete(id)?;
-        }
-        Ok(())
+        if removed { self.take_away(id) } else { Ok(()) }
     }
 
     fn move_to(&mut self, id: i64, folder: FolderId) -> rusqlite::Result<()> {
@@ -309,6 +304,48 @@ impl Applier<'_> {
             }
         }
         Ok(())
+    }
+
+    fn erasure(&mut self, message: MessageKey, step: ErasureStep) -> rusqlite::Result<()> {
+        let Some(n) = self.number_of(message)? else { return Ok(()) };
+        let query = "DELETE FROM condemned WHERE n = ?1";
+        match step {
+            ErasureStep::Condemned { entry, due } => {
+                let query = "REPLACE INTO condemned (n, entry, due) VALUES (?1, ?2, ?3)";
+                self.run(query, (n, sql(entry.0), due.0))
+            }
+            ErasureStep::Spared => self.run(query, [n]),
+            ErasureStep::Erased => {
+                self.run(query, [n])?;
+                self.erase(n)
+            }
+        }
+    }
+
+    /// Takes away all that a message's details said, and its placements. The row stays: dense
+    /// numbers have no gaps. What is left does not depend on whether the details were still there.
+    fn erase(&mut self, n: u32) -> rusqlite::Result<()> {
+        self.need_indexes()?;
+        let query = "SELECT id FROM placement WHERE n = ?1";
+        let ids: Vec<i64> = {
+            let mut statement = self.connection.prepare_cached(query)?;
+            statement.query_map([n], |row| row.get(0))?.collect::<Result<_, _>>()?
+        };
+        for id in ids {
+            self.take_away(id)?;
+        }
+        self.run("DELETE FROM content WHERE n = ?1", [n])?;
+        let query = "UPDATE message SET date = archived, header = NULL, sender = NULL, \
+                     recipients = NULL, subject = NULL WHERE n = ?1";
+        self.run(query, [n])
+    }
+
+    /// Ends a placement, with all that refers to it.
+    fn take_away(&mut self, id: i64) -> rusqlite::Result<()> {
+        self.need_indexes()?;
+        self.run("DELETE FROM source_ref WHERE placement = ?1", [id])?;
+        self.run("DELETE FROM placement_alias WHERE of = ?1", [id])?;
+        self.delete(id)
     }
 
     fn stands_at(&mut self, source: SourceRef, placement: Option<i64>) -> rusqlite::Result<()> {

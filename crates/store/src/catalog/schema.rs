@@ -14,7 +14,7 @@ use types::{Hash, Position};
 use super::values::{from_sql, sql};
 
 /// Counts up whenever the tables or what is in them for the same log change.
-pub(crate) const SCHEMA_VERSION: i64 = 3;
+pub(crate) const SCHEMA_VERSION: i64 = 4;
 
 /// Says that an SQLite file is a catalog of ours: "PhCt".
 const APPLICATION_ID: i64 = 0x5068_4374;
@@ -155,6 +155,12 @@ CREATE TABLE hold (
     lifted_at     INTEGER,
     lifted_reason TEXT
 ) WITHOUT ROWID;
+-- Messages that are to be erased. entry is the one that condemned them last.
+CREATE TABLE condemned (
+    n     INTEGER PRIMARY KEY,
+    entry INTEGER NOT NULL,
+    due   INTEGER NOT NULL
+);
 CREATE TABLE run (
     entry           INTEGER PRIMARY KEY,
     outcome         INTEGER NOT NULL,
@@ -184,7 +190,7 @@ CREATE INDEX IF NOT EXISTS source_ref_placement ON source_ref (placement);
 ";
 
 /// The tables and the key that orders each: everything that a rebuilt catalog has alike.
-pub(crate) const TABLES: [(&str, &str); 14] = [
+pub(crate) const TABLES: [(&str, &str); 15] = [
     ("head", "id"),
     ("folder", "id"),
     ("message", "n"),
@@ -198,6 +204,7 @@ pub(crate) const TABLES: [(&str, &str); 14] = [
     ("quarantine", "source, uid"),
     ("certificate", "source"),
     ("hold", "id"),
+    ("condemned", "n"),
     ("run", "entry"),
 ];
 

@@ -1,6 +1,7 @@
 //! A made-up log, told as facts, and what the catalog says about it.
 
 mod collapse;
+mod erasure;
 mod files;
 mod holds;
 mod lists;
