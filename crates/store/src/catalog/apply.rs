@@ -335,6 +335,7 @@ impl Applier<'_> {
             self.take_away(id)?;
         }
         self.run("DELETE FROM content WHERE n = ?1", [n])?;
+        self.sets.remove(self.connection, SetName::PartlyRead, n)?;
         let query = "UPDATE message SET date = archived, header = NULL, sender = NULL, \
                      recipients = NULL, subject = NULL WHERE n = ?1";
         self.run(query, [n])
