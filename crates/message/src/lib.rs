@@ -18,6 +18,7 @@ mod journal;
 mod library;
 pub mod limits;
 mod params;
+pub mod parts;
 mod reading;
 mod transfer;
 mod vocabulary;
