@@ -3,7 +3,6 @@
 use ledger::EnvelopeDetail;
 use ports::Change;
 use tokio::sync::OwnedSemaphorePermit;
-use types::limits::WHOLE_BLOB_BYTES_MAX;
 use types::{BlobId, Flags, Timestamp};
 
 use crate::sorted::Addressed;
@@ -33,7 +32,7 @@ pub(crate) struct Arrived {
 pub(crate) enum ArrivedBody {
     /// All of them.
     Whole(Vec<u8>),
-    /// They are in the log as chunks.
+    /// They are in the log as parts.
     Large(Large),
 }
 
@@ -55,30 +54,19 @@ impl ArrivedBody {
     }
 }
 
-/// A message whose chunks were appended while it arrived.
+/// A message whose parts were appended while it arrived.
 #[derive(Debug)]
 pub(crate) struct Large {
     /// SHA-256 of all its bytes.
     pub(crate) id: BlobId,
     /// Their number.
     pub(crate) size: u64,
-    /// Id and length of each chunk.
-    pub(crate) chunks: Vec<(BlobId, u32)>,
+    /// What it is made of.
+    pub(crate) body: ports::NewBody,
     /// Its first bytes, for the parser.
     pub(crate) head: Vec<u8>,
     /// The right to hold `head` in memory.
     pub(crate) permit: Option<OwnedSemaphorePermit>,
-}
-
-impl Large {
-    /// The same, or one blob when it is not large after all: as if it had come so.
-    pub(crate) fn into_body(self) -> ArrivedBody {
-        if self.head.len() <= WHOLE_BLOB_BYTES_MAX {
-            ArrivedBody::Whole(self.head)
-        } else {
-            ArrivedBody::Large(self)
-        }
-    }
 }
 
 /// A message that is ready for a decision.
@@ -104,11 +92,11 @@ pub(crate) struct Prepared {
 /// What is appended of a message that the log has not got.
 #[derive(Debug)]
 pub(crate) struct Content {
-    /// Chunks that have to be appended ahead, in the same append.
-    pub(crate) chunks: Vec<Change>,
+    /// Parts and chunks that have to be appended ahead, in the same append.
+    pub(crate) ahead: Vec<Change>,
     pub(crate) body: ports::NewBody,
     pub(crate) detail: Box<ledger::MessageDetail>,
     pub(crate) parsed: Option<Box<message::Message>>,
-    /// Encoded bytes of chunks and body.
+    /// Encoded bytes of all of them.
     pub(crate) encoded_bytes: usize,
 }

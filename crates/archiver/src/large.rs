@@ -1,18 +1,20 @@
-//! Large messages: hashed and cut into chunks while they arrive, never whole in memory.
+//! Large messages: hashed and cut into parts and chunks while they arrive, never whole in memory.
 //!
-//! Chunks are appended ahead of the message. When it is cut, what was appended refers to
-//! nothing; the next try writes the same chunks and the log keeps each once.
+//! Parts are appended ahead of the message. When it is cut, what was appended refers to nothing;
+//! the next try brings the same parts and the log keeps each once.
 
 use std::sync::Arc;
 
-use frames::EncodedBlob;
-use ports::{Change, Log, LogError, LogErrorKind, Piece};
+use frames::{SKELETON_TEXT_BYTES_MAX, Skeleton};
+use message::parts::{ATTACHMENT_BYTES_MIN, Event, Form, Joiner, PIECES_MAX, Splitter};
+use ports::{Change, Log, LogError, LogErrorKind, NewBody, Piece};
 use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use types::BlobId;
-use types::limits::{CHUNK_BYTES, PARSE_BYTES_MAX};
+use types::limits::{CHUNK_BYTES, PARSE_BYTES_MAX, WHOLE_BLOB_BYTES_MAX};
 
 use crate::intake::{ArrivedBody, Large};
+use crate::parts::Parts;
 
 /// Large messages whose beginning may be in memory at the same time.
 pub(crate) const LARGE_MAX: usize = 2;
@@ -20,24 +22,29 @@ pub(crate) const LARGE_MAX: usize = 2;
 /// Chunks that are appended together.
 const CHUNKS_PER_APPEND: usize = 4;
 
-/// Cuts bytes into chunks.
-pub(crate) struct Chunker {
+/// Text between parts that is longer than this becomes a part itself.
+const TEXT_BYTES_MAX: usize = 64 << 10;
+
+/// Cuts bytes into parts and chunks.
+pub(crate) struct Chunker<L> {
     hasher: Sha256,
     size: u64,
     head: Vec<u8>,
-    /// Bytes that do not fill a chunk yet.
-    rest: Vec<u8>,
-    chunks: Vec<(BlobId, u32)>,
+    /// Bytes that wait until the message is known to be large.
+    waiting: Vec<u8>,
+    splitter: Splitter,
+    cutter: Cutter<L>,
 }
 
-impl Chunker {
-    pub(crate) fn new() -> Chunker {
+impl<L: Log> Chunker<L> {
+    pub(crate) fn new(log: Arc<L>) -> Chunker<L> {
         Chunker {
             hasher: Sha256::new(),
             size: 0,
             head: Vec::new(),
-            rest: Vec::with_capacity(CHUNK_BYTES),
-            chunks: Vec::new(),
+            waiting: Vec::new(),
+            splitter: Splitter::new(),
+            cutter: Cutter::new(log),
         }
     }
 
@@ -46,38 +53,197 @@ impl Chunker {
         self.size
     }
 
-    /// Takes the next bytes and gives the chunks that they fill.
-    pub(crate) fn push(&mut self, mut bytes: &[u8]) -> Vec<EncodedBlob> {
+    /// Takes the next bytes and gives what they fill.
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<Vec<Change>, LogError> {
         self.hasher.update(bytes);
         self.size += u64::try_from(bytes.len()).unwrap_or(0);
         let room = PARSE_BYTES_MAX.saturating_sub(self.head.len());
         self.head.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
-        let mut full = Vec::new();
-        while self.rest.len() + bytes.len() >= CHUNK_BYTES {
-            let (now, later) = bytes.split_at(CHUNK_BYTES - self.rest.len());
-            self.rest.extend_from_slice(now);
-            bytes = later;
-            full.push(self.close_chunk());
+        if self.size <= WHOLE_BLOB_BYTES_MAX as u64 {
+            self.waiting.extend_from_slice(bytes);
+            return Ok(Vec::new());
         }
-        self.rest.extend_from_slice(bytes);
-        full
+        let waiting = std::mem::take(&mut self.waiting);
+        for bytes in [&waiting, bytes] {
+            self.splitter.push(bytes, &mut |event| self.cutter.take(event));
+        }
+        if PIECES_MAX < self.cutter.skeleton.pieces.len() {
+            self.splitter.stop();
+        }
+        self.cutter.filled()
     }
 
-    /// The last chunk, if any, and the message.
+    /// What is left to append, and the message: one that is not large after all as if it had come
+    /// whole.
     pub(crate) fn end(
-        mut self,
+        self,
         permit: Option<OwnedSemaphorePermit>,
-    ) -> (Option<EncodedBlob>, Large) {
-        let last = (!self.rest.is_empty()).then(|| self.close_chunk());
-        let Chunker { hasher, size, head, chunks, .. } = self;
-        (last, Large { id: BlobId(hasher.finalize().into()), size, chunks, head, permit })
+    ) -> Result<(Vec<Change>, ArrivedBody), LogError> {
+        if self.size <= WHOLE_BLOB_BYTES_MAX as u64 {
+            return Ok((Vec::new(), ArrivedBody::Whole(self.head)));
+        }
+        let mut cutter = self.cutter;
+        self.splitter.end(&mut |event| cutter.take(event));
+        cutter.literal(Ending::Here);
+        let last = cutter.filled()?;
+        let id = BlobId(self.hasher.finalize().into());
+        if cutter.joined.finalize().as_slice() != id.0 {
+            let text = "the parts of a large message do not make its bytes";
+            return Err(LogError::new(LogErrorKind::Request, text));
+        }
+        cutter.skeleton.total_len = self.size;
+        let body = NewBody::Split(frames::encode_skeleton(id, &cutter.skeleton));
+        let large = Large { id, size: self.size, body, head: self.head, permit };
+        Ok((last, ArrivedBody::Large(large)))
+    }
+}
+
+/// Makes parts of what a splitter finds.
+struct Cutter<L> {
+    log: Arc<L>,
+    skeleton: Skeleton,
+    /// Over what the pieces so far are when they are joined.
+    joined: Sha256,
+    /// Bytes that stand as they are, and are in no piece yet.
+    run: Vec<u8>,
+    part: Option<Part>,
+    parts: Parts,
+    /// The log failed to answer.
+    failed: Option<LogError>,
+}
+
+/// A part whose end has not come.
+struct Part {
+    joiner: Joiner,
+    hasher: Sha256,
+    len: u64,
+    /// Content that does not fill a chunk yet.
+    rest: Vec<u8>,
+    chunks: Vec<(BlobId, u32)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Later,
+    Here,
+}
+
+impl<L: Log> Cutter<L> {
+    fn new(log: Arc<L>) -> Cutter<L> {
+        Cutter {
+            log,
+            skeleton: Skeleton::default(),
+            joined: Sha256::new(),
+            run: Vec::new(),
+            part: None,
+            parts: Parts::default(),
+            failed: None,
+        }
     }
 
-    fn close_chunk(&mut self) -> EncodedBlob {
-        let blob = frames::encode_blob(&self.rest);
-        self.chunks.push((blob.id, blob.raw_len));
-        self.rest.clear();
-        blob
+    /// What there is to append.
+    fn filled(&mut self) -> Result<Vec<Change>, LogError> {
+        match self.failed.take() {
+            Some(error) => Err(error),
+            None => Ok(std::mem::take(&mut self.parts.changes)),
+        }
+    }
+
+    fn take(&mut self, event: Event<'_>) {
+        match event {
+            Event::Literal(bytes) => {
+                self.joined.update(bytes);
+                self.run.extend_from_slice(bytes);
+                self.literal(Ending::Later);
+            }
+            Event::Begin(form) => {
+                self.literal(Ending::Here);
+                self.part = Some(Part {
+                    joiner: Joiner::new(&form),
+                    hasher: Sha256::new(),
+                    len: 0,
+                    rest: Vec::new(),
+                    chunks: Vec::new(),
+                });
+            }
+            Event::Content(bytes) => self.content(bytes),
+            Event::End(form) => self.end_part(form),
+        }
+    }
+
+    fn content(&mut self, bytes: &[u8]) {
+        let Some(part) = &mut self.part else { return };
+        let mut out = Vec::new();
+        part.joiner.push(bytes, &mut out);
+        self.joined.update(&out);
+        part.hasher.update(bytes);
+        part.len += u64::try_from(bytes.len()).unwrap_or(0);
+        part.rest.extend_from_slice(bytes);
+        let whole = part.rest.len() / CHUNK_BYTES * CHUNK_BYTES;
+        if whole != 0 {
+            let rest = part.rest.split_off(whole);
+            let full = std::mem::replace(&mut part.rest, rest);
+            let chunks = self.parts.chunks(&full, self.log.as_ref());
+            match chunks {
+                Ok(chunks) => part.chunks.extend(chunks),
+                Err(error) => self.failed = Some(error),
+            }
+        }
+    }
+
+    fn end_part(&mut self, form: Form) {
+        let Some(mut part) = self.part.take() else { return };
+        let mut out = Vec::new();
+        part.joiner.end_as(&form, &mut out);
+        self.joined.update(&out);
+        let has_room = self.skeleton.text.len() + part.rest.len() <= SKELETON_TEXT_BYTES_MAX;
+        if part.chunks.is_empty() && part.rest.len() < ATTACHMENT_BYTES_MIN && has_room {
+            self.skeleton.push_text(form, &part.rest);
+            return;
+        }
+        let id = if part.chunks.is_empty() {
+            self.parts.part(&part.rest, self.log.as_ref())
+        } else {
+            let last = self.parts.chunks(&part.rest, self.log.as_ref());
+            last.and_then(|last| {
+                part.chunks.extend(last);
+                let id = BlobId(part.hasher.finalize().into());
+                self.parts.list(id, part.chunks, self.log.as_ref())
+            })
+        };
+        match id {
+            Ok(id) => self.skeleton.push_blob(form, id, part.len),
+            Err(error) => self.failed = Some(error),
+        }
+    }
+
+    /// Makes pieces of bytes that stand as they are; of all of them when something else follows.
+    fn literal(&mut self, ending: Ending) {
+        while CHUNK_BYTES <= self.run.len() {
+            let rest = self.run.split_off(CHUNK_BYTES);
+            let full = std::mem::replace(&mut self.run, rest);
+            self.literal_part(&full);
+        }
+        if ending == Ending::Later || self.run.is_empty() {
+            return;
+        }
+        let run = std::mem::take(&mut self.run);
+        let has_room = self.skeleton.text.len() + run.len() <= SKELETON_TEXT_BYTES_MAX;
+        if run.len() <= TEXT_BYTES_MAX && has_room {
+            self.skeleton.push_text(Form::PLAIN, &run);
+        } else {
+            self.literal_part(&run);
+        }
+    }
+
+    fn literal_part(&mut self, bytes: &[u8]) {
+        match self.parts.part(bytes, self.log.as_ref()) {
+            Ok(id) => {
+                let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+                self.skeleton.push_blob(Form::PLAIN, id, len);
+            }
+            Err(error) => self.failed = Some(error),
+        }
     }
 }
 
@@ -92,14 +258,14 @@ pub(crate) enum Arrival {
     TooLarge,
 }
 
-/// Takes a message piece by piece and appends its chunks.
+/// Takes a message piece by piece and appends its parts.
 pub(crate) async fn receive<L: Log>(
     mut pieces: mpsc::Receiver<Piece>,
     log: &Arc<L>,
     bytes_max: u64,
     permit: Option<OwnedSemaphorePermit>,
 ) -> Result<Arrival, LogError> {
-    let mut chunker = Chunker::new();
+    let mut chunker = Chunker::new(Arc::clone(log));
     let mut appends = ChunkAppends::new(Arc::clone(log));
     while let Some(piece) = pieces.recv().await {
         match piece {
@@ -111,16 +277,12 @@ pub(crate) async fn receive<L: Log>(
                 })
                 .await?;
                 chunker = back;
-                appends.put(full).await?;
+                appends.put(full?).await?;
             }
             Piece::End if chunker.size() > bytes_max => return Ok(Arrival::TooLarge),
             Piece::End => {
-                let (last, large) = aside(move || chunker.end(permit)).await?;
-                let body = large.into_body();
-                if let ArrivedBody::Whole(_) = body {
-                    return Ok(Arrival::Whole(body));
-                }
-                appends.put(last.into_iter().collect()).await?;
+                let (last, body) = aside(move || chunker.end(permit)).await??;
+                appends.put(last).await?;
                 appends.finish().await?;
                 return Ok(Arrival::Whole(body));
             }
@@ -150,9 +312,9 @@ impl<L: Log> ChunkAppends<L> {
         ChunkAppends { log, waiting: Vec::new(), flying: None }
     }
 
-    /// Hands in chunks.
-    pub(crate) async fn put(&mut self, chunks: Vec<EncodedBlob>) -> Result<(), LogError> {
-        self.waiting.extend(chunks.into_iter().map(Change::Chunk));
+    /// Hands in parts and chunks.
+    pub(crate) async fn put(&mut self, changes: Vec<Change>) -> Result<(), LogError> {
+        self.waiting.extend(changes);
         if self.waiting.len() >= CHUNKS_PER_APPEND {
             self.fly().await?;
         }
@@ -184,37 +346,4 @@ impl<L: Log> ChunkAppends<L> {
 }
 
 #[cfg(test)]
-#[allow(clippy::cast_possible_truncation, reason = "the numbers are small")]
-mod tests {
-    use super::*;
-
-    fn chunked(bytes: &[u8], step: usize) -> Large {
-        let mut chunker = Chunker::new();
-        for piece in bytes.chunks(step) {
-            chunker.push(piece);
-        }
-        chunker.end(None).1
-    }
-
-    #[test]
-    fn chunks_do_not_depend_on_the_pieces() {
-        let bytes: Vec<u8> = (0..CHUNK_BYTES * 3 + 17).map(|it| (it % 251) as u8).collect();
-        let whole = chunked(&bytes, bytes.len());
-        assert_eq!(whole.id, BlobId::of(&bytes));
-        assert_eq!(whole.size, bytes.len() as u64);
-        assert_eq!(whole.head, bytes);
-        let lengths: Vec<u32> = whole.chunks.iter().map(|it| it.1).collect();
-        assert_eq!(lengths, [CHUNK_BYTES as u32, CHUNK_BYTES as u32, CHUNK_BYTES as u32, 17]);
-        for step in [4_096, CHUNK_BYTES, CHUNK_BYTES + 1] {
-            assert_eq!(chunked(&bytes, step).chunks, whole.chunks, "{step}");
-        }
-        let exact = chunked(&bytes[..CHUNK_BYTES * 2], 1 << 20);
-        assert_eq!(exact.chunks.len(), 2, "no empty chunk at the end");
-    }
-
-    #[test]
-    fn the_head_is_limited() {
-        let bytes = vec![b'x'; PARSE_BYTES_MAX + CHUNK_BYTES];
-        assert_eq!(chunked(&bytes, CHUNK_BYTES).head.len(), PARSE_BYTES_MAX);
-    }
-}
+mod tests;

@@ -31,6 +31,7 @@ mod line;
 mod mailbox;
 mod note;
 mod options;
+mod parts;
 mod place;
 mod prepare;
 mod proof;

@@ -230,7 +230,7 @@ fn new_placement(message: Prepared, folder: FolderId, source: Option<SourceRef>)
         flags, keywords, received, transport, origin, id, size, content, permits, ..
     } = message;
     let (mut changes, body, message_detail, parsed, encoded_bytes) = match content {
-        Some(it) => (it.chunks, it.body, it.detail, it.parsed, it.encoded_bytes),
+        Some(it) => (it.ahead, it.body, it.detail, it.parsed, it.encoded_bytes),
         // The log had the message when it was prepared, and messages do not leave a log.
         None => (Vec::new(), NewBody::Known(id), Box::default(), None, 0),
     };

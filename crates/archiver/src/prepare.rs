@@ -6,14 +6,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use ledger::EnvelopeDetail;
-use ports::{Change, Log, LogError, LogErrorKind, NewBody};
+use ports::{Log, LogError, LogErrorKind};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use types::BlobId;
-use types::limits::{CHUNK_BYTES, WHOLE_BLOB_BYTES_MAX};
 
 use crate::describe::describe;
 use crate::intake::{Arrived, ArrivedBody, Content, Large, Prepared};
+use crate::parts::Parts;
 use crate::shared::Shared;
 use crate::sorted::{self, Addressed, SortOptions};
 
@@ -147,15 +147,14 @@ fn content_of<L: Log>(
 ) -> Result<Whole, LogError> {
     match body {
         ArrivedBody::Whole(bytes) => whole_of(&bytes, received, log),
-        ArrivedBody::Large(Large { id, size, chunks, head, permit }) => {
+        ArrivedBody::Large(Large { id, size, body, head, permit }) => {
             permits.extend(permit);
             if is_message(log, &id)? {
                 return Ok((id, size, None));
             }
             let (detail, parsed) = describe(&head, size, received);
-            let body = NewBody::Chunked { id, chunks };
             let parsed = Some(parsed);
-            let content = Content { chunks: Vec::new(), body, detail, parsed, encoded_bytes: 0 };
+            let content = Content { ahead: Vec::new(), body, detail, parsed, encoded_bytes: 0 };
             Ok((id, size, Some(content)))
         }
     }
@@ -169,7 +168,8 @@ fn whole_of<L: Log>(
     let id = BlobId::of(bytes);
     let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     let known = is_message(log, &id)?;
-    Ok((id, size, (!known).then(|| whole(id, bytes, received))))
+    let content = if known { None } else { Some(whole(id, bytes, received, log)?) };
+    Ok((id, size, content))
 }
 
 /// The message itself, and whose it is.
@@ -228,20 +228,17 @@ fn is_message<L: Log>(log: &L, id: &BlobId) -> Result<bool, LogError> {
 }
 
 /// Encodes and parses a message that is in memory.
-fn whole(id: BlobId, bytes: &[u8], received: Option<types::Timestamp>) -> Content {
+fn whole<L: Log>(
+    id: BlobId,
+    bytes: &[u8],
+    received: Option<types::Timestamp>,
+    log: &L,
+) -> Result<Content, LogError> {
     let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     let (detail, parsed) = describe(bytes, size, received);
     let parsed = Some(parsed);
-    if bytes.len() <= WHOLE_BLOB_BYTES_MAX {
-        let blob = frames::encode_hashed_blob(id, bytes);
-        let encoded_bytes = blob.body.len();
-        let body = NewBody::Whole(blob);
-        return Content { chunks: Vec::new(), body, detail, parsed, encoded_bytes };
-    }
-    let blobs: Vec<_> = bytes.chunks(CHUNK_BYTES).map(frames::encode_blob).collect();
-    let list = blobs.iter().map(|it| (it.id, it.raw_len)).collect();
-    let encoded_bytes = blobs.iter().map(|it| it.body.len()).sum();
-    let chunks = blobs.into_iter().map(Change::Chunk).collect();
-    let body = NewBody::Chunked { id, chunks: list };
-    Content { chunks, body, detail, parsed, encoded_bytes }
+    let mut parts = Parts::default();
+    let body = parts.message(id, bytes, log)?;
+    let Parts { changes, encoded_bytes, .. } = parts;
+    Ok(Content { ahead: changes, body, detail, parsed, encoded_bytes })
 }

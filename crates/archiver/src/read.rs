@@ -160,13 +160,13 @@ impl<R: MailReader, L: Log> ReadLoop<R, L> {
         self.hand_on()?;
         let rights = Arc::clone(&self.at.larges);
         let right = self.at.runtime.block_on(rights.acquire_owned()).ok();
-        let mut chunker = Chunker::new();
+        let mut chunker = Chunker::new(Arc::clone(&self.at.log));
         let mut appends = ChunkAppends::new(Arc::clone(&self.at.log));
         loop {
             match self.at.reader.piece() {
                 Ok(Some(bytes)) => {
                     let full = chunker.push(&bytes);
-                    self.at.runtime.block_on(appends.put(full))?;
+                    self.at.runtime.block_on(appends.put(full?))?;
                 }
                 Ok(None) => break,
                 Err(cause) => return Ok(Err((false, with_causes(&cause)))),
@@ -175,14 +175,11 @@ impl<R: MailReader, L: Log> ReadLoop<R, L> {
                 return Ok(Err((true, "larger than the limit for one message".to_owned())));
             }
         }
-        let (last, large) = chunker.end(right);
-        let body = large.into_body();
-        if let ArrivedBody::Large(_) = body {
-            self.at.runtime.block_on(async {
-                appends.put(Vec::from_iter(last)).await?;
-                appends.finish().await
-            })?;
-        }
+        let (last, body) = chunker.end(right)?;
+        self.at.runtime.block_on(async {
+            appends.put(last).await?;
+            appends.finish().await
+        })?;
         Ok(Ok(body))
     }
 

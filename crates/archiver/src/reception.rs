@@ -218,7 +218,7 @@ pub struct Arriving<L, K> {
     /// The right to hold many.
     right: Option<OwnedSemaphorePermit>,
     /// What takes them otherwise.
-    chunked: Option<(Chunker, ChunkAppends<L>)>,
+    chunked: Option<(Chunker<L>, ChunkAppends<L>)>,
 }
 
 impl<L: Log, K: Catalog> Arriving<L, K> {
@@ -233,7 +233,7 @@ impl<L: Log, K: Catalog> Arriving<L, K> {
             return Err(NotReceived::TooLarge);
         }
         if let Some((chunker, appends)) = &mut self.chunked {
-            return Ok(appends.put(chunker.push(bytes)).await?);
+            return Ok(appends.put(chunker.push(bytes)?).await?);
         }
         let more = self.bytes.len() + bytes.len();
         if more > WHOLE_BLOB_BYTES_MAX && self.right.is_none() {
@@ -244,9 +244,9 @@ impl<L: Log, K: Catalog> Arriving<L, K> {
         let by_journal = inner.is_journal();
         let whole_max = if by_journal { PARSE_BYTES_MAX } else { WHOLE_BLOB_BYTES_MAX };
         if self.bytes.len() > whole_max {
-            let mut chunker = Chunker::new();
+            let mut chunker = Chunker::new(Arc::clone(&inner.log));
             let mut appends = ChunkAppends::new(Arc::clone(&inner.log));
-            appends.put(chunker.push(&std::mem::take(&mut self.bytes))).await?;
+            appends.put(chunker.push(&std::mem::take(&mut self.bytes))?).await?;
             self.chunked = Some((chunker, appends));
         }
         Ok(())
@@ -279,10 +279,10 @@ impl<L: Log, K: Catalog> Arriving<L, K> {
         let body = match self.chunked.take() {
             None => ArrivedBody::Whole(std::mem::take(&mut self.bytes)),
             Some((chunker, mut appends)) => {
-                let (last, large) = chunker.end(self.right.take());
-                appends.put(Vec::from_iter(last)).await?;
+                let (last, body) = chunker.end(self.right.take())?;
+                appends.put(last).await?;
                 appends.finish().await?;
-                ArrivedBody::Large(large)
+                body
             }
         };
         let arrived = Arrived {

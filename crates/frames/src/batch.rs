@@ -17,7 +17,7 @@ use types::{BlobId, Hash, Timestamp};
 use crate::frame_out::{Content, FrameOut};
 use crate::header::batch_low;
 use crate::payload::{self, ChunkList, decode_body, decode_entries};
-use crate::{Close, Codec, Commit, EncodedBlob, Encoder, Flaw, Frame, Header, Kind, Salt, State};
+use crate::{Close, Codec, Commit, EncodedBlob, EncodedSkeleton, Encoder, Flaw, Frame, Header, Kind, Salt, State};
 
 /// Where a batch is written.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -92,6 +92,16 @@ impl BatchWriter {
             parts: [&head, &body],
         };
         self.put(&content)
+    }
+
+    /// Adds the skeleton of a message; says at which offset of the segment.
+    pub fn skeleton(&mut self, skeleton: &EncodedSkeleton) -> u64 {
+        let EncodedSkeleton { id, total_len, raw_len, codec, body, .. } = skeleton;
+        let mut head = payload::encode_id(id).to_vec();
+        head.extend(total_len.to_le_bytes());
+        let raw_len = *raw_len as usize;
+        cover(&mut self.hasher, Kind::Skeleton, raw_len, id);
+        self.put(&Content { kind: Kind::Skeleton, codec: *codec, raw_len, parts: [&head, body] })
     }
 
     /// Adds the entries of the batch, and their details with the numbers they belong to. `time`
@@ -231,7 +241,12 @@ impl Chain {
                 self.in_footer = true;
                 Ok(Step::Inside)
             }
-            Kind::Blob | Kind::Chunk | Kind::ChunkList | Kind::Entries | Kind::Details => {
+            Kind::Blob
+            | Kind::Chunk
+            | Kind::ChunkList
+            | Kind::Skeleton
+            | Kind::Entries
+            | Kind::Details => {
                 self.content(frame)
             }
         }

@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 
 use types::BlobId;
+
+use crate::{EncodedSkeleton, Skeleton};
 use zstd::bulk::Compressor;
 
 /// The zstd level of everything in the log. On mail, level 3 takes a third more time for 1.5 %
@@ -88,6 +90,12 @@ pub fn encode_blob(bytes: &[u8]) -> EncodedBlob {
 #[must_use]
 pub fn encode_hashed_blob(id: BlobId, bytes: &[u8]) -> EncodedBlob {
     ENCODER.with_borrow_mut(|it| it.encode_hashed(id, bytes))
+}
+
+/// Encodes the skeleton of the message `id` with this thread's [`Encoder`].
+#[must_use]
+pub fn encode_skeleton(id: BlobId, skeleton: &Skeleton) -> EncodedSkeleton {
+    ENCODER.with_borrow_mut(|it| skeleton.encode(id, it))
 }
 
 #[cfg(test)]

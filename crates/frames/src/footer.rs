@@ -157,6 +157,7 @@ pub fn blob_place(
     let (id, body) = crate::split_id(payload_start)?;
     let raw_len = match kind {
         Kind::ChunkList => Fields::new("a chunk list", body).u64()?,
+        Kind::Skeleton => Fields::new("a skeleton", body).u64()?,
         _ => u64::from(header.raw_len),
     };
     Ok(Some((id, BlobPlace { kind, offset, raw_len })))

@@ -8,6 +8,7 @@
 
 use types::limits::FRAME_PAYLOAD_BYTES_MAX;
 
+use crate::skeleton::SKELETON_HEAD_BYTES;
 use crate::{Codec, Flaw, ID_BYTES};
 
 /// Length of a frame header in bytes.
@@ -32,6 +33,8 @@ pub enum Kind {
     Chunk,
     /// A large blob as the list of its chunks.
     ChunkList,
+    /// A message as its skeleton: id, length, and pieces that name blobs.
+    Skeleton,
     /// Entries of the batch, in order.
     Entries,
     /// Details of entries of the batch.
@@ -50,7 +53,7 @@ pub enum Kind {
 
 impl Kind {
     /// Kinds with their numbers. Reserved: 11 dictionary, 12 anchors (signed checkpoints).
-    const NUMBERS: [(Kind, u8); 10] = [
+    const NUMBERS: [(Kind, u8); 11] = [
         (Kind::Blob, 1),
         (Kind::Chunk, 2),
         (Kind::ChunkList, 3),
@@ -61,6 +64,7 @@ impl Kind {
         (Kind::FooterRun, 8),
         (Kind::FooterIds, 9),
         (Kind::FooterFilter, 10),
+        (Kind::Skeleton, 13),
     ];
 
     /// The number that stands for this kind on disk.
@@ -81,6 +85,7 @@ impl Kind {
             Kind::Blob
                 | Kind::Chunk
                 | Kind::ChunkList
+                | Kind::Skeleton
                 | Kind::Entries
                 | Kind::Details
                 | Kind::Commit
@@ -90,7 +95,7 @@ impl Kind {
     /// Whether frames of this kind begin with the id of a blob.
     #[must_use]
     pub fn has_id(self) -> bool {
-        matches!(self, Kind::Blob | Kind::Chunk | Kind::ChunkList)
+        matches!(self, Kind::Blob | Kind::Chunk | Kind::ChunkList | Kind::Skeleton)
     }
 }
 
@@ -213,13 +218,22 @@ impl Header {
     /// Whether the two lengths agree where the codec says how.
     fn lengths_fit(&self) -> bool {
         let Header { kind, codec, payload_len, raw_len, .. } = *self;
-        let id_len = if kind.has_id() { ID_BYTES } else { 0 };
+        let id_len = match kind {
+            Kind::Skeleton => SKELETON_HEAD_BYTES,
+            _ if kind.has_id() => ID_BYTES,
+            _ => 0,
+        };
         let Some(body_len) = (payload_len as usize).checked_sub(id_len) else { return false };
         match (codec, kind) {
             (Codec::Stored, _) => body_len == raw_len as usize,
             (
                 Codec::Zstd,
-                Kind::Blob | Kind::Chunk | Kind::Entries | Kind::Details | Kind::FooterRun,
+                Kind::Blob
+                | Kind::Chunk
+                | Kind::Skeleton
+                | Kind::Entries
+                | Kind::Details
+                | Kind::FooterRun,
             ) => true,
             (Codec::Zstd, _) => false,
         }

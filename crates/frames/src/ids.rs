@@ -22,7 +22,7 @@ const NOT_PLACED: u64 = u64::MAX;
 /// Where the bytes of a blob stand in its segment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BlobPlace {
-    /// `Blob`, `Chunk` or `ChunkList`.
+    /// `Blob`, `Chunk`, `ChunkList` or `Skeleton`.
     pub kind: Kind,
     /// Offset of its frame.
     pub offset: u64,
@@ -60,7 +60,7 @@ fn decode_record(bytes: &[u8]) -> Result<(BlobId, IdRecord), Flaw> {
     let offset = u64::from_le_bytes([a, b, c, d, e, f, g, 0]);
     let raw_len = fields.u64()?;
     let placed = Some(fields.u64()?).filter(|it| *it != NOT_PLACED);
-    let kinds = [Kind::Blob, Kind::Chunk, Kind::ChunkList];
+    let kinds = [Kind::Blob, Kind::Chunk, Kind::ChunkList, Kind::Skeleton];
     let kind = kinds.into_iter().find(|it| it.number() == number);
     let place = kind.map(|kind| BlobPlace { kind, offset, raw_len });
     let known = place.is_some() || (number == 0 && placed.is_some());
@@ -277,7 +277,7 @@ mod tests {
 
     fn records(n: u32) -> Vec<(BlobId, IdRecord)> {
         let place = |n: u32| BlobPlace {
-            kind: [Kind::Blob, Kind::Chunk, Kind::ChunkList][n as usize % 3],
+            kind: [Kind::Blob, Kind::Chunk, Kind::ChunkList, Kind::Skeleton][n as usize % 4],
             offset: u64::from(n) << 20,
             raw_len: u64::from(n),
         };

@@ -21,12 +21,15 @@ mod mark;
 mod payload;
 mod prelude;
 mod reader;
+mod skeleton;
 mod state;
 mod survey;
 mod wire;
 
 pub use batch::{BatchWriter, Chain, Place, Step};
-pub use blob::{Codec, EncodedBlob, Encoder, encode_blob, encode_hashed_blob};
+pub use blob::{
+    Codec, EncodedBlob, Encoder, encode_blob, encode_hashed_blob, encode_skeleton,
+};
 pub use flaw::{Flaw, ReadFlaw};
 pub use footer::{FooterWriter, blob_place, decode_run};
 pub use frame_out::{close_frame, copy_frame, segment_start};
@@ -39,5 +42,6 @@ pub use payload::{
 };
 pub use prelude::{FORMAT_VERSION, PRELUDE_BYTES, Prelude};
 pub use reader::{Frame, FrameReader, ReadAt, ReadMode};
+pub use skeleton::{EncodedSkeleton, SKELETON_TEXT_BYTES_MAX, Skeleton, SkeletonPiece};
 pub use state::{Close, Commit, Footer, State};
 pub use survey::{Boundary, Survey, Wanted, read_end, read_start, survey};

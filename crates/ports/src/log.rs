@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
 
-use frames::EncodedBlob;
+use frames::{EncodedBlob, EncodedSkeleton};
 use ledger::{Detail, Fact, MessageDetail, PlacementDetail, SourceRef};
 use message::Message;
 use types::{BlobId, EntryNumber, Flags, FolderId, MessageKey, Position, Timestamp};
@@ -14,6 +14,9 @@ use types::{BlobId, EntryNumber, Flags, FolderId, MessageKey, Position, Timestam
 pub enum Change {
     /// A piece of a large blob, ahead of the change that commits it. It makes no entry.
     Chunk(EncodedBlob),
+    /// A part of messages, ahead of those that refer to it: whole, or chunks that were appended
+    /// before. It makes no entry.
+    Part(NewBody),
     /// A message goes into a folder. The log sees whether this is its first placement.
     Message(Box<NewPlacement>),
     /// Any other fact.
@@ -55,6 +58,8 @@ pub enum NewBody {
         /// Id and length of each chunk.
         chunks: Vec<(BlobId, u32)>,
     },
+    /// Those of parts that the log has, or that were appended before, joined.
+    Split(EncodedSkeleton),
     /// The log has them already.
     Known(BlobId),
 }
@@ -65,6 +70,7 @@ impl NewBody {
     pub fn id(&self) -> BlobId {
         match self {
             NewBody::Whole(blob) => blob.id,
+            NewBody::Split(skeleton) => skeleton.id,
             NewBody::Chunked { id, .. } | NewBody::Known(id) => *id,
         }
     }
@@ -75,6 +81,9 @@ impl NewBody {
 pub struct Found {
     /// The message that it is, when it has been placed.
     pub message: Option<MessageKey>,
+    /// Whether it can be a part of other messages as it stands. A message that is itself kept as
+    /// parts cannot; its bytes have to be appended as a part.
+    pub can_be_part: bool,
 }
 
 /// The append-only truth of a store.

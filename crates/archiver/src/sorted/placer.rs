@@ -278,27 +278,19 @@ fn new_places(
         origin,
         envelope: envelope.clone(),
     };
-    let list = match content.as_ref().map(|it| &it.body) {
-        Some(NewBody::Chunked { chunks, .. }) => Some(chunks.clone()),
-        _ => None,
-    };
     let mut first = Some((content, permits));
     let place = |folder: &FolderId| {
         let (content, permits) = first.take().unwrap_or_default();
-        let is_first = content.is_some();
-        let Content { chunks, body, detail, parsed, encoded_bytes } =
+        let Content { ahead, body, detail, parsed, encoded_bytes } =
             content.unwrap_or_else(|| Content {
-                chunks: Vec::new(),
+                ahead: Vec::new(),
                 // The log had it when it was prepared, or gets it with the first placement.
-                body: match &list {
-                    Some(chunks) if !is_first => NewBody::Chunked { id, chunks: chunks.clone() },
-                    _ => NewBody::Known(id),
-                },
+                body: NewBody::Known(id),
                 detail: Box::default(),
                 parsed: None,
                 encoded_bytes: 0,
             });
-        let mut changes = chunks;
+        let mut changes = ahead;
         changes.push(Change::Message(Box::new(NewPlacement {
             body,
             size,

@@ -9,19 +9,19 @@ use super::quoted;
 
 /// Undoes the splitting of one piece. Content may come in any number of pieces; memory is bounded
 /// by the longest of them, and by `QUOTED_BYTES_MAX` for quoted-printable.
-pub struct Joiner<'f> {
-    form: &'f Form,
+pub struct Joiner {
+    form: Form,
     /// Content that cannot be encoded yet: of base64 less than a group, of quoted-printable all.
     waiting: Vec<u8>,
     /// Characters on the current line of base64.
     column: usize,
 }
 
-impl<'f> Joiner<'f> {
+impl Joiner {
     /// Begins a piece.
     #[must_use]
-    pub fn new(form: &'f Form) -> Joiner<'f> {
-        Joiner { form, waiting: Vec::new(), column: 0 }
+    pub fn new(form: &Form) -> Joiner {
+        Joiner { form: form.clone(), waiting: Vec::new(), column: 0 }
     }
 
     /// Takes the next content, and appends to `out` what it makes.
@@ -36,7 +36,10 @@ impl<'f> Joiner<'f> {
         };
         match &self.form.encoding {
             Encoding::Plain => out.extend_from_slice(content),
-            Encoding::Base64(breaks) => self.base64(content, *breaks, out),
+            Encoding::Base64(breaks) => {
+                let breaks = *breaks;
+                self.base64(content, breaks, out);
+            }
             Encoding::QuotedPrintable(_) => self.waiting.extend_from_slice(content),
         }
     }
@@ -47,14 +50,22 @@ impl<'f> Joiner<'f> {
         match &self.form.encoding {
             Encoding::Plain => (),
             Encoding::Base64(breaks) => {
+                let breaks = *breaks;
                 let chars = match breaks.is_padded {
                     true => STANDARD.encode(&waiting),
                     false => STANDARD_NO_PAD.encode(&waiting),
                 };
-                self.chars(chars.as_bytes(), *breaks, out);
+                self.chars(chars.as_bytes(), breaks, out);
             }
             Encoding::QuotedPrintable(quoting) => quoted::encode(&waiting, quoting, out),
         }
+    }
+
+    /// The same when the end shows that the form is this one: only the padding may differ from
+    /// what the piece began with.
+    pub fn end_as(&mut self, form: &Form, out: &mut Vec<u8>) {
+        self.form = form.clone();
+        self.end(out);
     }
 
     fn base64(&mut self, content: &[u8], breaks: Breaks, out: &mut Vec<u8>) {

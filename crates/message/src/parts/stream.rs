@@ -24,14 +24,16 @@ const LINE_CHARS_MIN: usize = 32;
 pub enum Event<'x> {
     /// Bytes as they stand.
     Literal(&'x [u8]),
-    /// Content of a part.
+    /// A part begins. Whether it is padded shows at its end.
+    Begin(Form),
+    /// Content of the part.
     Content(&'x [u8]),
-    /// The part whose content came is at its end.
+    /// The part is at its end.
     End(Form),
 }
 
 /// Where the events go.
-pub type Events<'e> = dyn FnMut(Event<'_>) + 'e;
+pub(super) type Events<'e> = dyn FnMut(Event<'_>) + 'e;
 
 /// Splits a message piece by piece, in bounded memory.
 #[derive(Debug, Default)]
@@ -48,6 +50,14 @@ struct Open {
     line_end: LineEnd,
     /// Whether the line end of its last line was taken out of `pending`.
     owes_line_end: bool,
+}
+
+impl Open {
+    fn form(self, is_padded: bool) -> Form {
+        let line_len = u32::try_from(self.line_len).unwrap_or(u32::MAX);
+        let breaks = Breaks { line_len, line_end: self.line_end, is_padded };
+        Form { line_ends: LineEnds::Kept, encoding: Encoding::Base64(breaks) }
+    }
 }
 
 impl Splitter {
@@ -94,6 +104,9 @@ impl Splitter {
                     Look::Begins => {
                         emit(&bytes, literal, pos, events);
                         literal = pos;
+                        if let Some(open) = self.open {
+                            events(Event::Begin(open.form(true)));
+                        }
                     }
                     Look::Nothing => {
                         emit(&bytes, literal, pos, events);
@@ -181,10 +194,7 @@ impl Splitter {
         let (tail, taken, is_padded) = tail_of(text.get(..open.line_len).unwrap_or(text));
         content.extend_from_slice(&tail);
         content_event(&content, events);
-        let line_len = u32::try_from(open.line_len).unwrap_or(u32::MAX);
-        let breaks = Breaks { line_len, line_end: open.line_end, is_padded };
-        let encoding = Encoding::Base64(breaks);
-        events(Event::End(Form { line_ends: LineEnds::Kept, encoding }));
+        events(Event::End(open.form(is_padded)));
         match (taken, before_line_end) {
             (0, Some(at)) => at,
             (0, None) => {

@@ -201,6 +201,7 @@ fn streamed(bytes: &[u8], step: usize) -> (Vec<u8>, usize) {
     let mut n_content = 0;
     let mut events = |event: Event<'_>| match event {
         Event::Literal(bytes) => out.extend_from_slice(bytes),
+        Event::Begin(_) => (),
         Event::Content(bytes) => content.extend_from_slice(bytes),
         Event::End(form) => {
             n_content += content.len();

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use frames::{
-    BatchWriter, BlobPlace, CHUNKS_MAX, ChunkList, EncodedBlob, Encoder, IdRecord, Kind, Place,
+    BatchWriter, BlobPlace, CHUNKS_MAX, ChunkList, EncodedBlob, EncodedSkeleton, Encoder, IdRecord, Kind, Place,
     State,
 };
 use ledger::{Detail, Entry, Fact, detail_hash};
@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use types::limits::{ENTRY_BYTES_MAX, WHOLE_BLOB_BYTES_MAX};
 use types::{BlobId, EntryNumber, MessageKey, Timestamp};
 
-use super::tables::{Ids, Tables, merge};
+use super::tables::{Ids, Tables, is_piece, merge};
 
 /// What a caller waits for.
 pub(super) type Reply = oneshot::Sender<Result<Vec<EntryNumber>, LogError>>;
@@ -98,9 +98,10 @@ impl OpenBatch {
         for change in changes {
             match change {
                 Change::Chunk(blob) => {
-                    let known = ctx.known(&blob.id)?;
+                    let known = ctx.known_piece(&blob.id)?;
                     self.blob(Kind::Chunk, &blob, known, ctx);
                 }
+                Change::Part(body) => self.part(body, ctx)?,
                 Change::Fact(fact, detail) => numbers.push(self.entry(fact, detail, ctx)),
                 Change::Message(placement) => numbers.push(self.message(*placement, ctx)?),
             }
@@ -132,6 +133,25 @@ impl OpenBatch {
         }
     }
 
+    /// Writes a part that is not known to stand anywhere as one.
+    fn part(&mut self, body: NewBody, ctx: &mut Context<'_>) -> Result<(), LogError> {
+        let known = ctx.known_piece(&body.id())?;
+        match body {
+            NewBody::Whole(blob) => self.blob(Kind::Blob, &blob, known, ctx),
+            NewBody::Chunked { id, chunks } => self.chunk_list(id, chunks, known, ctx),
+            NewBody::Split(_) | NewBody::Known(_) => (),
+        }
+        Ok(())
+    }
+
+    fn skeleton(&mut self, skeleton: &EncodedSkeleton, known: IdRecord, ctx: &mut Context<'_>) {
+        if known.place.is_none() {
+            let offset = self.writer.skeleton(skeleton);
+            let place = BlobPlace { kind: Kind::Skeleton, offset, raw_len: skeleton.total_len };
+            ctx.note(skeleton.id, IdRecord { place: Some(place), placed: None });
+        }
+    }
+
     fn message(
         &mut self,
         placement: NewPlacement,
@@ -142,6 +162,7 @@ impl OpenBatch {
         match placement.body {
             NewBody::Whole(blob) => self.blob(Kind::Blob, &blob, known, ctx),
             NewBody::Chunked { id, chunks } => self.chunk_list(id, chunks, known, ctx),
+            NewBody::Split(skeleton) => self.skeleton(&skeleton, known, ctx),
             NewBody::Known(_) => (),
         }
         let message = known.placed.map(MessageKey);
@@ -242,45 +263,58 @@ impl Context<'_> {
         Ok(record)
     }
 
+    /// The same of a chunk or part: a skeleton does not count.
+    fn known_piece(&self, id: &BlobId) -> Result<IdRecord, LogError> {
+        let known = self.known(id)?;
+        Ok(IdRecord { place: known.place.filter(is_piece), ..known })
+    }
+
     fn note(&mut self, id: BlobId, record: IdRecord) {
         merge(self.underway.pending.entry(id).or_default(), record);
     }
 
     /// Refuses a call that cannot be carried out, before anything of it is written.
     pub(super) fn check(&self, changes: &[Change]) -> Result<(), LogError> {
-        // Chunks and blobs of this very call, which are not noted yet.
+        // What this very call brings, which is not noted yet.
         let mut own = Ids::default();
         for change in changes {
-            let blob = match change {
-                Change::Chunk(blob) => Some(blob),
-                Change::Message(placement) => self.check_message(placement, &own)?,
-                Change::Fact(..) => None,
+            let (id, kind, raw_len) = match change {
+                Change::Chunk(blob) | Change::Part(NewBody::Whole(blob)) => {
+                    check_blob(blob)?;
+                    (blob.id, Kind::Blob, u64::from(blob.raw_len))
+                }
+                Change::Part(NewBody::Chunked { id, chunks }) => {
+                    (*id, Kind::ChunkList, self.check_chunks(chunks, &own)?)
+                }
+                Change::Part(_) => return Err(request("a part must come as bytes")),
+                Change::Message(placement) => {
+                    self.check_message(placement, &own)?;
+                    // The log may have it as a skeleton, which is no part of anything.
+                    (placement.body.id(), Kind::Skeleton, placement.size)
+                }
+                Change::Fact(..) => continue,
             };
-            if let Some(blob) = blob {
-                check_blob(blob)?;
-                let raw_len = u64::from(blob.raw_len);
-                let place = Some(BlobPlace { kind: Kind::Blob, offset: 0, raw_len });
-                own.insert(blob.id, IdRecord { place, placed: None });
-            }
+            let place = Some(BlobPlace { kind, offset: 0, raw_len });
+            merge(own.entry(id).or_default(), IdRecord { place, placed: None });
         }
         Ok(())
     }
 
-    fn check_message<'b>(
-        &self,
-        placement: &'b NewPlacement,
-        own: &Ids,
-    ) -> Result<Option<&'b EncodedBlob>, LogError> {
-        let (blob, raw_len) = match &placement.body {
-            NewBody::Whole(blob) => (Some(blob), u64::from(blob.raw_len)),
+    fn check_message(&self, placement: &NewPlacement, own: &Ids) -> Result<(), LogError> {
+        let raw_len = match &placement.body {
+            NewBody::Whole(blob) => {
+                check_blob(blob)?;
+                u64::from(blob.raw_len)
+            }
             NewBody::Known(id) => {
                 let place = self.place_of(id, own)?;
-                (None, place.ok_or_else(|| missing("the message", id))?.raw_len)
+                place.ok_or_else(|| missing("the message", id))?.raw_len
             }
-            NewBody::Chunked { chunks, .. } => (None, self.check_chunks(chunks, own)?),
+            NewBody::Chunked { chunks, .. } => self.check_chunks(chunks, own)?,
+            NewBody::Split(skeleton) => self.check_parts(skeleton, own)?,
         };
         if raw_len == placement.size {
-            Ok(blob)
+            Ok(())
         } else {
             Err(request("a message has another size than its placement says"))
         }
@@ -294,7 +328,8 @@ impl Context<'_> {
         let mut total_len = 0;
         for (id, len) in chunks {
             let place = self.place_of(id, own)?.ok_or_else(|| missing("a chunk", id))?;
-            if place.raw_len != u64::from(*len) || place.kind == Kind::ChunkList {
+            let is_chunk = matches!(place.kind, Kind::Blob | Kind::Chunk);
+            if place.raw_len != u64::from(*len) || !is_chunk {
                 return Err(request("a chunk has another length than its list says"));
             }
             total_len += u64::from(*len);
@@ -302,11 +337,26 @@ impl Context<'_> {
         Ok(total_len)
     }
 
-    fn place_of(&self, id: &BlobId, own: &Ids) -> Result<Option<BlobPlace>, LogError> {
-        match own.get(id).and_then(|it| it.place) {
-            Some(place) => Ok(Some(place)),
-            None => Ok(self.known(id)?.place),
+    /// Every part is there, as long as it should be, and can be one.
+    fn check_parts(&self, skeleton: &EncodedSkeleton, own: &Ids) -> Result<u64, LogError> {
+        if !skeleton.fits() {
+            return Err(request("a skeleton is larger than one frame may be"));
         }
+        for (id, len) in &skeleton.parts {
+            let place = self.place_of(id, own)?.ok_or_else(|| missing("the part", id))?;
+            if place.raw_len != *len || !is_piece(&place) {
+                return Err(request("a part has another length than its message says"));
+            }
+        }
+        Ok(skeleton.total_len)
+    }
+
+    fn place_of(&self, id: &BlobId, own: &Ids) -> Result<Option<BlobPlace>, LogError> {
+        let mut record = own.get(id).copied().unwrap_or_default();
+        if !record.place.as_ref().is_some_and(is_piece) {
+            merge(&mut record, self.known(id)?);
+        }
+        Ok(record.place)
     }
 }
 

@@ -16,6 +16,7 @@ mod create;
 mod dir;
 mod entries;
 mod error;
+mod join;
 mod mark_file;
 mod open;
 mod read;
@@ -184,6 +185,12 @@ impl SegmentLog {
         read::read_whole(&self.tables, id, bytes_max)
     }
 
+    /// The blobs that the bytes of a blob are made of: the parts of a message, the chunks of a
+    /// large blob. None for one that is whole. Parts may have chunks in turn.
+    pub fn made_of(&self, id: &BlobId) -> Result<Vec<BlobId>, ReadError> {
+        read::made_of(&self.tables, id)
+    }
+
     /// Ids of messages from `low` up to and with `high`, sorted: those that begin alike. Stops
     /// when it has about `n_ids_max`.
     pub fn messages_between(
@@ -258,7 +265,7 @@ impl Log for SegmentLog {
     fn find(&self, blob: &BlobId) -> Result<Option<Found>, LogError> {
         let lookup = self.tables.lookup(blob)?;
         let message = lookup.placed.map(MessageKey);
-        Ok(lookup.place.map(|_| Found { message }))
+        Ok(lookup.place.map(|(_, place)| Found { message, can_be_part: tables::is_piece(&place) }))
     }
 
     async fn append(&self, changes: Vec<Change>) -> Result<Vec<EntryNumber>, LogError> {

@@ -274,17 +274,31 @@ impl Lookup {
     fn add(&mut self, snapshot: &Snapshot, number: u32, record: IdRecord) {
         let segment = snapshot.segments.iter().find(|it| it.number == number);
         let found = segment.zip(record.place).map(|(segment, it)| (Arc::clone(segment), it));
-        if self.place.is_none() {
-            self.place = found;
-        }
+        self.place = better(self.place.take(), found, |(_, place)| place);
         // Should damage ever have made two, the older one names the message.
         self.placed = [self.placed, record.placed].into_iter().flatten().min();
     }
 }
 
+/// Whether what stands at a place can be a chunk or a part. A skeleton cannot.
+pub(super) fn is_piece(place: &BlobPlace) -> bool {
+    place.kind != Kind::Skeleton
+}
+
+/// Which of two places of a blob counts: the first, unless only the other is of a piece. A message
+/// that is kept as parts is written once more when it becomes a part itself.
+fn better<T>(known: Option<T>, other: Option<T>, place: impl Fn(&T) -> &BlobPlace) -> Option<T> {
+    match (known, other) {
+        (Some(known), Some(other)) if is_piece(place(&known)) || !is_piece(place(&other)) => {
+            Some(known)
+        }
+        (known, other) => other.or(known),
+    }
+}
+
 /// Adds what is new in `record`; what is known already stays.
 pub(super) fn merge(known: &mut IdRecord, record: IdRecord) {
-    known.place = known.place.or(record.place);
+    known.place = better(known.place, record.place, |it| it);
     known.placed = known.placed.or(record.placed);
 }
 

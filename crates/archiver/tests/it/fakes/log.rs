@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use frames::{Codec, EncodedBlob};
+use frames::{Codec, EncodedBlob, EncodedSkeleton, Skeleton};
 use ledger::{Detail, Entry, Fact};
+use message::parts::Joiner;
 use ports::{
     Change, Found, Log, LogError, LogErrorKind, NewBody, ReadBack, ReadError, ReadErrorKind,
 };
@@ -79,11 +80,15 @@ impl MemoryLog {
     }
 }
 
+fn unpack(codec: Codec, body: &[u8], raw_len: usize) -> Vec<u8> {
+    match codec {
+        Codec::Stored => body.to_vec(),
+        Codec::Zstd => zstd::bulk::decompress(body, raw_len).unwrap(),
+    }
+}
+
 fn decode(blob: &EncodedBlob) -> Vec<u8> {
-    let bytes = match blob.codec {
-        Codec::Stored => blob.body.clone(),
-        Codec::Zstd => zstd::bulk::decompress(&blob.body, blob.raw_len as usize).unwrap(),
-    };
+    let bytes = unpack(blob.codec, &blob.body, blob.raw_len as usize);
     assert_eq!(BlobId::of(&bytes), blob.id, "a blob has another hash than it says");
     assert_eq!(bytes.len(), blob.raw_len as usize);
     bytes
@@ -104,23 +109,15 @@ impl State {
                     self.blobs.entry(blob.id).or_insert(Blob { bytes, message: None });
                     continue;
                 }
+                Change::Part(body) => {
+                    let bytes = self.bytes_of(&body)?;
+                    self.blobs.entry(body.id()).or_insert(Blob { bytes, message: None });
+                    continue;
+                }
                 Change::Fact(fact, detail) => (fact, detail),
                 Change::Message(new) => {
                     let id = new.body.id();
-                    let bytes = match &new.body {
-                        NewBody::Whole(blob) => decode(blob),
-                        NewBody::Known(id) => self.known(id)?.bytes.clone(),
-                        NewBody::Chunked { chunks, .. } => {
-                            let mut bytes = Vec::new();
-                            for (chunk, len) in chunks {
-                                let chunk = &self.known(chunk)?.bytes;
-                                assert_eq!(chunk.len(), *len as usize);
-                                bytes.extend_from_slice(chunk);
-                            }
-                            bytes
-                        }
-                    };
-                    assert_eq!(BlobId::of(&bytes), id, "chunks make other bytes");
+                    let bytes = self.bytes_of(&new.body)?;
                     assert_eq!(bytes.len() as u64, new.size);
                     let blob = self.blobs.entry(id).or_insert(Blob { bytes, message: None });
                     let message = blob.message;
@@ -147,6 +144,45 @@ impl State {
         Ok(numbers)
     }
 
+    fn bytes_of(&self, body: &NewBody) -> Result<Vec<u8>, LogError> {
+        let bytes = match body {
+            NewBody::Whole(blob) => decode(blob),
+            NewBody::Known(id) => self.known(id)?.bytes.clone(),
+            NewBody::Chunked { chunks, .. } => {
+                let mut bytes = Vec::new();
+                for (chunk, len) in chunks {
+                    let chunk = &self.known(chunk)?.bytes;
+                    assert_eq!(chunk.len(), *len as usize);
+                    bytes.extend_from_slice(chunk);
+                }
+                bytes
+            }
+            NewBody::Split(split) => self.joined(split)?,
+        };
+        assert_eq!(BlobId::of(&bytes), body.id(), "parts make other bytes");
+        Ok(bytes)
+    }
+
+    fn joined(&self, split: &EncodedSkeleton) -> Result<Vec<u8>, LogError> {
+        let EncodedSkeleton { total_len, raw_len, codec, body, .. } = split;
+        let raw = unpack(*codec, body, *raw_len as usize);
+        let skeleton = Skeleton::from_bytes(*total_len, &raw).unwrap();
+        let mut text = skeleton.text.as_slice();
+        let mut out = Vec::new();
+        for piece in &skeleton.pieces {
+            let len = piece.len as usize;
+            let content = match &piece.blob {
+                Some(id) => self.known(id)?.bytes.as_slice(),
+                None => text.split_off(..len).unwrap(),
+            };
+            assert_eq!(content.len(), len);
+            let mut joiner = Joiner::new(&piece.form);
+            joiner.push(content, &mut out);
+            joiner.end(&mut out);
+        }
+        Ok(out)
+    }
+
     fn known(&self, id: &BlobId) -> Result<&Blob, LogError> {
         let missing = || LogError::new(LogErrorKind::Request, format!("there is no blob {id}"));
         self.blobs.get(id).ok_or_else(missing)
@@ -155,7 +191,7 @@ impl State {
 
 impl Log for MemoryLog {
     fn find(&self, blob: &BlobId) -> Result<Option<Found>, LogError> {
-        Ok(self.state().blobs.get(blob).map(|it| Found { message: it.message }))
+        Ok(self.state().blobs.get(blob).map(|it| Found { message: it.message, can_be_part: true }))
     }
 
     async fn append(&self, changes: Vec<Change>) -> Result<Vec<EntryNumber>, LogError> {

@@ -38,7 +38,7 @@ impl<'a> Content<'a> {
         self.scope.defects.add(self.segment.number, frame.offset, what);
     }
 
-    /// Takes a frame of a blob, a chunk or a list.
+    /// Takes a frame of a blob, a chunk, a list or a skeleton.
     pub(super) fn blob(&mut self, frame: &Frame<'_>) {
         match frames::blob_place(&frame.header, frame.offset, frame.payload) {
             Ok(Some((id, place))) => {

@@ -56,7 +56,9 @@ impl FooterCheck {
                 self.filter_at.get_or_insert(frame.offset);
                 self.filter.extend_from_slice(frame.payload);
             }
-            Kind::Blob | Kind::Chunk | Kind::ChunkList | Kind::Close => return Ok(()),
+            Kind::Blob | Kind::Chunk | Kind::ChunkList | Kind::Skeleton | Kind::Close => {
+                return Ok(());
+            }
         }
         if !kind.is_content() {
             self.start.get_or_insert(frame.offset);

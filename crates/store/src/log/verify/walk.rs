@@ -136,7 +136,7 @@ impl<'a> SegmentWalk<'a> {
             }
         };
         let taken = match frame.header.kind {
-            Kind::Blob | Kind::Chunk | Kind::ChunkList => {
+            Kind::Blob | Kind::Chunk | Kind::ChunkList | Kind::Skeleton => {
                 self.content.blob(frame);
                 Ok(())
             }

@@ -8,7 +8,7 @@ use std::thread;
 use frames::{Frame, Header, Kind, decode_body, split_id};
 use types::BlobId;
 
-use super::super::read::read_blob;
+use super::super::read::{check_skeleton, read_blob};
 use super::super::tables::Tables;
 use super::Defects;
 
@@ -73,6 +73,10 @@ fn check(job: &Job, tables: &Tables) -> Result<(), String> {
         // By its chunks, wherever they stand.
         let read = read_blob(tables, &id, &mut |_| Ok(()));
         return read.map(drop).map_err(|it| format!("a large blob is not there: {}", chain(&it)));
+    }
+    if job.header.kind == Kind::Skeleton {
+        let joined = check_skeleton(tables, &id, &job.header, &job.payload);
+        return joined.map_err(|it| format!("a message is not what its parts are: {}", chain(&it)));
     }
     let raw = decode_body(&job.header, body).map_err(|it| it.to_string())?;
     if BlobId::of(&raw) == id {
