@@ -102,12 +102,7 @@ impl Parts {
         Ok(NewBody::Split(encoded))
     }
 
-    fn unsplit<L: Log>(
-        &mut self,
-        id: BlobId,
-        bytes: &[u8],
-        log: &L,
-    ) -> Result<NewBody, LogError> {
+    fn unsplit<L: Log>(&mut self, id: BlobId, bytes: &[u8], log: &L) -> Result<NewBody, LogError> {
         if bytes.len() <= WHOLE_BLOB_BYTES_MAX {
             let blob = frames::encode_hashed_blob(id, bytes);
             self.encoded_bytes += blob.body.len();

@@ -17,7 +17,10 @@ use types::{BlobId, Hash, Timestamp};
 use crate::frame_out::{Content, FrameOut};
 use crate::header::batch_low;
 use crate::payload::{self, ChunkList, decode_body, decode_entries};
-use crate::{Close, Codec, Commit, EncodedBlob, EncodedSkeleton, Encoder, Flaw, Frame, Header, Kind, Salt, State};
+use crate::{
+    Close, Codec, Commit, EncodedBlob, EncodedSkeleton, Encoder, Flaw, Frame, Header, Kind, Salt,
+    State,
+};
 
 /// Where a batch is written.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -246,9 +249,7 @@ impl Chain {
             | Kind::ChunkList
             | Kind::Skeleton
             | Kind::Entries
-            | Kind::Details => {
-                self.content(frame)
-            }
+            | Kind::Details => self.content(frame),
         }
     }
 

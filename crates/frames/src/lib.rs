@@ -27,9 +27,7 @@ mod survey;
 mod wire;
 
 pub use batch::{BatchWriter, Chain, Place, Step};
-pub use blob::{
-    Codec, EncodedBlob, Encoder, encode_blob, encode_hashed_blob, encode_skeleton,
-};
+pub use blob::{Codec, EncodedBlob, Encoder, encode_blob, encode_hashed_blob, encode_skeleton};
 pub use flaw::{Flaw, ReadFlaw};
 pub use footer::{FooterWriter, blob_place, decode_run};
 pub use frame_out::{close_frame, copy_frame, segment_start};

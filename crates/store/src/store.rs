@@ -95,7 +95,7 @@ impl Store {
         let StoreOptions { disk, clock, random, index, recorded, log: log_options } = options;
         let mut report = StoreReport::default();
         let description = match description::read(&*disk, dir)? {
-            Some(description) => description,
+            Some(description) => description::prepare_writing(&*disk, dir, description)?,
             None => {
                 check_is_empty(&*disk, dir)?;
                 report.is_new = true;

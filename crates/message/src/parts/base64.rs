@@ -134,8 +134,8 @@ fn tail_at(
         _ => 0,
     };
     let behind = last.get(n..).unwrap_or_default();
-    let has_padding = n_padding != 0
-        && behind.get(..n_padding).is_some_and(|it| it.iter().all(|it| *it == b'='));
+    let has_padding =
+        n_padding != 0 && behind.get(..n_padding).is_some_and(|it| it.iter().all(|it| *it == b'='));
     let is_padded = has_padding || chars.len().is_multiple_of(4);
     let line_len = u32::try_from(line_len).ok()?;
     let lines = Breaks { line_len, line_end, is_padded };

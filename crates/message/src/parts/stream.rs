@@ -130,7 +130,8 @@ impl Splitter {
             };
             let (text, line_end) = LineEnd::strip(line).unwrap_or((line, LineEnd::Lf));
             let line_len = text.len();
-            let fits = line_len.is_multiple_of(4) && (LINE_CHARS_MIN..LINE_BYTES_MAX).contains(&line_len);
+            let fits =
+                line_len.is_multiple_of(4) && (LINE_CHARS_MIN..LINE_BYTES_MAX).contains(&line_len);
             if fits && !self.is_stopped && is_full(text) {
                 self.open = Some(Open { line_len, line_end, owes_line_end: false });
                 return Look::Begins;

@@ -18,7 +18,8 @@ struct Seeded(u64);
 
 impl Seeded {
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         self.0 >> 33
     }
 
@@ -90,10 +91,8 @@ fn base64_of_any_regular_lines() {
 fn one_attachment_under_several_encodings_is_one_part() {
     let text = "Zeile mit Umlaut ü und = und mehr davon, damit sie umbrochen wird.\r\n".repeat(60);
     let quoted = text.replace('=', "=3D").replace('ü', "=C3=BC");
-    let soft: Vec<String> = quoted
-        .lines()
-        .map(|it| format!("{}=\r\n{}", &it[..60], &it[60..]))
-        .collect();
+    let soft: Vec<String> =
+        quoted.lines().map(|it| it.split_at(60)).map(|(a, b)| format!("{a}=\r\n{b}")).collect();
     let named = |encoding: &str, name: &str| {
         format!(
             "Content-Type: text/plain; name={name}\r\nContent-Transfer-Encoding: {encoding}\r\n\
@@ -107,7 +106,10 @@ fn one_attachment_under_several_encodings_is_one_part() {
         message(&named("quoted-printable", "c.txt"), &soft.join("\r\n")),
         message(&named("8bit", "d.txt"), plain),
         message(&named("8bit", "e.txt"), &plain.replace("\r\n", "\n")),
-        message(&named("base64", "f.txt"), &wrapped(plain.replace("\r\n", "\n").as_bytes(), 76, "\n")),
+        message(
+            &named("base64", "f.txt"),
+            &wrapped(plain.replace("\r\n", "\n").as_bytes(), 76, "\n"),
+        ),
     ];
     let all: Vec<Vec<Vec<u8>>> = mails.iter().map(|it| apart(it)).collect();
     assert_eq!(all[0].len(), 1);

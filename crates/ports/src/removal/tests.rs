@@ -15,7 +15,8 @@ struct OneMessage {
 
 impl Log for OneMessage {
     fn find(&self, _: &BlobId) -> Result<Option<Found>, LogError> {
-        Ok(Some(Found { message: self.is_placed.then_some(MessageKey(1)) }))
+        let message = self.is_placed.then_some(MessageKey(1));
+        Ok(Some(Found { message, can_be_part: true }))
     }
 
     async fn append(&self, _: Vec<Change>) -> Result<Vec<EntryNumber>, LogError> {

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use frames::{
-    BatchWriter, BlobPlace, CHUNKS_MAX, ChunkList, EncodedBlob, EncodedSkeleton, Encoder, IdRecord, Kind, Place,
-    State,
+    BatchWriter, BlobPlace, CHUNKS_MAX, ChunkList, EncodedBlob, EncodedSkeleton, Encoder, IdRecord,
+    Kind, Place, State,
 };
 use ledger::{Detail, Entry, Fact, detail_hash};
 use message::Message;

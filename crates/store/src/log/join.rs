@@ -124,10 +124,6 @@ impl Joining {
         if let Some(error) = failed {
             return Err(error);
         }
-        if read? == len {
-            Ok(())
-        } else {
-            Err(damaged(format!("part {part} has another length")))
-        }
+        if read? == len { Ok(()) } else { Err(damaged(format!("part {part} has another length"))) }
     }
 }

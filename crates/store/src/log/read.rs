@@ -37,10 +37,7 @@ pub(super) fn read_blob(
     }
 }
 
-fn find(
-    tables: &Tables,
-    id: &BlobId,
-) -> Result<(std::sync::Arc<Segment>, BlobPlace), ReadError> {
+fn find(tables: &Tables, id: &BlobId) -> Result<(std::sync::Arc<Segment>, BlobPlace), ReadError> {
     let missing = || ReadError::new(ReadErrorKind::NotFound, format!("the log has no blob {id}"));
     tables.place_of(id).map_err(read_error)?.ok_or_else(missing)
 }

@@ -13,8 +13,14 @@ use crate::error::{StoreError, StoreErrorKind};
 /// misread something that no feature names.
 const FORMAT: u32 = 1;
 
-/// The features that this version can read. None is needed by what this version writes.
-const FEATURES: [&str; 0] = [];
+/// The features that this version can read.
+const FEATURES: [&str; 1] = [PARTS];
+
+/// Messages may be kept as skeletons that refer to their parts.
+const PARTS: &str = "parts";
+
+/// What this version may write into any store.
+const WRITTEN: [&str; 1] = [PARTS];
 
 /// The most of `store.toml` that is read, in bytes.
 const DESCRIPTION_BYTES_MAX: usize = 64 << 10;
@@ -97,6 +103,23 @@ fn unsupported(feature: String) -> StoreError {
     StoreError::new(StoreErrorKind::Unsupported { feature }, message)
 }
 
+/// Adds what this version may write to what a program must know. Durable before anything of it
+/// is written.
+pub(super) fn prepare_writing(
+    disk: &dyn Disk,
+    dir: &Path,
+    mut description: Description,
+) -> Result<Description, StoreError> {
+    let has =
+        |description: &Description, name: &str| description.features.iter().any(|it| it == name);
+    let missing: Vec<_> = WRITTEN.into_iter().filter(|it| !has(&description, it)).collect();
+    if !missing.is_empty() {
+        description.features.extend(missing.into_iter().map(str::to_owned));
+        write(disk, dir, &description).map_err(StoreError::io("write the store's description"))?;
+    }
+    Ok(description)
+}
+
 /// Makes a store directory with its description: durable, whole or not at all.
 pub(super) fn create(
     disk: &dyn Disk,
@@ -111,7 +134,7 @@ pub(super) fn create(
         name,
         id: id.iter().map(|it| format!("{it:02x}")).collect(),
         created: clock.now(),
-        features: Vec::new(),
+        features: WRITTEN.map(str::to_owned).to_vec(),
     };
     write(disk, dir, &description).map_err(StoreError::io("make the store"))?;
     Ok(description)
@@ -192,7 +215,7 @@ mod tests {
             name = "default"
             id = "a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5"
             created = 1795284100
-            features = []
+            features = ["parts"]
         "##]]
         .assert_eq(std::str::from_utf8(&text).unwrap());
     }

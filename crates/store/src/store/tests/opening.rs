@@ -112,7 +112,7 @@ async fn unknown_features_refuse_by_name() {
     bench.open().close().unwrap();
     let path = bench.dir().join("store.toml");
     let text = String::from_utf8(bench.disk.content(&path).unwrap()).unwrap();
-    let needing = text.replace("features = []", "features = [\"encryption\"]");
+    let needing = text.replace("features = [", "features = [\"encryption\", ");
     assert_ne!(needing, text);
     bench.disk.put(&path, needing.as_bytes());
     for error in [

@@ -4,11 +4,13 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use frames::encode_blob;
+use frames::{Skeleton, encode_blob};
 use ledger::{Entry, Fact, MessageDetail, PlacementDetail};
+use message::parts::{Breaks, Encoding, Form, Joiner, LineEnd, LineEnds};
 use ports::{Change, Clock, Disk, Log, LogError, NewBody, NewPlacement, Random};
 use store::log::{LogOptions, OpenError, OpenReport, Recorded, SegmentLog};
 use testkit::FaultyDisk;
+use types::limits::CHUNK_BYTES;
 use types::{BlobId, EntryNumber, Flags, FolderId, Position, Timestamp};
 
 /// Where the log is.
@@ -159,8 +161,38 @@ impl Mail {
         self.bytes.chunks(self.chunk).map(encode_blob).collect()
     }
 
+    /// What an archiver appends for it when it has parts: these, and last the message.
+    pub(crate) fn split(&self) -> Option<Vec<Change>> {
+        let pieces = message::parts::split(&self.bytes).filter(|_| self.chunk == 0)?;
+        let mut skeleton = Skeleton { total_len: self.bytes.len() as u64, ..Skeleton::default() };
+        let mut changes = Vec::new();
+        for piece in pieces {
+            if skeleton.takes(&piece) {
+                skeleton.push_text(piece.form, &piece.content);
+                continue;
+            }
+            let blobs: Vec<_> = piece.content.chunks(CHUNK_BYTES).map(encode_blob).collect();
+            let id = BlobId::of(&piece.content);
+            skeleton.push_blob(piece.form, id, piece.content.len() as u64);
+            if let [blob] = blobs.as_slice() {
+                changes.push(Change::Part(NewBody::Whole(blob.clone())));
+                continue;
+            }
+            let chunks = blobs.iter().map(|it| (it.id, it.raw_len)).collect();
+            changes.extend(blobs.into_iter().map(Change::Chunk));
+            changes.push(Change::Part(NewBody::Chunked { id, chunks }));
+        }
+        let split = frames::encode_skeleton(self.id(), &skeleton);
+        changes.push(self.placed(NewBody::Split(split)));
+        Some(changes)
+    }
+
     /// Appends it as an archiver does: chunks ahead, the rest in one call.
     pub(crate) fn append_to(&self, log: &SegmentLog) -> Result<EntryNumber, LogError> {
+        if let Some(mut changes) = self.split() {
+            changes.push(a_fact(1));
+            return append(log, changes).map(|numbers| numbers[0]);
+        }
         let body = if self.chunk == 0 {
             NewBody::Whole(encode_blob(&self.bytes))
         } else {
@@ -185,6 +217,7 @@ pub(crate) fn a_fact(n: u64) -> Change {
 pub(crate) fn mails(n: usize, seed: u64) -> Vec<Mail> {
     let random = Seeded::new(seed);
     let shape = |n: usize| match n % 6 {
+        0 if 6 <= n => attached(n, &random.bytes(3_000 - n % 2)),
         0 => Mail::whole(format!("Subject: mail {n}\r\n\r\n{}", "text ".repeat(60 * (n + 1)))),
         1 => Mail::whole(random.bytes(5_000)),
         2 => Mail::whole(format!("From: {n}@example.org\r\n\r\nshort")),
@@ -193,6 +226,28 @@ pub(crate) fn mails(n: usize, seed: u64) -> Vec<Mail> {
         _ => Mail::whole(random.bytes(2_500)),
     };
     (0..n).map(shape).collect()
+}
+
+/// A message with an attachment in base64.
+pub(crate) fn attached(n: usize, content: &[u8]) -> Mail {
+    let form = Form {
+        line_ends: LineEnds::Kept,
+        encoding: Encoding::Base64(Breaks {
+            line_len: 60 + 4 * (u32::try_from(n).unwrap() % 5),
+            line_end: LineEnd::Crlf,
+            is_padded: true,
+        }),
+    };
+    let mut bytes = format!(
+        "Subject: mail {n}\r\nContent-Type: application/pdf; name=a{n}.pdf\r\n\
+         Content-Transfer-Encoding: base64\r\n\r\n"
+    )
+    .into_bytes();
+    let mut joiner = Joiner::new(&form);
+    joiner.push(content, &mut bytes);
+    joiner.end(&mut bytes);
+    bytes.extend(b"\r\n");
+    Mail::whole(bytes)
 }
 
 /// All entries of a log, in order.

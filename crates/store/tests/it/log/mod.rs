@@ -5,4 +5,5 @@ mod bench;
 mod crash;
 mod damage;
 mod golden;
+mod parts;
 mod tamper;
