@@ -17,7 +17,8 @@ struct Archive(HashMap<BlobId, Vec<u8>>);
 
 impl Log for Archive {
     fn find(&self, blob: &BlobId) -> Result<Option<Found>, LogError> {
-        Ok(self.0.contains_key(blob).then_some(Found { message: Some(MessageKey(1)) }))
+        let found = Found { message: Some(MessageKey(1)), can_be_part: true };
+        Ok(self.0.contains_key(blob).then_some(found))
     }
 
     async fn append(&self, _: Vec<Change>) -> Result<Vec<EntryNumber>, LogError> {
