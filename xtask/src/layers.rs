@@ -34,6 +34,7 @@ pub(crate) const LAYERS: &[(&str, u8)] = &[
     // Engines.
     ("archiver", 5),
     ("jobs", 5),
+    ("retention", 5),
     // Surfaces: protocols toward people and programs.
     ("smtpd", 6),
     // The binary.
@@ -54,7 +55,7 @@ pub(crate) fn sealed() -> impl Iterator<Item = &'static str> {
 }
 
 /// Crates that decide. They see traits, never what is behind them.
-const ENGINES: &[&str] = &["archiver", "jobs"];
+const ENGINES: &[&str] = &["archiver", "jobs", "retention"];
 
 /// What the numbers would allow an engine to use, and nothing else does.
 const NOT_FOR_ENGINES: &[&str] = &["net", "disk"];

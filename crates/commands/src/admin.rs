@@ -14,6 +14,9 @@ use crate::preset::PresetShown;
 use crate::profile::ProfileShown;
 use crate::quarantine::{QuarantineExported, QuarantineShown};
 use crate::report::{ReportForm, RunReport};
+use crate::retention::{
+    ClockConfirmed, DeleteAnswer, ExplainAnswer, HoldShown, PolicyShown, RetentionAnswer,
+};
 use crate::run::RunShown;
 use crate::service::{ServedAnswer, ServiceStatus};
 use crate::store::StoreShown;
@@ -167,6 +170,24 @@ pub enum AdminAnswer {
     RunReport(Box<RunReport>, ReportForm),
     /// Of `report daily`.
     DailyReport(Box<DailyReport>, ReportForm, Vec<String>),
+    /// Of `retention list`.
+    Policies(Vec<PolicyShown>),
+    /// Of `retention show` and of what changes a policy.
+    Policy(Box<PolicyShown>),
+    /// Of `retention remove`: its name.
+    PolicyRemoved(String),
+    /// Of `retention plan` and `retention run`.
+    Retention(Box<RetentionAnswer>),
+    /// Of `retention explain`.
+    Explained(Box<ExplainAnswer>),
+    /// Of `retention confirm-clock`.
+    ClockConfirmed(ClockConfirmed),
+    /// Of `hold list`.
+    Holds(Vec<HoldShown>),
+    /// Of `hold show`, `hold set` and `hold lift`.
+    Hold(Box<HoldShown>),
+    /// Of `delete`.
+    Deleted(DeleteAnswer),
     /// Of a report that was written to this file.
     Written(PathBuf),
 }

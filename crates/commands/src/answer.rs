@@ -73,6 +73,7 @@ impl Answer {
                 AdminAnswer::Insecure(list) => partly_if(!list.is_empty()),
                 AdminAnswer::Alerts(list) => partly_if(list.iter().any(AlertShown::waits)),
                 AdminAnswer::MailTest(it) => partly_if(!it.test.is_clean()),
+                AdminAnswer::Deleted(it) => partly_if(!it.kept.is_empty()),
                 _ => ExitCode::Done,
             },
             Answer::Rebuild(rebuild) => partly_if(rebuild.unreadable != 0),

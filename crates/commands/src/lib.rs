@@ -22,6 +22,7 @@ mod quarantine;
 mod removal;
 mod report;
 mod request;
+mod retention;
 mod run;
 mod service;
 mod store;
@@ -67,6 +68,12 @@ pub use request::{
     Account, Archive, Compression, Demo, Export, ExportFormat, ExportScope, FolderChoice,
     FolderScope, Import, KeepDir, MboxForm, Mechanism, Order, Plaintext, Request, Scheme, Search,
     SearchOutput, SharedFolders, Show, ShowForm, Trust, View, WaitForViews,
+};
+pub use retention::{
+    ClockConfirmed, Delete, DeleteAnswer, ExplainAnswer, HoldChoice, HoldCounts, HoldCovers,
+    HoldLift, HoldMeans, HoldRequest, HoldSet, HoldShown, MessageGoes, PolicyAdd, PolicyCounts,
+    PolicyMeans, PolicyPeriods, PolicyScope, PolicySet, PolicyShown, RetentionAnswer,
+    RetentionRequest, Reviewed,
 };
 pub use run::{ManyAnswer, RunShown, RunState, StepAnswer, StepShown, Trigger};
 pub use service::{

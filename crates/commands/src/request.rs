@@ -16,6 +16,7 @@ use crate::preset::PresetRequest;
 use crate::profile::ProfileRequest;
 use crate::quarantine::QuarantineRequest;
 use crate::report::{ReportRequest, Sending};
+use crate::retention::{Delete, HoldRequest, RetentionRequest};
 use crate::service::ServiceRequest;
 use crate::store::StoreRequest;
 use crate::unknown::UnknownRequest;
@@ -74,6 +75,12 @@ pub enum Request {
     Mail(MailRequest),
     /// Make a report.
     Report(ReportRequest),
+    /// Look after retention policies, and carry them out.
+    Retention(RetentionRequest),
+    /// Look after legal holds.
+    Hold(HoldRequest),
+    /// Remove messages.
+    Delete(Delete),
     /// Show what the program does, in a data directory that is thrown away.
     Demo(Demo),
 }
@@ -123,6 +130,8 @@ impl Request {
             Request::Alert(it) => !matches!(it, AlertRequest::Acknowledge(_)),
             Request::Mail(it) => *it == MailRequest::Show,
             Request::Report(it) => !matches!(it, ReportRequest::Daily { send: Sending::Yes, .. }),
+            Request::Retention(it) => it.only_reads(),
+            Request::Hold(it) => it.only_reads(),
             // It has a directory of its own.
             Request::Demo(_) => true,
             _ => false,
@@ -159,6 +168,9 @@ impl Request {
             Request::Alert(it) => it.name(),
             Request::Mail(it) => it.name(),
             Request::Report(it) => it.name(),
+            Request::Retention(it) => it.name(),
+            Request::Hold(it) => it.name(),
+            Request::Delete(_) => "delete",
             Request::Demo(_) => "demo",
         }
     }

@@ -13,6 +13,7 @@ mod index;
 mod log;
 mod memory;
 mod removal;
+mod retention;
 mod source;
 
 pub use catalog::{
@@ -31,6 +32,7 @@ pub use memory::{LeaseRow, Leases, MemoryError, PauseRow, Traffic};
 pub use removal::{
     Again, ArchivedCopy, Identity, Kept, Proof, ReadBack, Removed, Removes, Standing, Unproven,
 };
+pub use retention::{Covered, Covers, MessageTimes, RetentionViews};
 pub use source::{
     Body, Connect, Enumeration, FactsItem, FetchAnswer, Fetched, HeaderItem, InFlight, Known,
     MailboxInfo, MailboxStatus, Namespace, PauseOf, Piece, Source, SourceError, SourceErrorKind,

@@ -12,6 +12,7 @@ mod job;
 mod mail;
 mod profile;
 mod quarantine;
+mod retention;
 mod run;
 mod service;
 mod store;
@@ -146,6 +147,14 @@ enum Command {
     /// Looks after messages that could not be taken
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
+    /// Looks after retention policies: how long messages are kept, and when they go
+    #[command(subcommand)]
+    Retention(Box<retention::RetentionCommand>),
+    /// Looks after legal holds, which keep messages whatever else is said
+    #[command(subcommand)]
+    Hold(Box<retention::HoldCommand>),
+    /// Removes messages from the archive, unless a policy or a legal hold keeps them
+    Delete(retention::DeleteArgs),
     /// Looks after addresses on mail that belong to nobody
     #[command(subcommand)]
     Unknown(unknown::UnknownCommand),
@@ -363,6 +372,9 @@ fn request(command: Command, surroundings: &dyn Surroundings) -> Result<Request,
         Command::User(it) => it.request()?,
         Command::Quarantine(it) => it.request(|| surroundings.person())?,
         Command::Unknown(it) => it.request()?,
+        Command::Retention(it) => it.request()?,
+        Command::Hold(it) => it.request()?,
+        Command::Delete(it) => it.request()?,
         Command::Profile(it) => Request::Profile(it.request(surroundings)?),
         Command::Preset(it) => Request::Preset(it.request()),
         Command::Job(it) => Request::Job(it.request(surroundings)?),

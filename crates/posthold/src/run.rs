@@ -40,6 +40,7 @@ mod rebuild;
 mod recorded;
 mod removal;
 mod report;
+mod retention;
 mod run_state;
 mod search;
 mod sending;
@@ -138,6 +139,9 @@ async fn carry_out(
         Request::Alert(it) => alerts::run(context, it, &title, progress).await,
         Request::Mail(it) => mail::run(context, it, &title, progress).await,
         Request::Report(it) => daily::run(context, it, &title, progress).await,
+        Request::Retention(it) => retention::run(context, it, &title, progress).await,
+        Request::Hold(it) => retention::run_hold(context, it, &title, progress).await,
+        Request::Delete(_) => Err(Failure::new(commands::FailureKind::Internal, "not yet")),
         Request::Demo(it) => demo::demo(context, it, progress).await,
     }
 }

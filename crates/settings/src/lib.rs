@@ -121,6 +121,37 @@ pub const DAILY_REPORT_HOUR: Setting = Setting {
           mail set --daily-to` names.",
 };
 
+/// How long what is condemned can still be spared.
+pub const ERASURE_GRACE_DAYS: Setting = Setting {
+    key: "erasure_grace_days",
+    value: ValueType::Number { min: 0, max: 365 },
+    default: "7",
+    applies: Applies::None,
+    doc: "How many days messages that retention or a person removes stay in the store before they \
+          are erased. A legal hold or the same mail arriving again spares them meanwhile.",
+};
+
+/// Whether a removal needs a second person.
+pub const FOUR_EYES: Setting = Setting {
+    key: "four_eyes",
+    value: ValueType::Switch,
+    default: "off",
+    applies: Applies::None,
+    doc: "Lets removals of messages, and lifting a legal hold, wait until a second person has \
+          approved them. `posthold approval` shows what waits and who the persons are. Turning it \
+          off needs a second person, too.",
+};
+
+/// When retention runs.
+pub const RETENTION_HOUR: Setting = Setting {
+    key: "retention_hour",
+    value: ValueType::Number { min: 0, max: 24 },
+    default: "2",
+    applies: Applies::None,
+    doc: "The hour of the day, in UTC, at which `posthold serve` carries the retention policies out. \
+          24 leaves that to `posthold retention run`.",
+};
+
 /// How long runs are kept.
 pub const RUN_DAYS_KEPT: Setting = Setting {
     key: "run_days_kept",
@@ -148,6 +179,9 @@ pub const SETTINGS: &[Setting] = &[
     ALERT_STALE_HOURS,
     ALLOW_PLAIN_MAIL_CONNECTIONS,
     DAILY_REPORT_HOUR,
+    ERASURE_GRACE_DAYS,
+    FOUR_EYES,
+    RETENTION_HOUR,
     RUN_DAYS_KEPT,
     SERVER_CONNECTIONS,
 ];

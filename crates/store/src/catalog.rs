@@ -31,7 +31,7 @@ pub use apply::NewMessage;
 pub use reader::{Reach, SqlCatalog};
 pub use rows::{
     CatalogCounts, CertifiedRow, FolderRow, HoldLifted, HoldRow, MessageRow, Place, PlacedMessage,
-    QuarantineListed, RetentionRow, RunRow, UserRow,
+    QuarantineListed, RunRow, UserRow,
 };
 pub use writer::{CatalogWriter, Unusable};
 

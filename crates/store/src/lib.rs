@@ -13,8 +13,8 @@ mod views;
 
 pub use catalog::{
     CatalogCounts, CatalogWriter, CertifiedRow, FolderRow, HoldLifted, HoldRow, MessageRow,
-    NewMessage, Place, PlacedMessage, QuarantineListed, Reach, RetentionRow, RunRow, SqlCatalog,
-    Unusable, UserRow,
+    NewMessage, Place, PlacedMessage, QuarantineListed, Reach, RunRow, SqlCatalog, Unusable,
+    UserRow,
 };
 pub use error::{StoreError, StoreErrorKind};
 pub use store::{

@@ -9,6 +9,7 @@ mod ids;
 pub mod limits;
 mod message_set;
 mod names;
+pub mod retention;
 mod secret;
 mod time;
 

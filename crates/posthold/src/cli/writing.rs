@@ -36,6 +36,9 @@ fn write_args(command: &Command) -> Option<&WriteArgs> {
         Command::User(it) => it.write_args(),
         Command::Quarantine(it) => it.write_args(),
         Command::Unknown(it) => it.write_args(),
+        Command::Retention(it) => it.write_args(),
+        Command::Hold(it) => it.write_args(),
+        Command::Delete(it) => Some(&it.write),
         _ => None,
     }
 }
@@ -49,6 +52,7 @@ pub(super) fn ownership(command: &Command) -> Ownership {
         Command::Settings(it) => it.waits(),
         Command::Key(it) => it.waits(),
         Command::Apply(it) => it.waits(),
+        Command::Retention(it) => it.waits(),
         _ => write_args(command).is_some_and(|it| it.wait),
     };
     if waits { Ownership::Wait } else { Ownership::AtOnce }

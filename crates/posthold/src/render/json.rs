@@ -6,6 +6,7 @@ mod jobs;
 mod presets;
 mod quarantine;
 mod reports;
+mod retention;
 mod service;
 mod stores;
 mod unknown;

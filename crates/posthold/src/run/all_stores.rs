@@ -144,7 +144,7 @@ impl AllStores {
     pub(super) fn beginning(&self, prefix: &IdPrefix) -> Result<Vec<Held<'_>>, Failure> {
         let mut found: Vec<Held<'_>> = Vec::new();
         for one in &self.stores {
-            for row in search::rows_beginning(&one.reading, prefix)? {
+            for row in search::rows_beginning(&one.reading.store, prefix)? {
                 match found.iter_mut().find(|it| it.id == row.blob) {
                     Some(held) => held.copies.push((one, row)),
                     None => found.push(Held { id: row.blob, copies: vec![(one, row)] }),

@@ -9,9 +9,9 @@ use commands::{
 };
 use disk::SystemClock;
 use ports::{Clock, Log};
-use query::{CatalogTerm, IdPrefix, Query};
+use query::{CatalogTerm, IdPrefix, Query, QueryError};
 use search::{Hits, Resolved, Scope, SearchOptions, Searcher};
-use store::{MessageRow, Place};
+use store::{MessageRow, Place, Store};
 use types::{ArchiveId, BlobId, MessageSet};
 
 use super::all_stores::{self, AllStores};
@@ -81,19 +81,14 @@ impl Resolution {
         query: &str,
         user: Option<&types::UserName>,
     ) -> Result<Resolution, Failure> {
-        let parsed = query::parse(query, SystemClock.now()).map_err(|error| {
-            let rendered = error.render(query);
-            // Query, caret and what is wrong; the hint has a place of its own.
-            let shown: Vec<&str> = rendered.lines().take(2).collect();
-            let message = format!("the query is wrong:\n  {}", shown.join("\n  "));
-            Failure::new(FailureKind::Request, message).with_hint(sentence(error.hint()))
-        })?;
+        let parsed =
+            query::parse(query, SystemClock.now()).map_err(|error| in_words(&error, query))?;
         let archive = user.map(|it| users::find(data, it)).transpose()?.map(|it| it.archive);
         let visible = archive.map(|it| reading.store.catalog().set_of_archive(it)).transpose();
         let visible = visible.map_err(|it| faults::catalog(&it))?;
         let mut resolved = Resolved::new();
         for term in parsed.catalog_terms() {
-            resolved.insert(term.clone(), messages_of(reading, term, archive)?);
+            resolved.insert(term.clone(), of_term(&reading.store, term, archive)?);
         }
         Ok(Resolution { query: parsed, visible, resolved, archive })
     }
@@ -126,13 +121,22 @@ impl Resolution {
     }
 }
 
+/// Says what is wrong with a query.
+pub(super) fn in_words(error: &QueryError, query: &str) -> Failure {
+    let rendered = error.render(query);
+    // Query, caret and what is wrong; the hint has a place of its own.
+    let shown: Vec<&str> = rendered.lines().take(2).collect();
+    let message = format!("the query is wrong:\n  {}", shown.join("\n  "));
+    Failure::new(FailureKind::Request, message).with_hint(sentence(error.hint()))
+}
+
 /// The messages that a term means which only the catalog understands.
-fn messages_of(
-    reading: &Reading,
+pub(super) fn of_term(
+    store: &Store,
     term: &CatalogTerm,
     archive: Option<ArchiveId>,
 ) -> Result<MessageSet, Failure> {
-    let catalog = reading.store.catalog();
+    let catalog = store.catalog();
     let found = match term {
         CatalogTerm::Folder(pattern) => {
             catalog.set_of_folders(archive, |it| pattern.matches(&it.path))
@@ -143,7 +147,7 @@ fn messages_of(
         CatalogTerm::PartlyRead => catalog.set_of_partly_read(),
         CatalogTerm::Flag(flag) => catalog.set_with_flags(archive, flag.0),
         CatalogTerm::Id(prefix) => {
-            let rows = rows_beginning(reading, prefix)?;
+            let rows = rows_beginning(store, prefix)?;
             Ok(rows.iter().map(|it| it.n).collect())
         }
     };
@@ -151,11 +155,8 @@ fn messages_of(
 }
 
 /// The messages whose id begins so.
-pub(super) fn rows_beginning(
-    reading: &Reading,
-    prefix: &IdPrefix,
-) -> Result<Vec<MessageRow>, Failure> {
-    let (log, catalog) = (reading.store.log(), reading.store.catalog());
+pub(super) fn rows_beginning(store: &Store, prefix: &IdPrefix) -> Result<Vec<MessageRow>, Failure> {
+    let (log, catalog) = (store.log(), store.catalog());
     let ids = match prefix.whole() {
         Some(id) => vec![id],
         None => {

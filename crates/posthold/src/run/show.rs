@@ -38,7 +38,7 @@ pub(super) async fn show(
 }
 
 /// Looks a message up in all stores. It is one, however many of them have it.
-fn found<'a>(all: &'a AllStores, id: &str) -> Result<Held<'a>, Failure> {
+pub(super) fn found<'a>(all: &'a AllStores, id: &str) -> Result<Held<'a>, Failure> {
     let Some(prefix) = IdPrefix::new(id) else {
         let message = format!("an id has {ID_DIGITS_MIN} to 64 hexadecimal digits, not {id:?}");
         return Err(Failure::new(FailureKind::Request, message)

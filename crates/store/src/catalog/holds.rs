@@ -1,14 +1,14 @@
 //! What retention asks of the catalog: legal holds, and the times of messages.
 
 use ledger::HoldScope;
-use ports::CatalogError;
-use rusqlite::Row;
+use ports::{CatalogError, MessageTimes};
+use rusqlite::{OptionalExtension, Row};
 use types::{ArchiveId, BlobId, HoldId, MessageKey, MessageSet, Timestamp};
 
 use super::reader::SqlCatalog;
-use super::rows::{ERASED, HoldLifted, HoldRow, RetentionRow};
+use super::rows::{ERASED, HoldLifted, HoldRow};
 use super::sets::{self, SetName};
-use super::values::{from_sql, number, time, unknown};
+use super::values::{from_sql, number, sql, time, unknown};
 
 impl SqlCatalog {
     /// Every legal hold that was ever set, oldest first.
@@ -25,20 +25,30 @@ impl SqlCatalog {
         self.with("messages that were partly read", |it| sets::read(it, SetName::PartlyRead))
     }
 
+    /// The times of the message with this key.
+    pub fn times_of_message(&self, key: MessageKey) -> Result<Option<MessageTimes>, CatalogError> {
+        let query = "SELECT n, key, blob, size, archived, date, \
+                     (SELECT min(received) FROM placement p WHERE p.n = m.n) \
+                     FROM message m WHERE key = ?1";
+        self.with("the times of a message", |it| {
+            it.prepare_cached(query)?.query_row([sql(key.0)], message_times).optional()
+        })
+    }
+
     /// The times of messages of `set`, by ascending number, from `n_first` on and at most `limit`.
-    pub fn retention_rows(
+    pub fn times_of(
         &self,
         set: &MessageSet,
         n_first: u32,
         limit: usize,
-    ) -> Result<Vec<RetentionRow>, CatalogError> {
+    ) -> Result<Vec<MessageTimes>, CatalogError> {
         let query = "SELECT n, key, blob, size, archived, date, \
                      (SELECT min(received) FROM placement p WHERE p.n = m.n) \
                      FROM message m WHERE n = ?1";
         self.with("the times of messages", |it| {
             let mut statement = it.prepare_cached(query)?;
             let numbers = set.iter_from(n_first).take(limit);
-            numbers.map(|n| statement.query_row([n], retention_row)).collect()
+            numbers.map(|n| statement.query_row([n], message_times)).collect()
         })
     }
 }
@@ -69,8 +79,8 @@ fn hold_row(row: &Row<'_>) -> rusqlite::Result<HoldRow> {
     })
 }
 
-fn retention_row(row: &Row<'_>) -> rusqlite::Result<RetentionRow> {
-    Ok(RetentionRow {
+fn message_times(row: &Row<'_>) -> rusqlite::Result<MessageTimes> {
+    Ok(MessageTimes {
         n: row.get(0)?,
         key: MessageKey(number(row, 1)?),
         blob: BlobId(row.get(2)?),

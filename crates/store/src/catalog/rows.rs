@@ -217,22 +217,3 @@ pub struct HoldLifted {
     /// Why.
     pub reason: String,
 }
-
-/// What retention asks of a message.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct RetentionRow {
-    /// Its dense number.
-    pub n: u32,
-    /// Its key.
-    pub key: MessageKey,
-    /// Its id.
-    pub blob: BlobId,
-    /// Number of its bytes.
-    pub size: u64,
-    /// When it was archived.
-    pub archived: Timestamp,
-    /// Its date.
-    pub date: Timestamp,
-    /// When a source first received it, of the places where it is now.
-    pub received: Option<Timestamp>,
-}

@@ -15,6 +15,9 @@ use super::quarantine::{ExportedObject, QuarantineObject};
 use super::reports::{
     AlertObject, DailyObject, MailObject, MailTestObject, RunReportObject, WrittenObject,
 };
+use super::retention::{
+    ClockObject, DeletedObject, ExplainedObject, HoldObject, PolicyObject, RetentionObject,
+};
 use super::service::{ServedObject, StatusObject};
 use super::stores::{DetachedObject, StoreObject};
 use super::unknown::{AssignedObject, UnknownObject};
@@ -80,6 +83,19 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
         AdminAnswer::MailTest(it) => object(&MailTestObject::from(it), out),
         AdminAnswer::RunReport(it, _) => object(&RunReportObject::from(&**it), out),
         AdminAnswer::DailyReport(it, _, to) => object(&DailyObject::new(it, to), out),
+        AdminAnswer::Policies(list) => {
+            list.iter().try_for_each(|it| object(&PolicyObject::from(it), out))
+        }
+        AdminAnswer::Policy(it) => object(&PolicyObject::from(&**it), out),
+        AdminAnswer::PolicyRemoved(name) => object(&RemovedObject { removed: name }, out),
+        AdminAnswer::Retention(it) => object(&RetentionObject::from(&**it), out),
+        AdminAnswer::Explained(it) => object(&ExplainedObject::from(&**it), out),
+        AdminAnswer::ClockConfirmed(it) => object(&ClockObject::from(it), out),
+        AdminAnswer::Holds(list) => {
+            list.iter().try_for_each(|it| object(&HoldObject::from(it), out))
+        }
+        AdminAnswer::Hold(it) => object(&HoldObject::from(&**it), out),
+        AdminAnswer::Deleted(it) => object(&DeletedObject::from(it), out),
         AdminAnswer::Written(path) => {
             object(&WrittenObject { written: path.to_string_lossy().into_owned() }, out)
         }

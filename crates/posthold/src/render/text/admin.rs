@@ -8,7 +8,7 @@ use commands::{
 };
 
 use super::{Align, counted, table, warnings, words};
-use super::{jobs, presets, quarantine, reports, service, stores, unknown};
+use super::{jobs, presets, quarantine, reports, retention, service, stores, unknown};
 
 /// Writes an answer.
 pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()> {
@@ -70,6 +70,17 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
         AdminAnswer::MailTest(it) => reports::mail_test(it, out),
         AdminAnswer::RunReport(it, form) => reports::run_report(it, *form, out),
         AdminAnswer::DailyReport(it, form, to) => reports::daily_report(it, *form, to, out),
+        AdminAnswer::Policies(list) => retention::policies(list, out),
+        AdminAnswer::Policy(it) => retention::policy(it, out),
+        AdminAnswer::PolicyRemoved(name) => {
+            writeln!(out, "Removed the retention policy {}; messages stay.", words::line(name))
+        }
+        AdminAnswer::Retention(it) => retention::plan(it, out),
+        AdminAnswer::Explained(it) => retention::explained(it, out),
+        AdminAnswer::ClockConfirmed(it) => retention::clock(it, out),
+        AdminAnswer::Holds(list) => retention::holds(list, out),
+        AdminAnswer::Hold(it) => retention::hold(it, out),
+        AdminAnswer::Deleted(it) => retention::deleted(it, out),
         AdminAnswer::Written(path) => reports::written(path, out),
     }
 }

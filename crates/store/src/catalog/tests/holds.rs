@@ -64,11 +64,12 @@ fn times_count_from_the_first_placement_that_is_left() {
     message.defects = vec!["text-shortened".into()];
     let told = told(&mut story);
     let all = told.catalog.set_of_all().unwrap();
-    let rows = told.catalog.retention_rows(&all, 0, 1).unwrap();
-    let RetentionRow { n, key, archived, date, received, .. } = rows[0];
+    let rows = told.catalog.times_of(&all, 0, 1).unwrap();
+    let ports::MessageTimes { n, key, archived, date, received, .. } = rows[0];
     assert_eq!((n, key.0, archived.0, date.0), (0, first, 1_000_001, 400));
     assert_eq!(received, Some(Timestamp(500)));
-    assert_eq!(told.catalog.retention_rows(&all, 1, 9).unwrap().len(), 2);
+    assert_eq!(told.catalog.times_of(&all, 1, 9).unwrap().len(), 2);
+    assert_eq!(told.catalog.times_of_message(MessageKey(first)).unwrap(), Some(rows[0]));
     assert_eq!(numbers(&told.catalog.set_of_partly_read().unwrap()), [1, 2]);
 }
 
