@@ -148,8 +148,8 @@ pub const RETENTION_HOUR: Setting = Setting {
     value: ValueType::Number { min: 0, max: 24 },
     default: "2",
     applies: Applies::None,
-    doc: "The hour of the day, in UTC, at which `posthold serve` carries the retention policies out. \
-          24 leaves that to `posthold retention run`.",
+    doc: "The hour of the day, in UTC, at which `posthold serve` carries the retention policies \
+          out. 24 leaves that to `posthold retention run`.",
 };
 
 /// How long runs are kept.
