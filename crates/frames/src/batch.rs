@@ -18,15 +18,15 @@ use crate::frame_out::{Content, FrameOut};
 use crate::header::batch_low;
 use crate::payload::{self, ChunkList, decode_body, decode_entries};
 use crate::{
-    Close, Codec, Commit, EncodedBlob, EncodedSkeleton, Encoder, Flaw, Frame, Header, Kind, Salt,
+    Casing, Close, Codec, Commit, EncodedBlob, EncodedSkeleton, Encoder, Flaw, Frame, Header, Kind,
     State,
 };
 
 /// Where a batch is written.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Place {
-    /// Salt of the segment.
-    pub salt: Salt,
+    /// What the frames of the segment have in common.
+    pub casing: Casing,
     /// Where in the segment `prefix` begins.
     pub offset: u64,
     /// Bytes that stand before the batch and are written once more with it; may be empty.
@@ -47,7 +47,7 @@ impl BatchWriter {
     pub fn new(place: Place, state: State) -> BatchWriter {
         let hasher = Sha256::new().chain_update(state.hash.0);
         let prefix_len = place.prefix.len();
-        let out = FrameOut::new(place.salt, place.offset, place.prefix);
+        let out = FrameOut::new(place.casing, place.offset, place.prefix);
         BatchWriter { out, prefix_len, state, hasher }
     }
 

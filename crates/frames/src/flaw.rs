@@ -32,6 +32,13 @@ pub enum Flaw {
     /// A frame is longer than any may be.
     #[error("a frame is longer than the limit")]
     Length,
+    /// A payload does not match its seal: its bytes were changed by somebody who made the checksum
+    /// fit, or they are those of another place.
+    #[error("a frame's payload does not match its seal")]
+    Seal,
+    /// A plain frame stands in an encrypted segment, or a sealed one in another.
+    #[error("a frame is not encrypted as its segment is")]
+    Casing,
     /// The payload cannot be decoded.
     #[error("{0} cannot be decoded")]
     Malformed(&'static str),

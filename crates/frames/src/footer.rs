@@ -12,8 +12,8 @@ use crate::frame_out::{Content, FrameOut};
 use crate::payload::decode_body;
 use crate::wire::Fields;
 use crate::{
-    BlobPlace, Close, Codec, Commit, Encoder, Filter, Flaw, Footer, Frame, IdRecord, Kind, Place,
-    State, encode_ids,
+    BlobPlace, Close, Codec, Commit, Encoder, Filter, Flaw, Footer, Frame, IdRecord, Kind,
+    PAGE_BYTES, Place, State, encode_ids,
 };
 
 /// A block of the run is ended behind a commit when it has this many bytes, so that most blocks
@@ -32,6 +32,8 @@ pub struct FooterWriter {
     /// The same for the next record.
     next_first: Option<u64>,
     encoder: Encoder,
+    /// Bytes of a page of ids before it is sealed.
+    page_bytes: usize,
 }
 
 impl FooterWriter {
@@ -39,7 +41,8 @@ impl FooterWriter {
     /// batch in it.
     #[must_use]
     pub fn new(place: Place, batch: u64, first: u64) -> FooterWriter {
-        let out = FrameOut::new(place.salt, place.offset, place.prefix);
+        let page_bytes = place.casing.page_bytes();
+        let out = FrameOut::new(place.casing, place.offset, place.prefix);
         let footer = Footer { start: out.end(), ..Footer::default() };
         FooterWriter {
             out,
@@ -49,6 +52,7 @@ impl FooterWriter {
             block_first: None,
             next_first: Some(first),
             encoder: Encoder::new(),
+            page_bytes,
         }
     }
 
@@ -106,8 +110,11 @@ impl FooterWriter {
         self.end_block();
         self.footer.ids = self.out.end();
         self.footer.n_ids = records.len() as u64;
-        for payload in encode_ids(records) {
-            self.put_stored(Kind::FooterIds, &payload);
+        for pages in encode_ids(records, self.page_bytes) {
+            let raw_len = pages.len() / self.page_bytes * PAGE_BYTES;
+            let parts: [&[u8]; 2] = [&pages, &[]];
+            let (kind, codec) = (Kind::FooterIds, Codec::Stored);
+            self.out.put(self.batch, &Content { kind, codec, raw_len, parts });
         }
         let filter = Filter::over(records.iter().map(|(id, _)| id));
         self.footer.filter = self.out.end();

@@ -1,11 +1,15 @@
 //! Frames on their way into a segment: bytes that know where they will stand.
 
-use crate::header::{HEADER_LEN, Seed, batch_low};
-use crate::{Close, Codec, Encoder, Frame, HEADER_BYTES, Header, Kind, Prelude, Salt, State};
+use crate::header::{Seed, batch_low};
+use crate::seal::sealed_len;
+use crate::{
+    Casing, Close, Codec, Encoder, Frame, HEADER_BYTES, Header, Kind, Prelude, Seal, State,
+};
 
 /// Bytes for one place of one segment.
 pub(crate) struct FrameOut {
     seed: Seed,
+    seal: Option<Seal>,
     /// Where in the segment the first byte belongs.
     start: u64,
     bytes: Vec<u8>,
@@ -22,8 +26,9 @@ pub(crate) struct Content<'a> {
 
 impl FrameOut {
     /// `prefix` stands before the first frame and begins at `start`.
-    pub(crate) fn new(salt: Salt, start: u64, prefix: Vec<u8>) -> FrameOut {
-        FrameOut { seed: Seed::new(salt), start, bytes: prefix }
+    pub(crate) fn new(casing: Casing, start: u64, prefix: Vec<u8>) -> FrameOut {
+        let Casing { salt, seal } = casing;
+        FrameOut { seed: Seed::new(salt), seal, start, bytes: prefix }
     }
 
     /// Where the next frame will begin.
@@ -47,22 +52,45 @@ impl FrameOut {
     }
 
     /// Adds a frame of batch number `batch`.
-    pub(crate) fn put(&mut self, batch: u64, content: &Content<'_>) -> Header {
+    pub(crate) fn put(&mut self, batch: u64, content: &Content<'_>) {
+        self.put_low(batch_low(batch), content);
+    }
+
+    fn put_low(&mut self, batch: u16, content: &Content<'_>) {
         let [head, body] = content.parts;
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        let header = Header {
+        let mut header = Header {
             kind: content.kind,
             codec: content.codec,
-            batch: batch_low(batch),
+            is_sealed: self.seal.is_some(),
+            batch,
             payload_len: number(head.len() + body.len()),
             raw_len: number(content.raw_len),
-            payload_crc: crc32c::crc32c_append(crc32c::crc32c(head), body),
+            payload_crc: 0,
         };
-        let encoded = header.encode(self.seed, self.end());
-        self.bytes.extend_from_slice(&encoded);
-        self.bytes.extend_from_slice(head);
-        self.bytes.extend_from_slice(body);
-        header
+        let (offset, at) = (self.end(), self.bytes.len());
+        self.bytes.resize(at + HEADER_BYTES, 0);
+        match &self.seal {
+            None => {
+                self.bytes.extend_from_slice(head);
+                self.bytes.extend_from_slice(body);
+            }
+            Some(seal) => {
+                header.payload_len = number(sealed_len(content.kind, head.len() + body.len()));
+                if content.kind == Kind::FooterIds {
+                    // Pages are as long sealed as plain ones are.
+                    header.payload_len = number(content.raw_len);
+                }
+                seal.seal(&header, offset, content.parts, &mut self.bytes);
+            }
+        }
+        let payload = self.bytes.get(at + HEADER_BYTES..).unwrap_or_default();
+        header.payload_crc = crc32c::crc32c(payload);
+        debug_assert_eq!(payload.len(), header.payload_len as usize);
+        let encoded = header.encode(self.seed, offset);
+        if let Some(place) = self.bytes.get_mut(at..at + HEADER_BYTES) {
+            place.copy_from_slice(&encoded);
+        }
     }
 
     /// Adds a frame whose payload is compressed where that makes it smaller.
@@ -83,37 +111,40 @@ impl FrameOut {
         self.put(close.state.batch, &content);
     }
 
-    /// Adds a frame of another place or segment as it is; only its header's checksum changes.
+    /// Adds a frame of another place or segment: what it says is the same, its checksums and its
+    /// seal are those of this place.
     pub(crate) fn copy(&mut self, frame: &Frame<'_>) {
-        let encoded = frame.header.encode(self.seed, self.end());
-        self.bytes.extend_from_slice(&encoded);
-        self.bytes.extend_from_slice(frame.payload);
+        let Header { kind, codec, batch, raw_len, .. } = frame.header;
+        let parts: [&[u8]; 2] = [frame.payload, &[]];
+        self.put_low(batch, &Content { kind, codec, raw_len: raw_len as usize, parts });
     }
 }
 
 /// The first bytes of a segment: its prelude, and the state of the log where it begins.
+///
+/// `seal` is of the key that the prelude names, or `None` when it names none.
 #[must_use]
-pub fn segment_start(prelude: &Prelude, state: &State) -> Vec<u8> {
-    let mut out = FrameOut::new(prelude.salt, 0, prelude.encode());
+pub fn segment_start(prelude: &Prelude, seal: Option<&Seal>, state: &State) -> Vec<u8> {
+    let casing = Casing { salt: prelude.salt, seal: seal.cloned() };
+    let mut out = FrameOut::new(casing, 0, prelude.encode());
     out.put_close(&Close { state: state.clone(), footer: None });
     out.into_bytes()
 }
 
 /// The frame that closes a log at `offset` of a segment, so that opening it needs no scan.
 #[must_use]
-pub fn close_frame(salt: Salt, offset: u64, state: &State) -> Vec<u8> {
-    let mut out = FrameOut::new(salt, offset, Vec::new());
+pub fn close_frame(casing: impl Into<Casing>, offset: u64, state: &State) -> Vec<u8> {
+    let mut out = FrameOut::new(casing.into(), offset, Vec::new());
     out.put_close(&Close { state: state.clone(), footer: None });
     out.into_bytes()
 }
 
-/// A frame as it would stand at `offset` of the segment with `salt`: batches keep their hash when
-/// they are copied into another segment.
+/// A frame as it would stand at `offset` of a segment with this casing: batches keep their hash
+/// when they are copied into another segment.
 #[must_use]
-pub fn copy_frame(salt: Salt, offset: u64, frame: &Frame<'_>) -> Vec<u8> {
-    let mut out =
-        FrameOut::new(salt, offset, Vec::with_capacity(HEADER_BYTES + frame.payload.len()));
+pub fn copy_frame(casing: impl Into<Casing>, offset: u64, frame: &Frame<'_>) -> Vec<u8> {
+    let room = HEADER_BYTES + frame.payload.len();
+    let mut out = FrameOut::new(casing.into(), offset, Vec::with_capacity(room));
     out.copy(frame);
-    debug_assert_eq!(out.len() as u64, HEADER_LEN + frame.payload.len() as u64);
     out.into_bytes()
 }

@@ -9,6 +9,7 @@
 use types::limits::FRAME_PAYLOAD_BYTES_MAX;
 
 use crate::skeleton::SKELETON_HEAD_BYTES;
+use crate::seal::{SEAL_BYTES_MAX, plain_len};
 use crate::{Codec, Flaw, ID_BYTES};
 
 /// Length of a frame header in bytes.
@@ -92,6 +93,17 @@ impl Kind {
         )
     }
 
+    /// Bytes at the beginning of a payload that say which blob it is, and how long that is where the
+    /// header does not.
+    pub(crate) fn head_len(self) -> usize {
+        match self {
+            Kind::ChunkList => ID_BYTES + 8,
+            Kind::Skeleton => SKELETON_HEAD_BYTES,
+            _ if self.has_id() => ID_BYTES,
+            _ => 0,
+        }
+    }
+
     /// Whether frames of this kind begin with the id of a blob.
     #[must_use]
     pub fn has_id(self) -> bool {
@@ -101,7 +113,7 @@ impl Kind {
 
 impl Codec {
     /// The number that stands for this codec on disk. Reserved: 2 zstd with the segment's
-    /// dictionary; 0x80 added to any: sealed with AES-256-GCM.
+    /// dictionary.
     fn number(self) -> u8 {
         match self {
             Codec::Stored => 0,
@@ -125,6 +137,8 @@ pub struct Header {
     pub kind: Kind,
     /// How its payload (of a blob: its body) is encoded.
     pub codec: Codec,
+    /// Whether the encoded payload is sealed.
+    pub is_sealed: bool,
     /// The low 16 bits of the number of the batch that it belongs to; of a `Close` or footer
     /// frame, of the last batch before it.
     pub batch: u16,
@@ -135,6 +149,9 @@ pub struct Header {
     /// CRC32C of the payload as it stands.
     pub payload_crc: u32,
 }
+
+/// Added to the number of a codec: the payload is sealed.
+const SEALED: u8 = 0x80;
 
 /// Places a header's checksum: the salt of its segment, hashed in advance.
 #[derive(Clone, Copy, Debug)]
@@ -164,7 +181,8 @@ impl Header {
     pub(crate) fn fields(&self) -> Fields {
         let mut fields = [0; 16];
         let [a, b] = self.batch.to_le_bytes();
-        let head = [self.kind.number(), self.codec.number(), a, b];
+        let sealed = if self.is_sealed { SEALED } else { 0 };
+        let head = [self.kind.number(), self.codec.number() | sealed, a, b];
         let numbers = [self.payload_len, self.raw_len, self.payload_crc];
         let tail = numbers.iter().flat_map(|it| it.to_le_bytes());
         for (to, from) in fields.iter_mut().zip(head.into_iter().chain(tail)) {
@@ -202,28 +220,37 @@ impl Header {
         let mut next = || numbers.next().unwrap_or(0);
         let header = Header {
             kind: Kind::from_number(*kind).ok_or(Flaw::UnknownKind(*kind))?,
-            codec: Codec::from_number(*codec).ok_or(Flaw::UnknownCodec(*codec))?,
+            codec: Codec::from_number(*codec & !SEALED).ok_or(Flaw::UnknownCodec(*codec))?,
+            is_sealed: *codec & SEALED != 0,
             batch: u16::from_le_bytes([*b0, *b1]),
             payload_len: next(),
             raw_len: next(),
             payload_crc: next(),
         };
-        let longest = header.payload_len.max(header.raw_len) as usize;
-        if FRAME_PAYLOAD_BYTES_MAX < longest {
+        let room = if header.is_sealed { SEAL_BYTES_MAX } else { 0 };
+        let is_long = FRAME_PAYLOAD_BYTES_MAX + room < header.payload_len as usize;
+        if is_long || FRAME_PAYLOAD_BYTES_MAX < header.raw_len as usize {
             return Err(Flaw::Length);
         }
         if header.lengths_fit() { Ok(header) } else { Err(Flaw::Malformed("a frame header")) }
     }
 
+    /// Bytes of the payload before it was sealed; `None` when it is too short to be sealed.
+    fn plain_len(&self) -> Option<usize> {
+        let len = self.payload_len as usize;
+        if self.is_sealed { plain_len(self.kind, len) } else { Some(len) }
+    }
+
     /// Whether the two lengths agree where the codec says how.
     fn lengths_fit(&self) -> bool {
-        let Header { kind, codec, payload_len, raw_len, .. } = *self;
+        let Header { kind, codec, raw_len, .. } = *self;
+        let Some(payload_len) = self.plain_len() else { return false };
         let id_len = match kind {
             Kind::Skeleton => SKELETON_HEAD_BYTES,
             _ if kind.has_id() => ID_BYTES,
             _ => 0,
         };
-        let Some(body_len) = (payload_len as usize).checked_sub(id_len) else { return false };
+        let Some(body_len) = payload_len.checked_sub(id_len) else { return false };
         match (codec, kind) {
             (Codec::Stored, _) => body_len == raw_len as usize,
             (
@@ -255,6 +282,7 @@ mod tests {
     const HEADER: Header = Header {
         kind: Kind::Details,
         codec: Codec::Zstd,
+        is_sealed: false,
         batch: 0x0201,
         payload_len: 300,
         raw_len: 70_000,
@@ -292,7 +320,7 @@ mod tests {
         for (at, number, want) in [
             (4, 11, Flaw::UnknownKind(11)),
             (5, 2, Flaw::UnknownCodec(2)),
-            (5, 0x81, Flaw::UnknownCodec(0x81)),
+            (5, 0x82, Flaw::UnknownCodec(0x82)),
         ] {
             let mut newer = bytes;
             newer[at] = number;

@@ -7,8 +7,9 @@ use crate::{Flaw, Footer};
 
 /// Looks for all ids from one up to and with another among the pages of a footer.
 ///
-/// Ask for [`offset`](Self::offset), read [`PAGE_BYTES`](crate::PAGE_BYTES) there, hand them to
-/// [`look`](Self::look), until it says that this was all.
+/// Ask for [`offset`](Self::offset), read [`PAGE_BYTES`](crate::PAGE_BYTES) there,
+/// [open](crate::Casing::open_page) and hand them to [`look`](Self::look), until it says that this
+/// was all.
 #[derive(Clone, Debug)]
 pub struct IdRange {
     ids: u64,
@@ -31,10 +32,11 @@ pub enum Look {
 }
 
 impl IdRange {
-    /// Begins a search; `None` when the segment has no ids.
+    /// Begins a search; `None` when the segment has no ids. Its pages have `page_bytes` when they
+    /// are opened.
     #[must_use]
-    pub fn new(footer: &Footer, low: &BlobId, high: &BlobId) -> Option<IdRange> {
-        let n_pages = n_pages_of(footer);
+    pub fn new(footer: &Footer, low: &BlobId, high: &BlobId, page_bytes: usize) -> Option<IdRange> {
+        let n_pages = n_pages_of(footer, page_bytes);
         (n_pages != 0).then(|| IdRange {
             ids: footer.ids,
             low: *low,
@@ -87,10 +89,10 @@ mod tests {
         ids.sort();
         let record = IdRecord { place: None, placed: Some(1) };
         let records: Vec<_> = ids.iter().map(|id| (*id, record)).collect();
-        let pages = encode_ids(&records).concat();
+        let pages = encode_ids(&records, PAGE_BYTES).concat();
         let footer = Footer { n_ids: 1000, ..Footer::default() };
         for (a, b) in [(0, 0), (0, 999), (999, 999), (71, 72), (72, 73), (100, 400), (500, 500)] {
-            let mut range = IdRange::new(&footer, &ids[a], &ids[b]).unwrap();
+            let mut range = IdRange::new(&footer, &ids[a], &ids[b], PAGE_BYTES).unwrap();
             loop {
                 let at = usize::try_from(range.page).unwrap() * PAGE_BYTES;
                 if range.look(&pages[at..at + PAGE_BYTES]).unwrap() == Look::Done {
@@ -99,6 +101,6 @@ mod tests {
             }
             assert_eq!(range.into_found(), ids[a..=b], "{a} to {b}");
         }
-        assert!(IdRange::new(&Footer::default(), &ids[0], &ids[1]).is_none());
+        assert!(IdRange::new(&Footer::default(), &ids[0], &ids[1], PAGE_BYTES).is_none());
     }
 }

@@ -8,14 +8,17 @@ use types::BlobId;
 use types::limits::FRAME_PAYLOAD_BYTES_MAX;
 
 use crate::header::HEADER_LEN;
+use crate::seal::SEAL_BYTES;
 use crate::wire::Fields;
 use crate::{Flaw, Footer, Kind};
 
 /// Length of a page in bytes.
 pub const PAGE_BYTES: usize = 4096;
 
+/// Length of a page before it is sealed, so that it has [`PAGE_BYTES`] on disk.
+pub(crate) const SEALED_PAGE_BYTES: usize = PAGE_BYTES - SEAL_BYTES;
+
 const RECORD_BYTES: usize = 56;
-const RECORDS_PER_PAGE: usize = (PAGE_BYTES - 8) / RECORD_BYTES;
 const PAGES_PER_FRAME: usize = FRAME_PAYLOAD_BYTES_MAX / PAGE_BYTES;
 const NOT_PLACED: u64 = u64::MAX;
 
@@ -71,16 +74,21 @@ fn page_sum(number: u64, front: &[u8]) -> [u8; 4] {
     crc32c::crc32c_append(crc32c::crc32c(&number.to_le_bytes()), front).to_le_bytes()
 }
 
-/// The payloads of the `FooterIds` frames for `records`, which are sorted by id.
+fn records_per_page(page_bytes: usize) -> usize {
+    (page_bytes - 8) / RECORD_BYTES
+}
+
+/// The payloads of the `FooterIds` frames for `records`, which are sorted by id, as pages of
+/// [`Casing::page_bytes`](crate::Casing::page_bytes) before they are sealed.
 #[must_use]
-pub fn encode_ids(records: &[(BlobId, IdRecord)]) -> Vec<Vec<u8>> {
+pub fn encode_ids(records: &[(BlobId, IdRecord)], page_bytes: usize) -> Vec<Vec<u8>> {
     let mut pages = Vec::new();
-    for (number, group) in (0u64..).zip(records.chunks(RECORDS_PER_PAGE)) {
-        let mut page = Vec::with_capacity(PAGE_BYTES);
+    for (number, group) in (0u64..).zip(records.chunks(records_per_page(page_bytes))) {
+        let mut page = Vec::with_capacity(page_bytes);
         for (id, record) in group {
             encode_record(id, record, &mut page);
         }
-        page.resize(PAGE_BYTES - 8, 0);
+        page.resize(page_bytes - 8, 0);
         page.extend(u32::try_from(group.len()).unwrap_or(0).to_le_bytes());
         let sum = page_sum(number, &page);
         page.extend(sum);
@@ -89,17 +97,20 @@ pub fn encode_ids(records: &[(BlobId, IdRecord)]) -> Vec<Vec<u8>> {
     pages.chunks(PAGES_PER_FRAME).map(<[Vec<u8>]>::concat).collect()
 }
 
-/// The records of page `number`, sorted by id.
+/// The records of page `number`, opened, sorted by id.
 pub fn decode_page(number: u64, page: &[u8]) -> Result<Vec<(BlobId, IdRecord)>, Flaw> {
     let what = "a page of ids";
-    let page = page.get(..PAGE_BYTES).ok_or(Flaw::Short)?;
-    let (front, sum) = page.split_at_checked(PAGE_BYTES - 4).ok_or(Flaw::Short)?;
+    let Some(page_bytes) = [PAGE_BYTES, SEALED_PAGE_BYTES].into_iter().find(|it| *it == page.len())
+    else {
+        return Err(Flaw::Short);
+    };
+    let (front, sum) = page.split_at_checked(page_bytes - 4).ok_or(Flaw::Short)?;
     if page_sum(number, front) != sum {
         return Err(Flaw::Malformed(what));
     }
-    let (records, count) = front.split_at_checked(PAGE_BYTES - 8).ok_or(Flaw::Short)?;
+    let (records, count) = front.split_at_checked(page_bytes - 8).ok_or(Flaw::Short)?;
     let count = Fields::new(what, count).u32()? as usize;
-    if count == 0 || RECORDS_PER_PAGE < count {
+    if count == 0 || records_per_page(page_bytes) < count {
         return Err(Flaw::Malformed(what));
     }
     records.chunks_exact(RECORD_BYTES).take(count).map(decode_record).collect()
@@ -107,8 +118,8 @@ pub fn decode_page(number: u64, page: &[u8]) -> Result<Vec<(BlobId, IdRecord)>, 
 
 /// Looks for an id among the pages of a footer, one page at a time.
 ///
-/// Ask for [`offset`](Self::offset), read [`PAGE_BYTES`] there, hand them to
-/// [`look`](Self::look), until it answers.
+/// Ask for [`offset`](Self::offset), read [`PAGE_BYTES`] there, [open](crate::Casing::open_page)
+/// and hand them to [`look`](Self::look), until it answers.
 #[derive(Clone, Copy, Debug)]
 pub struct IdSearch {
     ids: u64,
@@ -121,10 +132,11 @@ pub struct IdSearch {
 }
 
 impl IdSearch {
-    /// Begins a search; `None` when the segment has no ids.
+    /// Begins a search; `None` when the segment has no ids. Its pages have `page_bytes` when they
+    /// are opened.
     #[must_use]
-    pub fn new(footer: &Footer, id: &BlobId) -> Option<IdSearch> {
-        let high = n_pages_of(footer);
+    pub fn new(footer: &Footer, id: &BlobId, page_bytes: usize) -> Option<IdSearch> {
+        let high = n_pages_of(footer, page_bytes);
         let page = page_of_id(id, high);
         (high != 0).then_some(IdSearch {
             ids: footer.ids,
@@ -166,8 +178,8 @@ impl IdSearch {
 }
 
 /// How many pages the ids of a segment take.
-pub(crate) fn n_pages_of(footer: &Footer) -> u64 {
-    footer.n_ids.div_ceil(RECORDS_PER_PAGE as u64)
+pub(crate) fn n_pages_of(footer: &Footer, page_bytes: usize) -> u64 {
+    footer.n_ids.div_ceil(records_per_page(page_bytes) as u64)
 }
 
 /// The page that `id` is likely to be in.
@@ -294,18 +306,18 @@ mod tests {
     fn every_id_is_found_with_few_reads() {
         for n in [1u32, 72, 73, 74, 3_000, 8_000] {
             let records = records(n);
-            let payloads = encode_ids(&records);
+            let payloads = encode_ids(&records, PAGE_BYTES);
             let footer = Footer { ids: 1000, n_ids: u64::from(n), ..Footer::default() };
             let frame_len = HEADER_LEN + FRAME_PAYLOAD_BYTES_MAX as u64;
             let mut reads = 0;
             let mut find = |id: &BlobId| {
-                let mut search = IdSearch::new(&footer, id).unwrap();
+                let mut search = IdSearch::new(&footer, id, PAGE_BYTES).unwrap();
                 loop {
                     reads += 1;
                     let offset = search.offset() - 1000;
                     let payload = &payloads[(offset / frame_len) as usize];
                     let at = (offset % frame_len - HEADER_LEN) as usize;
-                    if let Some(found) = search.look(&payload[at..]).unwrap() {
+                    if let Some(found) = search.look(&payload[at..at + PAGE_BYTES]).unwrap() {
                         return found;
                     }
                 }
@@ -318,12 +330,13 @@ mod tests {
             }
             assert!(reads < 2 * records.len() + 400, "{reads} reads for {n} ids");
         }
-        assert!(IdSearch::new(&Footer::default(), &id(0)).is_none());
+        assert!(IdSearch::new(&Footer::default(), &id(0), PAGE_BYTES).is_none());
     }
 
     #[test]
     fn a_changed_or_moved_page_is_noticed() {
-        let payload = encode_ids(&records(100)).remove(0);
+        let payload = encode_ids(&records(100), PAGE_BYTES).remove(0);
+        let payload = payload[..PAGE_BYTES].to_vec();
         assert!(decode_page(0, &payload).is_ok());
         assert!(decode_page(1, &payload).is_err());
         for at in (0..PAGE_BYTES).step_by(7) {

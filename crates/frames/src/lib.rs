@@ -22,6 +22,7 @@ mod payload;
 mod prelude;
 mod reader;
 mod skeleton;
+mod seal;
 mod state;
 mod survey;
 mod wire;
@@ -34,12 +35,13 @@ pub use frame_out::{close_frame, copy_frame, segment_start};
 pub use header::{FRAME_MAGIC, HEADER_BYTES, Header, Kind, Salt};
 pub use id_range::{IdRange, Look};
 pub use ids::{BlobPlace, Filter, IdRecord, IdSearch, PAGE_BYTES, decode_page, encode_ids};
-pub use mark::{MARK_BYTES, MARK_SLOTS, Mark};
+pub use mark::{MARK_SLOT_BYTES, MARK_SLOTS, Mark};
 pub use payload::{
     CHUNKS_MAX, ChunkList, ID_BYTES, decode_body, decode_details, decode_entries, split_id,
 };
 pub use prelude::{FORMAT_VERSION, PRELUDE_BYTES, Prelude};
 pub use reader::{Frame, FrameReader, ReadAt, ReadMode};
 pub use skeleton::{EncodedSkeleton, SKELETON_TEXT_BYTES_MAX, Skeleton, SkeletonPiece};
+pub use seal::{Casing, Fill, KeyName, Seal};
 pub use state::{Close, Commit, Footer, State};
 pub use survey::{Boundary, Survey, Wanted, read_end, read_start, survey};

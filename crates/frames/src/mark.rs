@@ -6,15 +6,20 @@
 
 use types::{Hash, Position};
 
+use crate::Seal;
 use crate::wire::Fields;
 
 /// Where the two slots begin. They are a page apart, so that no write touches both.
 pub const MARK_SLOTS: [u64; 2] = [0, 4096];
 
-/// Length of a slot in bytes.
-pub const MARK_BYTES: usize = 100;
+/// Length of a slot in bytes, with room for a sealed one.
+pub const MARK_SLOT_BYTES: usize = 128;
+
+/// Length of a plain slot in bytes.
+const PLAIN_BYTES: usize = 100;
 
 const MAGIC: [u8; 4] = *b"PhAk";
+const MAGIC_SEALED: [u8; 4] = *b"PhAs";
 
 /// How far the log is durable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,32 +37,50 @@ pub struct Mark {
 }
 
 impl Mark {
-    /// The bytes of a slot.
+    /// The bytes of a slot. In an encrypted log they are sealed: the hash of a batch would tell who
+    /// has a message whether it is in it.
     #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(MARK_BYTES);
-        bytes.extend(MAGIC);
+    pub fn encode(&self, seal: Option<&Seal>) -> Vec<u8> {
+        let mut bytes = match seal {
+            None => [MAGIC.as_slice(), &self.fields()].concat(),
+            Some(seal) => {
+                let sealed = seal.seal_alone(&MAGIC_SEALED, &self.fields());
+                [MAGIC_SEALED.as_slice(), &sealed].concat()
+            }
+        };
+        let sum = crc32c::crc32c(&bytes);
+        bytes.extend(sum.to_le_bytes());
+        bytes
+    }
+
+    fn fields(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(PLAIN_BYTES);
         bytes.extend(self.segment.to_le_bytes());
         bytes.extend(self.end.to_le_bytes());
         bytes.extend(self.batch.to_le_bytes());
         bytes.extend(self.position.entries.to_le_bytes());
         bytes.extend(self.position.root.0);
         bytes.extend(self.hash.0);
-        let sum = crc32c::crc32c(&bytes);
-        bytes.extend(sum.to_le_bytes());
         bytes
     }
 
-    /// Reads a slot; `None` when it is torn or was never written.
+    /// Reads a slot; `None` when it is torn, was never written, or is not sealed as it should be.
     #[must_use]
-    pub fn decode(bytes: &[u8]) -> Option<Mark> {
-        let (front, sum) = bytes.get(..MARK_BYTES)?.split_at_checked(MARK_BYTES - 4)?;
-        let front = front.strip_prefix(&MAGIC)?;
-        let whole = crc32c::crc32c_append(crc32c::crc32c(&MAGIC), front);
-        if whole.to_le_bytes() != sum {
+    pub fn decode(bytes: &[u8], seal: Option<&Seal>) -> Option<Mark> {
+        let (len, magic) = match seal {
+            None => (PLAIN_BYTES, MAGIC),
+            Some(_) => (MARK_SLOT_BYTES, MAGIC_SEALED),
+        };
+        let (front, sum) = bytes.get(..len)?.split_at_checked(len - 4)?;
+        if crc32c::crc32c(front).to_le_bytes() != sum {
             return None;
         }
-        let mut fields = Fields::new("an ack mark", front);
+        let front = front.strip_prefix(&magic)?;
+        let opened = match seal {
+            None => front.to_vec(),
+            Some(seal) => seal.open_alone(&MAGIC_SEALED, front).ok()?,
+        };
+        let mut fields = Fields::new("an ack mark", &opened);
         Some(Mark {
             segment: fields.u32().ok()?,
             end: fields.u64().ok()?,
@@ -87,15 +110,20 @@ mod tests {
             position: Position { entries: 44, root: Hash::of(b"r") },
             hash: Hash::of(b"h"),
         };
-        let bytes = mark.encode();
-        assert_eq!(bytes.len(), MARK_BYTES);
-        assert_eq!(Mark::decode(&bytes), Some(mark));
-        for at in 0..MARK_BYTES {
-            let mut torn = bytes.clone();
-            torn[at] ^= 0x10;
-            assert_eq!(Mark::decode(&torn), None, "byte {at}");
-            assert_eq!(Mark::decode(&bytes[..at]), None);
+        let fill: crate::Fill = std::sync::Arc::new(|it| it.fill(7));
+        let seal = Seal::new(&[3; 32], fill);
+        for (seal, other) in [(None, Some(&seal)), (Some(&seal), None)] {
+            let bytes = mark.encode(seal);
+            assert!(bytes.len() <= MARK_SLOT_BYTES);
+            assert_eq!(Mark::decode(&bytes, seal), Some(mark));
+            assert_eq!(Mark::decode(&bytes, other), None);
+            for at in 0..bytes.len() {
+                let mut torn = bytes.clone();
+                torn[at] ^= 0x10;
+                assert_eq!(Mark::decode(&torn, seal), None, "byte {at}");
+                assert_eq!(Mark::decode(&bytes[..at], seal), None);
+            }
+            assert_eq!(Mark::decode(&[0; MARK_SLOT_BYTES], seal), None);
         }
-        assert_eq!(Mark::decode(&[0; MARK_BYTES]), None);
     }
 }

@@ -1,7 +1,7 @@
 //! The first bytes of a segment file: what it is, and the salt that all its frames need.
 
 use crate::wire::Fields;
-use crate::{Flaw, Salt};
+use crate::{Flaw, KeyName, Salt};
 
 /// Length of a segment's prelude in bytes.
 pub const PRELUDE_BYTES: usize = 64;
@@ -26,6 +26,8 @@ pub struct Prelude {
     /// How many bytes of the segment before count, or 0 when this is the first. Bytes beyond
     /// were a torn tail.
     pub previous_end: u64,
+    /// Names the key that its frames are sealed with; `None` when they are not.
+    pub key: Option<KeyName>,
 }
 
 impl Prelude {
@@ -38,7 +40,7 @@ impl Prelude {
         bytes.extend(FLAGS_NONE.to_le_bytes());
         bytes.extend(self.segment.to_le_bytes());
         bytes.extend(self.salt.0);
-        bytes.extend(KEY_ID_NONE);
+        bytes.extend(self.key.map_or(KEY_ID_NONE, |it| it.0));
         bytes.extend(DICTIONARY_NONE.to_le_bytes());
         bytes.extend(self.previous_end.to_le_bytes());
         let sum = crc32c::crc32c(&bytes);
@@ -68,10 +70,11 @@ impl Prelude {
         let dictionary = fields.u32()?;
         let previous_end = fields.u64()?;
         // Written by a newer version, which should have named the feature in `store.toml` too.
-        if flags != FLAGS_NONE || key_id != KEY_ID_NONE || dictionary != DICTIONARY_NONE {
+        if flags != FLAGS_NONE || dictionary != DICTIONARY_NONE {
             return Err(Flaw::UnknownVersion(version));
         }
-        Ok(Prelude { segment, salt, previous_end })
+        let key = Some(KeyName(key_id)).filter(|it| it.0 != KEY_ID_NONE);
+        Ok(Prelude { segment, salt, previous_end, key })
     }
 }
 
@@ -82,7 +85,8 @@ mod tests {
 
     #[test]
     fn the_bytes_of_a_prelude() {
-        let prelude = Prelude { segment: 3, salt: Salt([0xab; 16]), previous_end: 0x0102_0304 };
+        let (salt, previous_end) = (Salt([0xab; 16]), 0x0102_0304);
+        let prelude = Prelude { segment: 3, salt, previous_end, key: None };
         let bytes = prelude.encode();
         let hex: String = bytes.iter().map(|it| format!("{it:02x}")).collect();
         expect!["8950487365670d0a0100000003000000abababababababababababababababab00000000000000000000000000000000000000000403020100000000e10812d6"].assert_eq(&hex);
@@ -96,8 +100,11 @@ mod tests {
 
     #[test]
     fn a_newer_version_is_not_damage() {
-        let prelude = Prelude { segment: 1, salt: Salt::default(), previous_end: 0 };
+        let salt = Salt::default();
+        let key = Some(KeyName([9; 16]));
+        let prelude = Prelude { segment: 1, salt, previous_end: 0, key };
         let mut bytes = prelude.encode();
+        assert_eq!(Prelude::decode(&bytes), Ok(prelude));
         bytes[8] = 2;
         let sum = crc32c::crc32c(&bytes[..60]).to_le_bytes();
         bytes[60..].copy_from_slice(&sum);

@@ -1,9 +1,11 @@
 //! Reads frames of one segment at any place, from whatever holds its bytes.
 
 use std::io;
+use std::ops::Range;
 
 use crate::header::{FRAME_MAGIC, HEADER_LEN, Seed};
-use crate::{Flaw, HEADER_BYTES, Header, ReadFlaw, Salt};
+use crate::seal::SEAL_BYTES;
+use crate::{Casing, Flaw, HEADER_BYTES, Header, ReadFlaw, Seal};
 
 /// Bytes that can be read at any place: an open segment file, or a slice in tests.
 pub trait ReadAt {
@@ -31,7 +33,7 @@ pub struct Frame<'a> {
     pub header: Header,
     /// Where it begins.
     pub offset: u64,
-    /// What follows the header.
+    /// What follows the header, opened when it is sealed.
     pub payload: &'a [u8],
 }
 
@@ -66,6 +68,9 @@ impl ReadMode {
 pub struct FrameReader<'a> {
     source: &'a dyn ReadAt,
     seed: Seed,
+    seal: Option<Seal>,
+    /// What was opened last.
+    opened: Vec<u8>,
     end: u64,
     ahead: usize,
     window: Vec<u8>,
@@ -73,11 +78,25 @@ pub struct FrameReader<'a> {
 }
 
 impl<'a> FrameReader<'a> {
-    /// A reader of the first `end` bytes of `source`, whose prelude holds `salt`.
+    /// A reader of the first `end` bytes of `source`, a segment with this casing.
     #[must_use]
-    pub fn new(source: &'a dyn ReadAt, salt: Salt, end: u64, mode: ReadMode) -> FrameReader<'a> {
-        let seed = Seed::new(salt);
-        FrameReader { source, seed, end, ahead: mode.ahead(), window: Vec::new(), window_start: 0 }
+    pub fn new(
+        source: &'a dyn ReadAt,
+        casing: impl Into<Casing>,
+        end: u64,
+        mode: ReadMode,
+    ) -> FrameReader<'a> {
+        let Casing { salt, seal } = casing.into();
+        FrameReader {
+            source,
+            seed: Seed::new(salt),
+            seal,
+            opened: Vec::new(),
+            end,
+            ahead: mode.ahead(),
+            window: Vec::new(),
+            window_start: 0,
+        }
     }
 
     /// Where the readable bytes end.
@@ -88,6 +107,12 @@ impl<'a> FrameReader<'a> {
 
     /// Up to `len` bytes at `offset`; fewer only at the end.
     pub fn bytes(&mut self, offset: u64, len: usize) -> io::Result<&[u8]> {
+        let range = self.load(offset, len)?;
+        Ok(self.window.get(range).unwrap_or_default())
+    }
+
+    /// Has these bytes in the window, and says where.
+    fn load(&mut self, offset: u64, len: usize) -> io::Result<Range<usize>> {
         let left = usize::try_from(self.end.saturating_sub(offset)).unwrap_or(usize::MAX);
         let len = len.min(left);
         let held = offset.checked_sub(self.window_start).and_then(|it| usize::try_from(it).ok());
@@ -98,8 +123,7 @@ impl<'a> FrameReader<'a> {
                 0
             }
         };
-        let to = (from + len).min(self.window.len());
-        Ok(self.window.get(from..to).unwrap_or_default())
+        Ok(from..(from + len).min(self.window.len()))
     }
 
     fn refill(&mut self, offset: u64, len: usize) -> io::Result<()> {
@@ -123,22 +147,38 @@ impl<'a> FrameReader<'a> {
         let end = self.end;
         let bytes = self.bytes(offset, HEADER_BYTES)?;
         let header = Header::decode(bytes, seed, offset).map_err(ReadFlaw::at(offset))?;
+        if header.is_sealed != self.seal.is_some() {
+            return Err(ReadFlaw::Flaw { offset, flaw: Flaw::Casing });
+        }
         if end < offset + header.frame_len() {
             return Err(ReadFlaw::Flaw { offset, flaw: Flaw::Short });
         }
         Ok(header)
     }
 
-    /// The first `len` bytes of the payload at `offset`, whose checksum is not looked at.
-    pub fn payload_start(&mut self, offset: u64, len: usize) -> io::Result<&[u8]> {
-        self.bytes(offset + HEADER_LEN, len)
+    /// What the payload of a frame at `offset` that has an id says of the blob; its checksum is not
+    /// looked at, and its body not read.
+    pub fn payload_start(&mut self, header: &Header, offset: u64) -> Result<&[u8], ReadFlaw> {
+        let head_len = header.kind.head_len();
+        if !header.is_sealed {
+            return Ok(self.bytes(offset + HEADER_LEN, head_len)?);
+        }
+        let range = self.load(offset + HEADER_LEN, head_len + SEAL_BYTES)?;
+        let front = self.window.get(range).unwrap_or_default();
+        self.opened.clear();
+        if let Some(seal) = &self.seal {
+            let opened = seal.open_head(header, offset, front, &mut self.opened);
+            opened.map_err(ReadFlaw::at(offset))?;
+        }
+        Ok(&self.opened)
     }
 
     /// The whole frame at `offset`.
     pub fn frame(&mut self, offset: u64) -> Result<Frame<'_>, ReadFlaw> {
         let header = self.header(offset)?;
         let len = header.payload_len as usize;
-        let payload = self.bytes(offset + HEADER_LEN, len)?;
+        let range = self.load(offset + HEADER_LEN, len)?;
+        let payload = self.window.get(range).unwrap_or_default();
         let flaw = if payload.len() < len {
             Some(Flaw::Short)
         } else if crc32c::crc32c(payload) != header.payload_crc {
@@ -146,10 +186,13 @@ impl<'a> FrameReader<'a> {
         } else {
             None
         };
-        match flaw {
-            Some(flaw) => Err(ReadFlaw::Flaw { offset, flaw }),
-            None => Ok(Frame { header, offset, payload }),
+        if let Some(flaw) = flaw {
+            return Err(ReadFlaw::Flaw { offset, flaw });
         }
+        let Some(seal) = &self.seal else { return Ok(Frame { header, offset, payload }) };
+        self.opened.clear();
+        seal.open(&header, offset, payload, &mut self.opened).map_err(ReadFlaw::at(offset))?;
+        Ok(Frame { header, offset, payload: &self.opened })
     }
 
     /// The next true frame header at or behind `from`: one whose checksum fits this segment and

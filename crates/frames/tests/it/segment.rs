@@ -1,15 +1,36 @@
 //! A segment in memory, written as the log writes it.
 
 use frames::{
-    BatchWriter, BlobPlace, Encoder, FooterWriter, FrameReader, IdRecord, Kind, Place, Prelude,
-    ReadMode, Salt, State, close_frame, encode_blob, read_start, segment_start,
+    BatchWriter, BlobPlace, Casing, Encoder, FooterWriter, FrameReader, IdRecord, KeyName, Kind,
+    Place, Prelude, ReadMode, Salt, Seal, State, close_frame, encode_blob, read_start,
+    segment_start,
 };
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use types::{BlobId, Timestamp};
 
 pub(crate) const SALT: Salt = Salt([9; 16]);
 
+/// A plain segment's casing, and an encrypted one's.
+pub(crate) fn casings() -> [Casing; 2] {
+    [SALT.into(), sealed(1)]
+}
+
+/// The casing of a segment with this key.
+pub(crate) fn sealed(key: u8) -> Casing {
+    let counter = AtomicU64::new(u64::from(key) << 56);
+    // Random enough for a test: no nonce comes twice.
+    let fill = move |bytes: &mut [u8]| {
+        let next = counter.fetch_add(4, Ordering::Relaxed).to_be_bytes();
+        bytes.iter_mut().rev().zip(next.into_iter().rev()).for_each(|(to, from)| *to = from);
+    };
+    Casing { salt: SALT, seal: Some(Seal::new(&[key; 32], Arc::new(fill))) }
+}
+
 /// A segment, and what was written to it.
 pub(crate) struct Segment {
+    pub(crate) casing: Casing,
     pub(crate) bytes: Vec<u8>,
     pub(crate) state: State,
     /// Behind each thing that was synced: the length then, and the state.
@@ -18,16 +39,17 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
-    pub(crate) fn new() -> Segment {
-        let state = State::default();
-        let prelude = Prelude { segment: 1, salt: SALT, previous_end: 0 };
-        let bytes = segment_start(&prelude, &state);
+    pub(crate) fn new(casing: &Casing) -> Segment {
+        let (casing, state) = (casing.clone(), State::default());
+        let key = casing.seal.as_ref().map(|_| KeyName([5; 16]));
+        let prelude = Prelude { segment: 1, salt: SALT, previous_end: 0, key };
+        let bytes = segment_start(&prelude, casing.seal.as_ref(), &state);
         let synced = vec![(bytes.len(), state.clone())];
-        Segment { bytes, state, synced, records: Vec::new() }
+        Segment { casing, bytes, state, synced, records: Vec::new() }
     }
 
     fn place(&self) -> Place {
-        Place { salt: SALT, offset: self.bytes.len() as u64, prefix: Vec::new() }
+        Place { casing: self.casing.clone(), offset: self.bytes.len() as u64, prefix: Vec::new() }
     }
 
     /// Appends a batch of blobs and entries; each entry has a detail.
@@ -53,7 +75,7 @@ impl Segment {
 
     /// Ends the log cleanly.
     pub(crate) fn close(&mut self) {
-        let frame = close_frame(SALT, self.bytes.len() as u64, &self.state);
+        let frame = close_frame(self.casing.clone(), self.bytes.len() as u64, &self.state);
         self.bytes.extend(frame);
         self.now_synced(self.state.clone());
     }
@@ -62,7 +84,7 @@ impl Segment {
     pub(crate) fn seal(&mut self) {
         let mut writer = FooterWriter::new(self.place(), self.state.batch, 0);
         let bytes = self.bytes.clone();
-        let mut reader = reader(&bytes);
+        let mut reader = reader_of(&self.casing, &bytes);
         let mut offset = read_start(&mut reader).unwrap().offset;
         while offset < bytes.len() as u64 {
             let frame = reader.frame(offset).unwrap();
@@ -82,7 +104,12 @@ impl Segment {
     }
 }
 
-/// Reads all of `bytes`.
+/// Reads all of `bytes`, a plain segment.
 pub(crate) fn reader(bytes: &Vec<u8>) -> FrameReader<'_> {
-    FrameReader::new(bytes, SALT, bytes.len() as u64, ReadMode::Through)
+    reader_of(&SALT.into(), bytes)
+}
+
+/// Reads all of `bytes`.
+pub(crate) fn reader_of<'a>(casing: &Casing, bytes: &'a Vec<u8>) -> FrameReader<'a> {
+    FrameReader::new(bytes, casing.clone(), bytes.len() as u64, ReadMode::Through)
 }

@@ -1,16 +1,20 @@
 //! What a survey says of a segment that ended anywhere, or has a flaw anywhere.
 
 use frames::{
-    BatchWriter, Codec, EncodedBlob, Encoder, FrameReader, Kind, Place, ReadFlaw, ReadMode, Salt,
-    State, Survey, Wanted, copy_frame, read_end, read_start, survey,
+    BatchWriter, Casing, Codec, EncodedBlob, Encoder, FrameReader, Kind, Place, ReadFlaw, ReadMode,
+    Salt, State, Survey, Wanted, copy_frame, read_end, read_start, survey,
 };
 use types::BlobId;
 
-use crate::segment::{SALT, Segment, reader};
+use crate::segment::{SALT, Segment, casings, reader, reader_of};
 
 /// Two batches, a close, another batch with a large blob, a batch without entries.
 fn busy_segment() -> Segment {
-    let mut segment = Segment::new();
+    busy(&SALT.into())
+}
+
+fn busy(casing: &Casing) -> Segment {
+    let mut segment = Segment::new(casing);
     segment.batch(&[b"first mail", b"second mail"], &[b"entry 0", b"entry 1"]);
     segment.batch(&[], &[b"entry 2"]);
     segment.close();
@@ -23,31 +27,44 @@ fn surveyed(bytes: &Vec<u8>, wanted: &Wanted) -> Result<Survey, ReadFlaw> {
     survey(&mut reader(bytes), wanted)
 }
 
+/// The same of a segment with this casing.
+fn surveyed_in(casing: &Casing, bytes: &Vec<u8>, wanted: &Wanted) -> Result<Survey, ReadFlaw> {
+    survey(&mut reader_of(casing, bytes), wanted)
+}
+
 #[test]
 fn whole_segments_are_whole() {
-    let mut segment = busy_segment();
-    let found = surveyed(&segment.bytes, &Wanted::default()).unwrap();
+    casings().iter().for_each(check_whole_segments_are_whole);
+}
+
+fn check_whole_segments_are_whole(casing: &Casing) {
+    let mut segment = busy(casing);
+    let found = surveyed_in(casing, &segment.bytes, &Wanted::default()).unwrap();
     assert_eq!(found.whole.offset, segment.bytes.len() as u64);
     assert_eq!(found.whole.state, segment.state);
     assert_eq!((found.flaw, found.later, found.closed), (None, None, None));
     assert_eq!((found.recorded.unwrap().state, found.n_batches_beyond), (State::default(), 4));
 
     segment.seal();
-    let found = surveyed(&segment.bytes, &Wanted::default()).unwrap();
+    let found = surveyed_in(casing, &segment.bytes, &Wanted::default()).unwrap();
     let footer = found.closed.flatten().expect("sealed");
-    let (_, close) = read_end(&mut reader(&segment.bytes)).unwrap().unwrap();
+    let (_, close) = read_end(&mut reader_of(casing, &segment.bytes)).unwrap().unwrap();
     assert_eq!(close.footer, Some(footer));
     assert_eq!(close.state, segment.state);
 }
 
 #[test]
 fn a_cut_anywhere_leaves_the_batches_before_it() {
-    let mut segment = busy_segment();
+    casings().iter().for_each(check_a_cut_anywhere_leaves_the_batches_before_it);
+}
+
+fn check_a_cut_anywhere_leaves_the_batches_before_it(casing: &Casing) {
+    let mut segment = busy(casing);
     segment.seal();
     let (start, _) = segment.synced[0];
     for cut in 0..segment.bytes.len() {
         let bytes = segment.bytes[..cut].to_vec();
-        let found = surveyed(&bytes, &Wanted::default());
+        let found = surveyed_in(casing, &bytes, &Wanted::default());
         if cut < start {
             assert!(found.is_err(), "the start is never torn, cut at {cut}");
             continue;
@@ -63,7 +80,11 @@ fn a_cut_anywhere_leaves_the_batches_before_it() {
 /// A flipped bit is damage when anything was written later, or when it was recorded.
 #[test]
 fn a_flip_anywhere_is_damage_but_in_the_last_thing_written() {
-    let segment = busy_segment();
+    casings().iter().for_each(check_a_flip_anywhere_is_damage_but_in_the_last_thing_written);
+}
+
+fn check_a_flip_anywhere_is_damage_but_in_the_last_thing_written(casing: &Casing) {
+    let segment = busy(casing);
     let (start, _) = segment.synced[0];
     let (before_last, _) = segment.synced[segment.synced.len() - 2];
     let len = segment.bytes.len();
@@ -76,7 +97,7 @@ fn a_flip_anywhere_is_damage_but_in_the_last_thing_written() {
     for at in 0..len {
         let mut bytes = segment.bytes.clone();
         bytes[at] ^= 0x04;
-        let found = surveyed(&bytes, &Wanted::default());
+        let found = surveyed_in(casing, &bytes, &Wanted::default());
         if at < start {
             // The prelude is read before the survey.
             assert!(found.is_err() || at < frames::PRELUDE_BYTES, "byte {at}");
@@ -85,7 +106,7 @@ fn a_flip_anywhere_is_damage_but_in_the_last_thing_written() {
         let found = found.unwrap();
         assert!(found.flaw.is_some(), "byte {at}");
         assert_eq!(found.later.is_some(), at < before_last, "byte {at}: {:?}", found.flaw);
-        let found = surveyed(&bytes, &recorded).unwrap();
+        let found = surveyed_in(casing, &bytes, &recorded).unwrap();
         assert_eq!(found.recorded, None, "byte {at}");
     }
 }
@@ -93,7 +114,11 @@ fn a_flip_anywhere_is_damage_but_in_the_last_thing_written() {
 /// Zeros where pages of the last batch were not written, in every combination of small pages.
 #[test]
 fn missing_pages_of_the_last_batch_are_a_torn_tail() {
-    let mut segment = busy_segment();
+    casings().iter().for_each(check_missing_pages_of_the_last_batch_are_a_torn_tail);
+}
+
+fn check_missing_pages_of_the_last_batch_are_a_torn_tail(casing: &Casing) {
+    let mut segment = busy(casing);
     let from = segment.bytes.len();
     segment.batch(&[&[0x55; 100], &[0x66; 100]], &[b"entry 4"]);
     let (synced, state) = segment.synced[segment.synced.len() - 2].clone();
@@ -105,7 +130,7 @@ fn missing_pages_of_the_last_batch_are_a_torn_tail() {
                 page.fill(0);
             }
         }
-        let found = surveyed(&bytes, &Wanted::default()).unwrap();
+        let found = surveyed_in(casing, &bytes, &Wanted::default()).unwrap();
         if kept == 255 {
             assert_eq!(found.whole.state, segment.state);
         } else {
@@ -117,7 +142,11 @@ fn missing_pages_of_the_last_batch_are_a_torn_tail() {
 
 #[test]
 fn what_is_recorded_ends_at_a_boundary() {
-    let segment = busy_segment();
+    casings().iter().for_each(check_what_is_recorded_ends_at_a_boundary);
+}
+
+fn check_what_is_recorded_ends_at_a_boundary(casing: &Casing) {
+    let segment = busy(casing);
     let ends: Vec<u64> = segment.synced.iter().map(|(end, _)| *end as u64).collect();
     let wanted = |entries, batch, end| Wanted { entries, batch, end, positions: vec![0, 2, 3, 9] };
     let cases = [
@@ -129,7 +158,7 @@ fn what_is_recorded_ends_at_a_boundary() {
         (wanted(4, 4, 0), ends[5], 0),
     ];
     for (wanted, end, beyond) in cases {
-        let found = surveyed(&segment.bytes, &wanted).unwrap();
+        let found = surveyed_in(casing, &segment.bytes, &wanted).unwrap();
         assert_eq!(found.recorded.map(|it| it.offset), Some(end), "{wanted:?}");
         assert_eq!(found.n_batches_beyond, beyond, "{wanted:?}");
         let sizes: Vec<u64> = found.positions.iter().map(|it| it.entries).collect();
@@ -137,7 +166,7 @@ fn what_is_recorded_ends_at_a_boundary() {
         assert_eq!(found.positions[1], segment.synced[1].1.position());
     }
     for wanted in [wanted(5, 0, 0), wanted(0, 5, 0), wanted(0, 0, ends[5] + 1)] {
-        assert_eq!(surveyed(&segment.bytes, &wanted).unwrap().recorded, None);
+        assert_eq!(surveyed_in(casing, &segment.bytes, &wanted).unwrap().recorded, None);
     }
 }
 
@@ -156,7 +185,8 @@ fn bytes_inside_a_mail_are_never_a_frame() {
     }
 
     let mut segment = busy_segment();
-    let place = Place { salt: SALT, offset: segment.bytes.len() as u64, prefix: Vec::new() };
+    let place =
+        Place { casing: SALT.into(), offset: segment.bytes.len() as u64, prefix: Vec::new() };
     let mut batch = BatchWriter::new(place, segment.state.clone());
     let blob = EncodedBlob {
         id: BlobId::of(&mail),
@@ -186,8 +216,8 @@ fn a_batch_keeps_its_hash_in_another_segment() {
     let segment = busy_segment();
     let salt = Salt([77; 16]);
     let (start, _) = segment.synced[0];
-    let prelude = frames::Prelude { segment: 2, salt, previous_end: 0 };
-    let mut copy = frames::segment_start(&prelude, &State::default());
+    let prelude = frames::Prelude { segment: 2, salt, previous_end: 0, key: None };
+    let mut copy = frames::segment_start(&prelude, None, &State::default());
     let mut reader = reader(&segment.bytes);
     let mut offset = start as u64;
     while offset < segment.bytes.len() as u64 {
@@ -208,7 +238,11 @@ fn a_batch_keeps_its_hash_in_another_segment() {
 /// tells that what stands before it was durable.
 #[test]
 fn a_flip_before_the_last_whole_batch_is_damage() {
-    let mut segment = Segment::new();
+    casings().iter().for_each(check_a_flip_before_the_last_whole_batch_is_damage);
+}
+
+fn check_a_flip_before_the_last_whole_batch_is_damage(casing: &Casing) {
+    let mut segment = Segment::new(casing);
     segment.batch(&[b"mail"], &[b"entry 0"]);
     segment.close();
     segment.batch(&[b"more mail"], &[b"entry 1"]);
@@ -217,7 +251,7 @@ fn a_flip_before_the_last_whole_batch_is_damage() {
     for at in close_at..close_end {
         let mut bytes = segment.bytes.clone();
         bytes[at] ^= 0x40;
-        let found = surveyed(&bytes, &Wanted::default()).unwrap();
+        let found = surveyed_in(casing, &bytes, &Wanted::default()).unwrap();
         assert_eq!(found.whole.offset, close_at as u64);
         assert!(found.later.is_some(), "byte {at}");
     }
@@ -231,7 +265,7 @@ fn a_batch_keeps_its_hash_under_another_codec() {
     assert_eq!(packed.codec, Codec::Zstd);
     let stored = EncodedBlob { codec: Codec::Stored, body: mail, ..packed.clone() };
     let hash_with = |kind: Kind, blob: &EncodedBlob| {
-        let place = Place { salt: SALT, offset: 0, prefix: Vec::new() };
+        let place = Place { casing: SALT.into(), offset: 0, prefix: Vec::new() };
         let mut batch = BatchWriter::new(place, State::default());
         batch.blob(kind, blob);
         batch.commit().1.hash
