@@ -8,8 +8,8 @@
 
 use types::limits::FRAME_PAYLOAD_BYTES_MAX;
 
+use crate::seal::{SEALED_MORE_MAX, plain_len};
 use crate::skeleton::SKELETON_HEAD_BYTES;
-use crate::seal::{SEAL_BYTES_MAX, plain_len};
 use crate::{Codec, Flaw, ID_BYTES};
 
 /// Length of a frame header in bytes.
@@ -227,7 +227,7 @@ impl Header {
             raw_len: next(),
             payload_crc: next(),
         };
-        let room = if header.is_sealed { SEAL_BYTES_MAX } else { 0 };
+        let room = if header.is_sealed { SEALED_MORE_MAX } else { 0 };
         let is_long = FRAME_PAYLOAD_BYTES_MAX + room < header.payload_len as usize;
         if is_long || FRAME_PAYLOAD_BYTES_MAX < header.raw_len as usize {
             return Err(Flaw::Length);

@@ -21,8 +21,8 @@ mod mark;
 mod payload;
 mod prelude;
 mod reader;
-mod skeleton;
 mod seal;
+mod skeleton;
 mod state;
 mod survey;
 mod wire;
@@ -41,7 +41,7 @@ pub use payload::{
 };
 pub use prelude::{FORMAT_VERSION, PRELUDE_BYTES, Prelude};
 pub use reader::{Frame, FrameReader, ReadAt, ReadMode};
+pub use seal::{Casing, Fill, KeyName, SEALED_MORE_MAX, Seal};
 pub use skeleton::{EncodedSkeleton, SKELETON_TEXT_BYTES_MAX, Skeleton, SkeletonPiece};
-pub use seal::{Casing, Fill, KeyName, Seal};
 pub use state::{Close, Commit, Footer, State};
 pub use survey::{Boundary, Survey, Wanted, read_end, read_start, survey};

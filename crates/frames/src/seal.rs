@@ -27,7 +27,7 @@ pub(crate) const SEAL_BYTES: usize = NONCE_BYTES + TAG_BYTES;
 const CLOSE_LEN_BYTES: usize = 4;
 
 /// The most that sealing adds to a payload.
-pub(crate) const SEAL_BYTES_MAX: usize = SEAL_BYTES + TAG_BYTES + CLOSE_LEN_BYTES;
+pub const SEALED_MORE_MAX: usize = SEAL_BYTES + TAG_BYTES + CLOSE_LEN_BYTES;
 
 /// Names the key of a segment: random, and in its prelude. The key itself stands elsewhere.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

@@ -2,7 +2,9 @@
 
 use std::sync::OnceLock;
 
-use frames::{Boundary, Frame, Prelude, Salt, State, close_frame, copy_frame, segment_start};
+use frames::{
+    Boundary, Casing, Frame, Prelude, Salt, State, close_frame, copy_frame, segment_start,
+};
 use ports::Random;
 
 use super::dir::{SegmentDir, SegmentFile, segment_name};
@@ -22,9 +24,11 @@ pub(super) fn create_segment(
     state: &State,
 ) -> std::io::Result<Segment> {
     let salt = new_salt(random);
-    let bytes = segment_start(&Prelude { segment: number, salt, previous_end }, state);
+    let (key, casing) = dir.new_casing(salt)?;
+    let prelude = Prelude { segment: number, salt, previous_end, key };
+    let bytes = segment_start(&prelude, casing.seal.as_ref(), state);
     dir.make(&segment_name(number), |file| file.write_at(&bytes, 0))?;
-    Ok(new_segment(number, salt, state, bytes.len() as u64))
+    Ok(new_segment(number, casing, state, bytes.len() as u64))
 }
 
 fn new_salt(random: &dyn Random) -> Salt {
@@ -33,9 +37,9 @@ fn new_salt(random: &dyn Random) -> Salt {
     salt
 }
 
-fn new_segment(number: u32, salt: Salt, state: &State, offset: u64) -> Segment {
+fn new_segment(number: u32, casing: Casing, state: &State, offset: u64) -> Segment {
     let start = Boundary { offset, state: state.clone() };
-    Segment { number, salt, start, end: offset, footer: None, filter: OnceLock::new() }
+    Segment { number, casing, start, end: offset, footer: None, filter: OnceLock::new() }
 }
 
 /// Makes the segment behind `old`: it takes over the whole batches from `from` to `to`, and ends
@@ -49,15 +53,16 @@ pub(super) fn copy_batches(
 ) -> Result<(Segment, u64, u64), OpenError> {
     let number = old.number + 1;
     let salt = new_salt(random);
-    let prelude = Prelude { segment: number, salt, previous_end: from.offset };
-    let start = segment_start(&prelude, &from.state);
-    let segment = new_segment(number, salt, &from.state, start.len() as u64);
+    let (key, casing) = dir.new_casing(salt)?;
+    let prelude = Prelude { segment: number, salt, previous_end: from.offset, key };
+    let start = segment_start(&prelude, casing.seal.as_ref(), &from.state);
+    let segment = new_segment(number, casing.clone(), &from.state, start.len() as u64);
     let source = dir.file(old.number)?;
     let mut reader = old.reader(&source, to.offset, frames::ReadMode::Through);
     let mut flaw = None;
     let (mut closed_at, mut len) = (0, 0);
     dir.make(&segment_name(number), |file| {
-        let mut pieces = Pieces { file, salt, offset: 0, bytes: start };
+        let mut pieces = Pieces { file, casing: &casing, offset: 0, bytes: start };
         let mut at = from.offset;
         while at < to.offset {
             let frame = match reader.frame(at) {
@@ -71,7 +76,7 @@ pub(super) fn copy_batches(
             at = frame.end();
         }
         closed_at = pieces.end();
-        pieces.bytes.extend(close_frame(salt, closed_at, &to.state));
+        pieces.bytes.extend(close_frame(casing.clone(), closed_at, &to.state));
         len = pieces.end();
         pieces.flush()
     })
@@ -81,7 +86,7 @@ pub(super) fn copy_batches(
 
 struct Pieces<'a> {
     file: &'a SegmentFile,
-    salt: Salt,
+    casing: &'a Casing,
     offset: u64,
     bytes: Vec<u8>,
 }
@@ -94,7 +99,7 @@ impl Pieces<'_> {
     /// Takes a frame over. Close frames are left out: a new one comes at the end.
     fn copy(&mut self, frame: &Frame<'_>) -> std::io::Result<()> {
         if frame.header.kind.is_content() {
-            self.bytes.extend(copy_frame(self.salt, self.end(), frame));
+            self.bytes.extend(copy_frame(self.casing.clone(), self.end(), frame));
         }
         if PIECE_BYTES <= self.bytes.len() { self.flush() } else { Ok(()) }
     }

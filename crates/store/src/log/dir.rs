@@ -2,11 +2,15 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use frames::ReadAt;
+use frames::{Casing, Flaw, KeyName, Prelude, ReadAt, Salt, Seal};
 use ports::{Access, Disk, DiskFile};
+
+use super::LogDir;
+use super::error::{OpenError, OpenErrorKind};
+use super::key_files::LogKeys;
 
 /// Segment files that are kept open for reading. More are opened and closed as needed, so that
 /// a store of many segments does not run out of file descriptors.
@@ -57,6 +61,8 @@ impl ReadAt for SegmentFile {
 pub(super) struct SegmentDir {
     disk: Arc<dyn Disk>,
     path: PathBuf,
+    /// `None` when the log is not encrypted.
+    keys: Option<Arc<LogKeys>>,
     open: Mutex<HashMap<u32, Arc<SegmentFile>>>,
 }
 
@@ -78,8 +84,43 @@ pub(super) fn torn_name(number: u32) -> String {
 }
 
 impl SegmentDir {
-    pub(super) fn new(disk: Arc<dyn Disk>, path: &Path) -> SegmentDir {
-        SegmentDir { disk, path: path.to_owned(), open: Mutex::default() }
+    pub(super) fn new(disk: Arc<dyn Disk>, dir: LogDir) -> SegmentDir {
+        let LogDir { path, keys } = dir;
+        SegmentDir { disk, path, keys, open: Mutex::default() }
+    }
+
+    /// The casing of the frames behind a prelude, once its key is found.
+    pub(super) fn casing(&self, prelude: &Prelude) -> Result<Casing, OpenError> {
+        let salt = prelude.salt;
+        match (prelude.key, &self.keys) {
+            (None, None) => Ok(Casing { salt, seal: None }),
+            (Some(key), Some(keys)) => Ok(Casing { salt, seal: Some(keys.of_segment(key)?) }),
+            (None, Some(_)) => Err(OpenError::flaw(prelude.segment, 0, &Flaw::Casing)),
+            (Some(_), None) => {
+                let what = format!("segment {} is encrypted, and no key is given", prelude.segment);
+                Err(OpenError::new(OpenErrorKind::Key, what))
+            }
+        }
+    }
+
+    /// The casing of a new segment, with the name of its key; the key is durable.
+    pub(super) fn new_casing(&self, salt: Salt) -> io::Result<(Option<KeyName>, Casing)> {
+        let Some(keys) = &self.keys else { return Ok((None, Casing { salt, seal: None })) };
+        let (name, seal) = keys.new_key()?;
+        Ok((Some(name), Casing { salt, seal: Some(seal) }))
+    }
+
+    /// What the ack mark is sealed with, for writing it.
+    pub(super) fn mark_seal_to_write(&self) -> io::Result<Option<Seal>> {
+        self.keys.as_ref().map(|it| it.found_or_made_of_mark()).transpose()
+    }
+
+    /// The same for reading it: outside is `None` when there can be no mark.
+    pub(super) fn mark_seal_to_read(&self) -> Result<Option<Option<Seal>>, OpenError> {
+        match &self.keys {
+            None => Ok(Some(None)),
+            Some(keys) => Ok(keys.of_mark()?.map(Some)),
+        }
     }
 
     /// Makes the directory; the name may not be durable before the next [`sync`](Self::sync).

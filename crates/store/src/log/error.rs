@@ -23,6 +23,8 @@ pub enum OpenErrorKind {
     OtherHistory,
     /// Use a newer program: an older one cannot read this log.
     Unsupported,
+    /// Bring the key that the log is encrypted with: it is not at hand.
+    Key,
     /// Look at the cause: the disk or the file system failed.
     Io,
 }

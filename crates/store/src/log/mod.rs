@@ -17,6 +17,7 @@ mod dir;
 mod entries;
 mod error;
 mod join;
+mod key_files;
 mod mark_file;
 mod open;
 mod read;
@@ -27,7 +28,7 @@ mod tables;
 mod verify;
 mod writer;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -40,6 +41,7 @@ use types::{BlobId, EntryNumber, MessageKey, Position};
 pub use committer::Committed;
 pub use entries::EntryRun;
 pub use error::{OpenError, OpenErrorKind, OpenReport, Recovery, TornTail};
+pub use key_files::{LogKeys, wrapped_with};
 pub use read::Sink;
 pub use verify::{LogDefect, LogVerdict, VerifyProgress};
 
@@ -62,6 +64,28 @@ impl LogOptions {
     /// What stores are written with.
     pub const STANDARD: LogOptions =
         LogOptions { segment_bytes_max: 256 << 20, batch_bytes_max: BATCH_BYTES_MAX };
+}
+
+/// Where the segments of a log are, and the keys that they are sealed with.
+#[derive(Clone, Debug)]
+pub struct LogDir {
+    /// The directory of the segments.
+    pub path: PathBuf,
+    /// `None` when the log is not encrypted.
+    pub keys: Option<Arc<LogKeys>>,
+}
+
+/// A log that is not encrypted.
+impl From<&Path> for LogDir {
+    fn from(path: &Path) -> LogDir {
+        LogDir { path: path.to_owned(), keys: None }
+    }
+}
+
+impl From<&PathBuf> for LogDir {
+    fn from(path: &PathBuf) -> LogDir {
+        LogDir::from(path.as_path())
+    }
 }
 
 /// A position that somebody outside the log has stored: bytes below it were durable.
@@ -92,13 +116,13 @@ impl SegmentLog {
     /// directory: nobody else writes to it.
     pub fn open(
         disk: Arc<dyn Disk>,
-        dir: &Path,
+        dir: impl Into<LogDir>,
         recorded: &[Recorded],
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
         options: LogOptions,
     ) -> Result<(SegmentLog, OpenReport), OpenError> {
-        let dir = SegmentDir::new(disk, dir);
+        let dir = SegmentDir::new(disk, dir.into());
         let found = open::inspect(&dir, recorded)?;
         let ready = recover::make_ready(&dir, &*random, found)?;
         let position = ready.state.position();
@@ -133,10 +157,10 @@ impl SegmentLog {
     /// another process writes, it reads up to the last whole batch that it finds.
     pub fn open_for_reading(
         disk: Arc<dyn Disk>,
-        dir: &Path,
+        dir: impl Into<LogDir>,
         recorded: &[Recorded],
     ) -> Result<SegmentLog, OpenError> {
-        let dir = SegmentDir::new(disk, dir);
+        let dir = SegmentDir::new(disk, dir.into());
         let found = open::inspect(&dir, recorded)?;
         let (state, _) = found.end.whole();
         let tables = Arc::new(Tables::new(dir, found.snapshot, state.position()));

@@ -16,7 +16,7 @@ use frames::{
 use types::Position;
 
 use super::Recorded;
-use super::dir::SegmentDir;
+use super::dir::{SegmentDir, SegmentFile};
 use super::entries::root_at;
 use super::error::{OpenError, OpenErrorKind};
 use super::mark_file::read_mark;
@@ -148,11 +148,11 @@ fn read_segment(dir: &SegmentDir, number: u32) -> Result<(Segment, u64), OpenErr
         return Err(flaw(Flaw::Mismatch("the number in the prelude")));
     }
     let len = file.len()?;
-    let salt = prelude.salt;
-    let mut reader = FrameReader::new(&*file, salt, len, ReadMode::Hopping);
+    let casing = dir.casing(&prelude)?;
+    let mut reader = FrameReader::new(&*file, casing.clone(), len, ReadMode::Hopping);
     let start = read_start(&mut reader).map_err(OpenError::read(number))?;
     let end = start.offset;
-    let segment = Segment { number, salt, start, end, footer: None, filter: OnceLock::new() };
+    let segment = Segment { number, casing, start, end, footer: None, filter: OnceLock::new() };
     Ok((segment, prelude.previous_end))
 }
 
@@ -208,7 +208,12 @@ fn inspect_last(
     let len = file.len()?;
     let mark = mark.filter(|it| it.segment == last.number);
     let mut reader = last.reader(&file, len, ReadMode::Hopping);
-    if let Some((at, Close { state, footer })) = read_end(&mut reader)? {
+    let ended = read_end(&mut reader)?;
+    let is_confirmed = mark.is_some_and(|it| it.end == len);
+    let has_footer = ended.as_ref().is_some_and(|(_, close)| close.footer.is_some());
+    // A footer whose sync nobody heard of may have lost pages before its last one.
+    let is_whole = !has_footer || is_confirmed || is_sound(last, &file, len)?;
+    if let Some((at, Close { state, footer })) = ended.filter(|_| is_whole) {
         check_mark(mark, &state, len)?;
         last.end = len;
         last.footer = footer;
@@ -224,6 +229,14 @@ fn inspect_last(
     let mut reader = last.reader(&file, len, ReadMode::Through);
     let survey = survey(&mut reader, &wanted).map_err(OpenError::read(last.number))?;
     judge(last, survey, &wanted, len, recorded)
+}
+
+/// Whether every frame of a segment is whole.
+fn is_sound(segment: &Segment, file: &SegmentFile, len: u64) -> Result<bool, OpenError> {
+    let mut reader = segment.reader(file, len, ReadMode::Through);
+    let survey =
+        survey(&mut reader, &Wanted::default()).map_err(OpenError::read(segment.number))?;
+    Ok(survey.flaw.is_none())
 }
 
 /// A log that was closed must not end before its mark, and have its hash.

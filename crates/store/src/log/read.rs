@@ -3,8 +3,8 @@
 use std::io;
 
 use frames::{
-    BlobPlace, ChunkList, Frame, HEADER_BYTES, Header, ID_BYTES, Kind, ReadMode, Skeleton,
-    decode_body, split_id,
+    BlobPlace, ChunkList, Frame, HEADER_BYTES, Header, ID_BYTES, Kind, ReadMode, SEALED_MORE_MAX,
+    Skeleton, decode_body, split_id,
 };
 use ports::{ReadError, ReadErrorKind};
 use sha2::{Digest, Sha256};
@@ -116,7 +116,8 @@ fn read_frame<T>(
     if place.kind != Kind::Skeleton {
         // A stored body is as long as what it stands for, a packed one shorter: one read does.
         let raw_len = usize::try_from(place.raw_len).unwrap_or(usize::MAX);
-        let most = HEADER_BYTES + ID_BYTES + raw_len.min(WHOLE_BLOB_BYTES_MAX);
+        let around = HEADER_BYTES + ID_BYTES + SEALED_MORE_MAX;
+        let most = around + raw_len.min(WHOLE_BLOB_BYTES_MAX);
         reader.bytes(place.offset, most).map_err(|it| read_error(io_error(it)))?;
     }
     let frame = reader.frame(place.offset).map_err(wrong)?;

@@ -85,9 +85,8 @@ pub(super) fn make_ready(
 
 /// A segment that nothing is appended to any more.
 fn ended(old: &Segment, end: u64) -> Segment {
-    let Segment { number, salt, .. } = *old;
-    let start = old.start.clone();
-    Segment { number, salt, start, end, footer: None, filter: std::sync::OnceLock::new() }
+    let (number, start, casing) = (old.number, old.start.clone(), old.casing.clone());
+    Segment { number, casing, start, end, footer: None, filter: std::sync::OnceLock::new() }
 }
 
 fn no_segment() -> OpenError {

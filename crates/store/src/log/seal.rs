@@ -47,7 +47,7 @@ pub(super) fn seal(
     write(file, (offset, bytes)).and_then(|()| file.sync()).map_err(io_error)?;
     Ok(Segment {
         number: segment.number,
-        salt: segment.salt,
+        casing: segment.casing.clone(),
         start: segment.start.clone(),
         end,
         footer: Some(footer),

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use frames::{Boundary, Filter, Footer, FrameReader, Kind, ReadMode, Salt};
+use frames::{Boundary, Casing, Filter, Footer, FrameReader, Kind, ReadMode};
 use ports::LogError;
 use types::BlobId;
 
@@ -12,7 +12,8 @@ use super::error::{io_error, log_error};
 /// A segment that is there. Only its end still moves, while it is the last one.
 pub(super) struct Segment {
     pub(super) number: u32,
-    pub(super) salt: Salt,
+    /// Salt and seal of its frames.
+    pub(super) casing: Casing,
     /// Behind its start: the first frame, and the state of the log there.
     pub(super) start: Boundary,
     /// Where the next segment says that this one ends; what counts of the last one stands in
@@ -36,7 +37,7 @@ impl Segment {
         end: u64,
         mode: ReadMode,
     ) -> FrameReader<'a> {
-        FrameReader::new(file, self.salt, end, mode)
+        FrameReader::new(file, self.casing.clone(), end, mode)
     }
 
     /// Whether the footer may know the id. A filter that cannot be read lets every id pass: the

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use frames::{
-    BlobPlace, FrameReader, ID_BYTES, IdRange, IdRecord, IdSearch, Kind, Look, PAGE_BYTES,
-    ReadMode, blob_place, decode_body, decode_entries,
+    BlobPlace, FrameReader, IdRange, IdRecord, IdSearch, Kind, Look, PAGE_BYTES, ReadMode,
+    blob_place, decode_body, decode_entries,
 };
 use ledger::{Entry, Fact};
 use ports::{LogError, LogErrorKind};
@@ -202,13 +202,16 @@ impl Tables {
         segment: &Segment,
         id: &BlobId,
     ) -> Result<Option<IdRecord>, LogError> {
-        let search = segment.footer.as_ref().and_then(|footer| IdSearch::new(footer, id));
+        let search = segment
+            .footer
+            .as_ref()
+            .and_then(|footer| IdSearch::new(footer, id, segment.casing.page_bytes()));
         let Some(mut search) = search else { return Ok(None) };
         let file = self.dir.file(segment.number).map_err(io_error)?;
         loop {
-            let page = file.read_vec(search.offset(), PAGE_BYTES).map_err(io_error)?;
             let offset = search.offset();
-            match search.look(&page) {
+            let page = file.read_vec(offset, PAGE_BYTES).map_err(io_error)?;
+            match segment.casing.open_page(page).and_then(|it| search.look(&it)) {
                 Ok(None) => (),
                 Ok(Some(found)) => return Ok(found),
                 Err(flaw) => return Err(damaged_page(segment.number, offset, flaw)),
@@ -235,7 +238,10 @@ impl Tables {
             if n_ids_max <= found.len() {
                 break;
             }
-            let range = segment.footer.as_ref().and_then(|it| IdRange::new(it, low, high));
+            let range = segment
+                .footer
+                .as_ref()
+                .and_then(|it| IdRange::new(it, low, high, segment.casing.page_bytes()));
             let Some(range) = range else { continue };
             found.extend(self.range(segment, range)?);
         }
@@ -256,7 +262,7 @@ impl Tables {
         loop {
             let offset = range.offset();
             let page = file.read_vec(offset, PAGE_BYTES).map_err(io_error)?;
-            match range.look(&page) {
+            match segment.casing.open_page(page).and_then(|it| range.look(&it)) {
                 Ok(Look::Again) => (),
                 Ok(Look::Done) => return Ok(range.into_found()),
                 Err(flaw) => return Err(damaged_page(segment.number, offset, flaw)),
@@ -318,8 +324,7 @@ fn scan_ids(reader: &mut FrameReader<'_>, start: u64) -> Result<Ids, frames::Rea
         let header = reader.header(at)?;
         let wrong = frames::ReadFlaw::at(at);
         if header.kind.has_id() {
-            // Of a chunk list also its total length.
-            let bytes = reader.payload_start(at, ID_BYTES + 8)?;
+            let bytes = reader.payload_start(&header, at)?;
             if let Some((id, place)) = blob_place(&header, at, bytes).map_err(wrong)? {
                 merge(ids.entry(id).or_default(), IdRecord { place: Some(place), placed: None });
             }

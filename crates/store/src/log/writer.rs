@@ -191,7 +191,7 @@ impl Writer {
         while !self.waiting.is_empty() && self.has_room()? {
             let Some((changes, reply)) = self.waiting.pop_front() else { break };
             let place = Place {
-                salt: self.tip.segment.salt,
+                casing: self.tip.segment.casing.clone(),
                 offset: self.tip.end - self.prefix.len() as u64,
                 prefix: Vec::new(),
             };
@@ -255,7 +255,7 @@ impl Writer {
         // Bytes whose sync failed are read back until the power goes. What nobody confirmed is
         // therefore written once more.
         let Tip { end, closed_at, ref segment } = self.tip;
-        let mark = read_mark(dir).map_err(io_error)?;
+        let mark = read_mark(dir).map_err(|it| io_error(std::io::Error::other(it)))?;
         let is_confirmed = mark.is_some_and(|it| (it.segment, it.end) == (segment.number, end));
         if let Some(footer) = &segment.footer {
             if !is_confirmed {
@@ -275,7 +275,7 @@ impl Writer {
         let Some(file) = self.file.clone() else { return Ok(()) };
         let prefix = std::mem::take(&mut self.prefix);
         let offset = self.tip.end - prefix.len() as u64;
-        let place = Place { salt: self.tip.segment.salt, offset, prefix };
+        let place = Place { casing: self.tip.segment.casing.clone(), offset, prefix };
         let sealed = seal(&self.tables, &self.tip.segment, &file, place, &self.state)?;
         self.tip.end = sealed.end;
         self.mark.write(&self.mark_here());
@@ -354,7 +354,7 @@ impl Writer {
         if is_closed || self.tip.end == self.tip.segment.start.offset {
             return Ok(());
         }
-        let bytes = close_frame(self.tip.segment.salt, self.tip.end, &self.state);
+        let bytes = close_frame(self.tip.segment.casing.clone(), self.tip.end, &self.state);
         file.write_at(&bytes, self.tip.end).map_err(io_error)?;
         file.sync().map_err(io_error)?;
         self.tip.end += bytes.len() as u64;

@@ -10,3 +10,4 @@
 )]
 
 mod log;
+mod log_sealed;

@@ -1,8 +1,7 @@
 //! A footer, held against what its segment holds.
 
 use frames::{
-    Commit, Filter, Flaw, Footer, Frame, IdRecord, Kind, PAGE_BYTES, decode_body, decode_page,
-    decode_run,
+    Commit, Filter, Flaw, Footer, Frame, IdRecord, Kind, decode_body, decode_page, decode_run,
 };
 use sha2::{Digest, Sha256};
 use types::BlobId;
@@ -19,6 +18,7 @@ pub(super) struct FooterCheck {
     next_first: Option<u64>,
     ids: Vec<(BlobId, IdRecord)>,
     n_pages: u64,
+    page_bytes: usize,
     ids_at: Option<u64>,
     filter: Vec<u8>,
     filter_at: Option<u64>,
@@ -26,8 +26,8 @@ pub(super) struct FooterCheck {
 }
 
 impl FooterCheck {
-    /// Of a segment whose first entry is number `first`.
-    pub(super) fn new(first: u64) -> FooterCheck {
+    /// Of a segment whose first entry is number `first`, and whose pages of ids have `page_bytes`.
+    pub(super) fn new(first: u64, page_bytes: usize) -> FooterCheck {
         FooterCheck {
             batches: Sha256::new(),
             run: Sha256::new(),
@@ -35,6 +35,7 @@ impl FooterCheck {
             next_first: Some(first),
             ids: Vec::new(),
             n_pages: 0,
+            page_bytes,
             ids_at: None,
             filter: Vec::new(),
             filter_at: None,
@@ -83,7 +84,7 @@ impl FooterCheck {
 
     fn pages(&mut self, frame: &Frame<'_>) -> Result<(), Flaw> {
         self.ids_at.get_or_insert(frame.offset);
-        for page in frame.payload.chunks(PAGE_BYTES) {
+        for page in frame.payload.chunks(self.page_bytes) {
             self.ids.extend(decode_page(self.n_pages, page)?);
             self.n_pages += 1;
         }

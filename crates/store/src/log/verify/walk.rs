@@ -31,7 +31,7 @@ impl<'a> SegmentWalk<'a> {
         chain: &'a mut Chain,
     ) -> SegmentWalk<'a> {
         let content = Content::new(scope, segment);
-        let footer = FooterCheck::new(segment.first_entry());
+        let footer = FooterCheck::new(segment.first_entry(), segment.casing.page_bytes());
         SegmentWalk { scope, segment, end, chain, content, footer, is_flawed: false }
     }
 
@@ -59,7 +59,9 @@ impl<'a> SegmentWalk<'a> {
             Err(error) => Err(error.to_string()),
         };
         match prelude {
-            Ok(it) if it.segment == self.segment.number && it.salt == self.segment.salt => (),
+            Ok(it) if it.segment == self.segment.number && it.salt == self.segment.casing.salt => {
+                ()
+            }
             Ok(_) => self.defect(0, Flaw::Mismatch("the prelude").to_string()),
             Err(what) => self.defect(0, what),
         }

@@ -92,7 +92,8 @@ fn what_cannot_be_is_refused_and_nothing_of_the_call_is_written() {
     for blob in chunks.iter().map(|it| it.id).chain([whole.id]) {
         assert_eq!(log.find(&blob).unwrap(), None);
     }
-    assert_eq!(disk.n_changes_of(CallKind::Sync), 2, "the segment and the first batch");
+    let n_syncs = disk.n_changes_of(CallKind::Sync);
+    assert_eq!(n_syncs, 2 + super::N_KEYS, "the segment and the first batch");
 
     // With its chunks in the same call it is fine, and a chunk is a blob that is there.
     let mut call: Vec<Change> = chunks.iter().cloned().map(Change::Chunk).collect();

@@ -95,7 +95,7 @@ pub(crate) fn open_at(
 ) -> Result<(SegmentLog, OpenReport), OpenError> {
     let disk: Arc<dyn Disk> = Arc::new(disk.clone());
     let random = Arc::new(Seeded::new(disk.list(Path::new(DIR)).map_or(0, |it| it.len() as u64)));
-    SegmentLog::open(disk, Path::new(DIR), recorded, clock, random, options)
+    SegmentLog::open(Arc::clone(&disk), super::log_dir(disk), recorded, clock, random, options)
 }
 
 pub(crate) fn open(
@@ -109,7 +109,8 @@ pub(crate) fn open_for_reading(
     disk: &FaultyDisk,
     recorded: &[Recorded],
 ) -> Result<SegmentLog, OpenError> {
-    SegmentLog::open_for_reading(Arc::new(disk.clone()), Path::new(DIR), recorded)
+    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+    SegmentLog::open_for_reading(Arc::clone(&disk), super::log_dir(disk), recorded)
 }
 
 pub(crate) fn recorded(position: Position) -> [Recorded; 1] {

@@ -7,3 +7,17 @@ mod damage;
 mod golden;
 mod parts;
 mod tamper;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ports::Disk;
+use store::log::LogDir;
+
+/// Keys that the first segment and the ack mark need.
+const N_KEYS: usize = 0;
+
+/// The log of these tests is not encrypted; `log_sealed` has them once more.
+fn log_dir(_: Arc<dyn Disk>) -> LogDir {
+    LogDir::from(Path::new(bench::DIR))
+}

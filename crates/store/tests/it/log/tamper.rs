@@ -309,7 +309,7 @@ fn sealed_by_hand(left_out: Option<Kind>, change: impl Fn(&mut Records)) -> Faul
     let salt = Prelude::decode(&bytes).unwrap().salt;
     let mut reader = FrameReader::new(&bytes, salt, bytes.len() as u64, ReadMode::Through);
     let (_, Close { state, .. }) = read_end(&mut reader).unwrap().unwrap();
-    let place = Place { salt, offset: bytes.len() as u64, prefix: Vec::new() };
+    let place = Place { casing: salt.into(), offset: bytes.len() as u64, prefix: Vec::new() };
     let mut footer = FooterWriter::new(place, state.batch, 0);
     let mut records = Records::new();
     let mut at = PRELUDE_BYTES as u64;

@@ -1,0 +1,258 @@
+//! The keys of an encrypted log: one for each segment and one for the ack mark, each random and
+//! wrapped with the key of the store, in a file of its own.
+//!
+//! Rules:
+//! - A key is durable before anything is sealed with it.
+//! - Another key of the store wraps these keys anew, one file after the other; whenever that ends,
+//!   every file opens with one of the keys in the ring. Segments are not touched.
+//! - A key that is there and does not open is told from one that is not at hand.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use frames::{Fill, KeyName, Seal};
+use ports::{Access, Disk, Random};
+use sealing::{KEY_BYTES, KeyRing, NONCE_BYTES, SealingKey};
+
+use super::error::{OpenError, OpenErrorKind};
+
+/// How a file of a key begins: what it is, and the version of that.
+const PREFIX: &str = "posthold-wrapped-key-1";
+
+/// How the files end.
+const ENDING: &str = ".key";
+
+/// The most of such a file that is read, in bytes.
+const FILE_BYTES_MAX: usize = 1 << 10;
+
+/// The name of the ack mark's key.
+const MARK: &str = "mark";
+
+/// The keys of an encrypted log.
+pub struct LogKeys {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    ring: KeyRing,
+    fill: Fill,
+    /// Keys that were opened already, by the names of their files.
+    known: Mutex<HashMap<String, Seal>>,
+}
+
+impl fmt::Debug for LogKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LogKeys({})", self.dir.display())
+    }
+}
+
+/// A wrapped key as it stands in its file.
+struct Wrapped {
+    /// The id of the key that it is wrapped with.
+    with: String,
+    sealed: Vec<u8>,
+}
+
+impl LogKeys {
+    /// The keys in `dir`, which the keys in `ring` open.
+    pub fn new(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        ring: KeyRing,
+        random: Arc<dyn Random>,
+    ) -> Arc<LogKeys> {
+        let fill: Fill = Arc::new(move |bytes| random.fill(bytes));
+        let known = Mutex::default();
+        Arc::new(LogKeys { disk, dir: dir.to_owned(), ring, fill, known })
+    }
+
+    /// The key that a prelude names.
+    pub(super) fn of_segment(&self, name: KeyName) -> Result<Seal, OpenError> {
+        let name = name.to_string();
+        self.find(&name)?.ok_or_else(|| {
+            let what = format!("the key keys/{name}{ENDING} of a segment is missing");
+            OpenError::new(OpenErrorKind::Damaged, what)
+        })
+    }
+
+    /// A new key for a new segment, durable.
+    pub(super) fn new_key(&self) -> io::Result<(KeyName, Seal)> {
+        let mut name = KeyName([0; 16]);
+        (self.fill)(&mut name.0);
+        // All zero names none; and no key is ever written over.
+        while name.0 == [0; 16] || self.is_there(&name.to_string()) {
+            (self.fill)(&mut name.0);
+        }
+        self.make(&name.to_string()).map(|seal| (name, seal))
+    }
+
+    /// The key of the ack mark; `None` when none was written yet.
+    pub(super) fn of_mark(&self) -> Result<Option<Seal>, OpenError> {
+        self.find(MARK)
+    }
+
+    /// The same, made when there is none.
+    pub(super) fn found_or_made_of_mark(&self) -> io::Result<Seal> {
+        match self.find(MARK).map_err(io::Error::other)? {
+            Some(seal) => Ok(seal),
+            None => self.make(MARK),
+        }
+    }
+
+    fn find(&self, name: &str) -> Result<Option<Seal>, OpenError> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        if known.is_some() {
+            return Ok(known);
+        }
+        let Some(wrapped) = self.read(name)? else { return Ok(None) };
+        let key = unwrap(&self.ring, name, &wrapped)?;
+        Ok(Some(self.note(name, &key)))
+    }
+
+    fn note(&self, name: &str, key: &[u8; KEY_BYTES]) -> Seal {
+        let seal = Seal::new(key, Arc::clone(&self.fill));
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(name.to_owned(), seal.clone());
+        seal
+    }
+
+    fn make(&self, name: &str) -> io::Result<Seal> {
+        let mut key = [0; KEY_BYTES];
+        (self.fill)(&mut key);
+        self.disk.create_dir_all(&self.dir)?;
+        self.write(name, &key, self.ring.newest())?;
+        // The directory may be as new as the file.
+        if let Some(parent) = self.dir.parent() {
+            self.disk.sync_dir(parent)?;
+        }
+        Ok(self.note(name, &key))
+    }
+
+    fn read(&self, name: &str) -> Result<Option<Wrapped>, OpenError> {
+        let path = self.dir.join(format!("{name}{ENDING}"));
+        let file = match self.disk.open(&path, Access::Read) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file?,
+        };
+        let mut bytes = vec![0; FILE_BYTES_MAX];
+        let n = file.read_at(&mut bytes, 0)?;
+        bytes.truncate(n);
+        let wrapped = parse(&String::from_utf8_lossy(&bytes));
+        wrapped.map(Some).ok_or_else(|| spoiled(name))
+    }
+
+    /// Writes the file of a key: whole or not at all, durable.
+    fn write(&self, name: &str, key: &[u8; KEY_BYTES], with: &SealingKey) -> io::Result<()> {
+        let mut nonce = [0; NONCE_BYTES];
+        (self.fill)(&mut nonce);
+        let sealed = with.seal(key, &bound_to(name), nonce);
+        let sealed = sealed.ok_or_else(|| io::Error::other("a key could not be sealed"))?;
+        let digits: String = sealed.iter().map(|it| format!("{it:02x}")).collect();
+        let text = format!("{PREFIX} {} {digits}\n", with.id());
+        let path = self.dir.join(format!("{name}{ENDING}"));
+        let path_new = path.with_extension("key.new");
+        match self.disk.remove(&path_new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => (),
+        }
+        let file = self.disk.open(&path_new, Access::CreateNew)?;
+        file.write_at(text.as_bytes(), 0)?;
+        file.sync()?;
+        self.disk.rename(&path_new, &path)?;
+        self.disk.sync_dir(&self.dir)
+    }
+
+    /// Wraps every key with the newest key of the store, and says how many there are. A key that
+    /// cannot be opened is in the way: nothing is lost, and nothing further is done.
+    pub fn rewrap(&self) -> Result<u64, OpenError> {
+        let mut n_keys = 0;
+        for name in self.names()? {
+            let Some(wrapped) = self.read(&name)? else { continue };
+            let key = unwrap(&self.ring, &name, &wrapped)?;
+            if wrapped.with != self.ring.newest().id().0 {
+                self.write(&name, &key, self.ring.newest())?;
+            }
+            n_keys += 1;
+        }
+        Ok(n_keys)
+    }
+
+    fn is_there(&self, name: &str) -> bool {
+        let found = self.disk.open(&self.dir.join(format!("{name}{ENDING}")), Access::Read);
+        found.is_ok()
+    }
+
+    fn names(&self) -> io::Result<Vec<String>> {
+        names(&*self.disk, &self.dir)
+    }
+}
+
+fn names(disk: &dyn Disk, dir: &Path) -> io::Result<Vec<String>> {
+    let names = match disk.list(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        names => names?,
+    };
+    // Other files here are keys of other kinds.
+    let is_ours = |it: &&str| *it == MARK || (it.len() == 32 && it.chars().all(is_digit));
+    let ours = names.iter().filter_map(|it| it.strip_suffix(ENDING)).filter(is_ours);
+    Ok(ours.map(str::to_owned).collect())
+}
+
+fn is_digit(letter: char) -> bool {
+    letter.is_ascii_digit() || ('a'..='f').contains(&letter)
+}
+
+/// With which keys of the store the keys in `dir` are wrapped: each with how many.
+pub fn wrapped_with(disk: &dyn Disk, dir: &Path) -> io::Result<Vec<(String, u64)>> {
+    let mut counts: Vec<(String, u64)> = Vec::new();
+    for name in names(disk, dir)? {
+        let file = disk.open(&dir.join(format!("{name}{ENDING}")), Access::Read)?;
+        let mut bytes = vec![0; FILE_BYTES_MAX];
+        let n = file.read_at(&mut bytes, 0)?;
+        bytes.truncate(n);
+        let Some(Wrapped { with, .. }) = parse(&String::from_utf8_lossy(&bytes)) else { continue };
+        match counts.iter_mut().find(|it| it.0 == with) {
+            Some((_, n)) => *n += 1,
+            None => counts.push((with, 1)),
+        }
+    }
+    Ok(counts)
+}
+
+/// What a wrapped key is bound to: that it is one, and its name.
+fn bound_to(name: &str) -> Vec<u8> {
+    format!("{PREFIX}\0{name}").into_bytes()
+}
+
+fn parse(text: &str) -> Option<Wrapped> {
+    let mut words = text.split_whitespace();
+    if words.next() != Some(PREFIX) {
+        return None;
+    }
+    let (with, digits) = (words.next()?.to_owned(), words.next()?);
+    let digit = |it: &u8| char::from(*it).to_digit(16).and_then(|it| u8::try_from(it).ok());
+    let digits: Option<Vec<u8>> = digits.as_bytes().iter().map(digit).collect();
+    let pair = |it: &[u8]| it.iter().fold(0, |sum, digit| sum << 4 | digit);
+    let sealed = digits?.chunks(2).map(pair).collect();
+    Some(Wrapped { with, sealed })
+}
+
+fn unwrap(ring: &KeyRing, name: &str, wrapped: &Wrapped) -> Result<[u8; KEY_BYTES], OpenError> {
+    let key = ring.key(&wrapped.with).ok_or_else(|| {
+        let at_hand: Vec<String> = ring.ids().map(ToString::to_string).collect();
+        let what = format!(
+            "the store is encrypted with key {}, and at hand is {}",
+            wrapped.with,
+            at_hand.join(", ")
+        );
+        OpenError::new(OpenErrorKind::Key, what)
+    })?;
+    let opened = key.open(&wrapped.sealed, &bound_to(name)).ok_or_else(|| spoiled(name))?;
+    opened.try_into().map_err(|_| spoiled(name))
+}
+
+fn spoiled(name: &str) -> OpenError {
+    let what = format!("keys/{name}{ENDING} is not what was written there");
+    OpenError::new(OpenErrorKind::Damaged, what)
+}
