@@ -117,7 +117,6 @@ impl Request {
             Request::UserShow(_) | Request::UserList => true,
             Request::Key(it) => matches!(it, KeyRequest::New | KeyRequest::Join(_)),
             Request::Store(it) => it.only_reads(),
-            Request::Key(it) => *it == KeyRequest::New,
             Request::Settings(it) => !matches!(it, SettingsRequest::Set(..)),
             Request::Profile(it) => matches!(it, ProfileRequest::List | ProfileRequest::Show(_)),
             Request::Job(it) => matches!(

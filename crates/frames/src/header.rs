@@ -93,8 +93,8 @@ impl Kind {
         )
     }
 
-    /// Bytes at the beginning of a payload that say which blob it is, and how long that is where the
-    /// header does not.
+    /// Bytes at the beginning of a payload that say which blob it is, and how long that is where
+    /// the header does not.
     pub(crate) fn head_len(self) -> usize {
         match self {
             Kind::ChunkList => ID_BYTES + 8,
