@@ -31,6 +31,7 @@ pub(crate) const LAYERS: &[(&str, u8)] = &[
     ("state", 5),
     ("mail-client", 5),
     ("mail-files", 5),
+    ("backup", 5),
     // Engines.
     ("archiver", 5),
     ("jobs", 5),
@@ -65,7 +66,7 @@ const SURFACES: &[&str] = &["smtpd"];
 
 /// What the numbers would allow a surface to use, and nothing else does.
 const NOT_FOR_SURFACES: &[&str] =
-    &["disk", "store", "search", "state", "mail-client", "mail-files"];
+    &["disk", "store", "search", "state", "mail-client", "mail-files", "backup"];
 
 /// Foreign crates that have one home: nothing else of ours uses them directly.
 const HOMES: &[(&str, &[&str])] = &[

@@ -6,6 +6,7 @@ use types::Secret;
 
 use crate::alert::AlertShown;
 use crate::apply::ApplyAnswer;
+use crate::backup::BackupAnswer;
 use crate::daily::DailyReport;
 
 use crate::job::{EffectiveFolder, JobShown};
@@ -110,6 +111,8 @@ pub enum AdminAnswer {
     Applied(ApplyAnswer),
     /// Of `settings export`: TOML.
     Export(String),
+    /// Of `backup ...`, `restore` and `store accept-rollback`.
+    Backup(Box<BackupAnswer>),
     /// Of `settings check`.
     Insecure(Vec<Insecure>),
     /// Of `profile list`.

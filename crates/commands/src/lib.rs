@@ -11,6 +11,7 @@ mod admin;
 mod alert;
 mod answer;
 mod apply;
+mod backup;
 mod daily;
 mod failure;
 mod job;
@@ -40,6 +41,11 @@ pub use answer::{
     RunOutcome, SearchAnswer, ShowAnswer, UserListed, VerifyAnswer,
 };
 pub use apply::{Apply, ApplyAnswer, ApplyMode, FieldChange, PlanAction, Planned, Unnamed};
+pub use backup::{
+    BackupAnswer, BackupCreate, BackupCreated, BackupDefect, BackupKeys, BackupPurged,
+    BackupReading, BackupRequest, BackupRestore, BackupShown, BackupVerified, Restored,
+    RollbackAccepted,
+};
 pub use daily::{DailyAccount, DailyJob, DailyReport};
 pub use failure::{ExitCode, Failure, FailureKind};
 pub use job::{

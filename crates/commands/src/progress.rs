@@ -48,6 +48,10 @@ pub enum Phase {
     Verifying,
     /// Making a view anew.
     Rebuilding,
+    /// Copying for a backup.
+    BackingUp,
+    /// Bringing a backup back.
+    Restoring,
 }
 
 /// One message that a search found.

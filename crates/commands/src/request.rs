@@ -10,6 +10,7 @@ use types::{Secret, UserName};
 use crate::admin::{KeyRequest, SettingsRequest};
 use crate::alert::AlertRequest;
 use crate::apply::Apply;
+use crate::backup::BackupRequest;
 use crate::job::JobRequest;
 use crate::mail::MailRequest;
 use crate::preset::PresetRequest;
@@ -69,6 +70,10 @@ pub enum Request {
     Service(ServiceRequest),
     /// Make the state what a file says.
     Apply(Apply),
+    /// Look after backups.
+    Backup(BackupRequest),
+    /// Let the store of this name, or the current one, go on from an older state than was recorded.
+    AcceptRollback(Option<String>),
     /// Look after alerts.
     Alert(AlertRequest),
     /// Look after outgoing mail.
@@ -104,6 +109,8 @@ impl Request {
                 | ServiceRequest::Restart(Some(group)),
             ) => format!("{name} {}", group.name()),
             Request::Apply(it) => format!("{name} {}", it.file.display()),
+            Request::Backup(BackupRequest::Create(it)) => format!("{name} {}", it.dir.display()),
+            Request::AcceptRollback(Some(store)) => format!("{name} {store}"),
             _ => name.to_owned(),
         }
     }
@@ -131,8 +138,9 @@ impl Request {
             Request::Report(it) => !matches!(it, ReportRequest::Daily { send: Sending::Yes, .. }),
             Request::Retention(it) => it.only_reads(),
             Request::Hold(it) => it.only_reads(),
-            // It has a directory of its own.
+            // These have directories of their own.
             Request::Demo(_) => true,
+            Request::Backup(it) => !matches!(it, BackupRequest::Create(_)),
             _ => false,
         }
     }
@@ -164,6 +172,8 @@ impl Request {
             Request::Serve => "serve",
             Request::Service(it) => it.name(),
             Request::Apply(_) => "apply",
+            Request::Backup(it) => it.name(),
+            Request::AcceptRollback(_) => "store accept-rollback",
             Request::Alert(it) => it.name(),
             Request::Mail(it) => it.name(),
             Request::Report(it) => it.name(),

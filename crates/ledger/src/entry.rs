@@ -2,7 +2,7 @@
 
 use types::{
     ArchiveId, BlobId, EntryNumber, Flags, FolderId, Hash, HoldId, MessageKey, PlacementId,
-    SourceId, Timestamp,
+    Position, SourceId, Timestamp,
 };
 
 use crate::erasure::{EraseReason, SpareReason};
@@ -40,7 +40,7 @@ pub enum TreeKind {
 }
 
 /// What happened. Kind numbers are fixed in `docs/format/entries.md`; those without a variant here
-/// (`Deferred Confirmed Epoch`) are reserved.
+/// (`Deferred`) are reserved.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Fact {
     /// A message is in a folder. Detail: [`PlacementDetail`](crate::PlacementDetail), and
@@ -181,6 +181,32 @@ pub enum Fact {
         /// The messages, which were condemned.
         messages: Vec<MessageKey>,
     },
+    /// All mailboxes whose certificates were found to hold, once a day. Leaves of their tree are
+    /// [`ConfirmedLeaf`](crate::ConfirmedLeaf)s, by ascending source.
+    Confirmed {
+        /// How many they are.
+        sources: u64,
+        /// The root of their tree.
+        root: Hash,
+    },
+    /// The log goes on from an older state than it once had: another history begins here.
+    Epoch {
+        /// Which one, counted from 1; so this is at least 2.
+        epoch: u64,
+        /// Why.
+        reason: EpochReason,
+        /// How far the log was known to have been, where it is known.
+        lost: Option<Position>,
+    },
+}
+
+/// Why a log goes on from an older state.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum EpochReason {
+    /// A backup was brought back.
+    Restored,
+    /// Somebody accepted that it is shorter than it was.
+    Accepted,
 }
 
 /// Why a message is in quarantine.
@@ -352,4 +378,5 @@ numbered!(QuarantineReason {
 });
 numbered!(EraseReason { Retention = 1, Request = 2 });
 numbered!(SpareReason { Hold = 1, Reference = 2, Withdrawn = 3 });
+numbered!(EpochReason { Restored = 1, Accepted = 2 });
 numbered!(Outcome { Succeeded = 1, Partial = 2, Failed = 3 });

@@ -5,12 +5,13 @@
 
 use types::limits::ENTRY_BYTES_MAX;
 use types::{
-    ArchiveId, BlobId, EntryNumber, Flags, FolderId, HoldId, MessageKey, PlacementId, SourceId,
+    ArchiveId, BlobId, EntryNumber, Flags, FolderId, HoldId, MessageKey, PlacementId, Position,
+    SourceId,
 };
 
 use crate::entry::{
-    Certificate, Entry, Excluded, Fact, HoldChange, HoldScope, Outcome, QuarantineReason,
-    RunCounts, SourceRef, TreeKind,
+    Certificate, Entry, EpochReason, Excluded, Fact, HoldChange, HoldScope, Outcome,
+    QuarantineReason, RunCounts, SourceRef, TreeKind,
 };
 use crate::erasure::{EraseReason, SpareReason};
 use crate::wire::{Reader, Writer};
@@ -72,13 +73,9 @@ impl Entry {
 }
 
 fn is_known(kind: u64) -> bool {
-    matches!(
-        kind,
-        kind::PLACED..=kind::DETAIL
-            | kind::CONDEMNED..=kind::HOLD
-            | kind::SOURCE_OPENED
-            | kind::SIGHTED
-    )
+    let erasure = matches!(kind, kind::CONDEMNED..=kind::ERASED);
+    let later = [kind::HOLD, kind::CONFIRMED, kind::EPOCH, kind::SOURCE_OPENED, kind::SIGHTED];
+    matches!(kind, kind::PLACED..=kind::DETAIL) || erasure || later.contains(&kind)
 }
 
 /// The kind of a fact, and which of its optional fields are there.
@@ -109,6 +106,8 @@ fn shape(fact: &Fact) -> (u64, u8) {
         Fact::Condemned { .. } => (kind::CONDEMNED, 0),
         Fact::Spared { .. } => (kind::SPARED, 0),
         Fact::Erased { .. } => (kind::ERASED, 0),
+        Fact::Confirmed { .. } => (kind::CONFIRMED, 0),
+        Fact::Epoch { lost, .. } => (kind::EPOCH, bit(lost.is_some(), HAS_FIRST)),
     }
 }
 
@@ -178,6 +177,18 @@ fn write_fact(writer: &mut Writer, fact: &Fact) {
             writer.byte(reason.number());
         }
         Fact::Erased { messages } => write_messages(writer, messages),
+        Fact::Confirmed { sources, root } => {
+            writer.number(*sources);
+            writer.raw(&root.0);
+        }
+        Fact::Epoch { epoch, reason, lost } => {
+            writer.number(*epoch);
+            writer.byte(reason.number());
+            write_optional(writer, lost.as_ref(), |writer, it| {
+                writer.number(it.entries);
+                writer.raw(&it.root.0);
+            });
+        }
     }
 }
 
@@ -247,6 +258,14 @@ fn read_fact(reader: &mut Reader<'_>, kind: u64, optional: u8) -> Result<Fact, D
             reason: read_numbered(reader, SpareReason::from_number)?,
         },
         kind::ERASED => Fact::Erased { messages: read_messages(reader)? },
+        kind::CONFIRMED => Fact::Confirmed { sources: reader.number()?, root: reader.hash()? },
+        kind::EPOCH => Fact::Epoch {
+            epoch: reader.number()?,
+            reason: read_numbered(reader, EpochReason::from_number)?,
+            lost: read_optional(reader, has(HAS_FIRST), |it| {
+                Ok(Position { entries: it.number()?, root: it.hash()? })
+            })?,
+        },
         other => return Err(DecodeError::unsupported(kind::feature(other))),
     })
 }
@@ -322,7 +341,7 @@ fn read_hold(reader: &mut Reader<'_>) -> Result<HoldChange, DecodeError> {
     })
 }
 
-fn write_certificate(writer: &mut Writer, certificate: &Certificate) {
+pub(crate) fn write_certificate(writer: &mut Writer, certificate: &Certificate) {
     writer.number(certificate.source.0);
     writer.number(certificate.uid_validity);
     writer.number(certificate.uid_next);

@@ -10,6 +10,7 @@
 //! - An unknown entry kind is refused by the name of the feature that it needs.
 
 pub mod checkpoint;
+mod confirmed;
 mod detail;
 mod detail_wire;
 mod entry;
@@ -26,14 +27,15 @@ pub mod tiles;
 mod wire;
 
 pub use checkpoint::{Checkpoint, Moment};
+pub use confirmed::{ConfirmedLeaf, confirmed};
 pub use detail::{
     Detail, EnvelopeDetail, Fidelity, FolderDetail, HoldDetail, MessageDetail, PartDetail,
     PlacementDetail, QuarantineDetail, RunDetail, SourceDetail,
 };
 pub use detail_wire::detail_hash;
 pub use entry::{
-    Certificate, Entry, Excluded, Fact, HoldChange, HoldScope, Outcome, QuarantineReason,
-    RunCounts, SourceRef, TreeKind,
+    Certificate, Entry, EpochReason, Excluded, Fact, HoldChange, HoldScope, Outcome,
+    QuarantineReason, RunCounts, SourceRef, TreeKind,
 };
 pub use erasure::{
     Condemned, ERASURE_MESSAGES_MAX, ERASURE_PARTS_MAX, EraseReason, ErasureDetail, Erasures, Gone,

@@ -276,6 +276,8 @@ pub fn project(number: EntryNumber, entry: &Entry, detail: Option<&Detail>) -> V
         }
         Fact::Spared { messages, .. } => erasure(messages, ErasureStep::Spared),
         Fact::Erased { messages } => erasure(messages, ErasureStep::Erased),
+        // About the log itself.
+        Fact::Confirmed { .. } | Fact::Epoch { .. } => Vec::new(),
     }
 }
 

@@ -7,6 +7,7 @@ mod admin;
 mod alert;
 mod apply;
 mod archive;
+mod backup;
 mod import;
 mod job;
 mod mail;
@@ -141,6 +142,11 @@ enum Command {
     /// Looks after stores
     #[command(subcommand)]
     Store(store::StoreCommand),
+    /// Looks after backups
+    #[command(subcommand)]
+    Backup(backup::BackupCommand),
+    /// Brings a backup back, into a new data directory
+    Restore(backup::RestoreArgs),
     /// Looks after users
     #[command(subcommand)]
     User(user::UserCommand),
@@ -369,6 +375,8 @@ fn request(command: Command, surroundings: &dyn Surroundings) -> Result<Request,
         Command::Export(args) => Request::Export(export(args)?),
         Command::Verify => Request::Verify,
         Command::Store(it) => it.request()?,
+        Command::Backup(it) => Request::Backup(it.request()),
+        Command::Restore(it) => Request::Backup(it.request()),
         Command::User(it) => it.request()?,
         Command::Quarantine(it) => it.request(|| surroundings.person())?,
         Command::Unknown(it) => it.request()?,

@@ -235,6 +235,8 @@ fn line_text(work: &Work, elapsed: Duration, left: Option<Duration>) -> String {
         Phase::Exporting => "Exporting",
         Phase::Verifying => "Verifying",
         Phase::Rebuilding => "Rebuilding",
+        Phase::BackingUp => "Copying",
+        Phase::Restoring => "Restoring",
     };
     let mut text = format!("{phase}  {}", words::count(work.messages));
     if let Some(total) = work.messages_total {

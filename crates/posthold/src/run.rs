@@ -6,9 +6,11 @@
 //! another; every error ends as a [`Failure`] that says what the caller can do; a request to stop
 //! is a normal end with an answer.
 
+mod accept_rollback;
 mod alerts;
 mod all_stores;
 mod archive;
+mod backup;
 mod bench;
 mod bounded;
 mod configuration;
@@ -40,6 +42,7 @@ mod rebuild;
 mod recorded;
 mod removal;
 mod report;
+mod restore;
 mod retention;
 mod run_state;
 mod search;
@@ -57,7 +60,7 @@ mod zones;
 
 use std::pin::Pin;
 
-use commands::{Answer, Failure, JobRequest, Progress, ProgressSink, Request, Work};
+use commands::{Answer, BackupRequest, Failure, JobRequest, Progress, ProgressSink, Request, Work};
 use tokio::sync::watch;
 
 pub(crate) use bench::{SearchTimes, bench_search};
@@ -102,6 +105,9 @@ async fn carry_out(
     context: &Context,
     progress: &dyn ProgressSink,
 ) -> Result<Answer, Failure> {
+    if !has_own_directory(&request) {
+        restore::check_is_whole(&context.data)?;
+    }
     let title = request.title();
     let own = || ownership::take(context, &title, progress);
     match request {
@@ -136,6 +142,11 @@ async fn carry_out(
         Request::Quarantine(it) => quarantine::run(context, it, &title, progress).await,
         Request::Unknown(it) => unknown::run(context, it, &title, progress).await,
         Request::Apply(it) => configuration::apply(context, it, &title, progress).await,
+        Request::Backup(it) => backup::run(context, it, &title, progress).await,
+        Request::AcceptRollback(store) => {
+            let _owned = own().await?;
+            accept_rollback::accept(context, store).await
+        }
         Request::Alert(it) => alerts::run(context, it, &title, progress).await,
         Request::Mail(it) => mail::run(context, it, &title, progress).await,
         Request::Report(it) => daily::run(context, it, &title, progress).await,
@@ -143,6 +154,15 @@ async fn carry_out(
         Request::Hold(it) => retention::run_hold(context, it, &title, progress).await,
         Request::Delete(_) => Err(Failure::new(commands::FailureKind::Internal, "not yet")),
         Request::Demo(it) => demo::demo(context, it, progress).await,
+    }
+}
+
+/// Whether a request is about directories that it names, and not about the data directory.
+fn has_own_directory(request: &Request) -> bool {
+    match request {
+        Request::Demo(_) => true,
+        Request::Backup(it) => !matches!(it, BackupRequest::Create(_)),
+        _ => false,
     }
 }
 

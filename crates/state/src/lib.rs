@@ -8,6 +8,7 @@
 //! database of a newer schema is refused by its number; no SQL and no sealed bytes leave it.
 
 mod alerts;
+mod backups;
 mod details;
 mod error;
 mod job_fields;
@@ -36,6 +37,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, TransactionBeha
 use types::{Hash, Position, SourceId, Timestamp};
 
 pub use alerts::ALERTS_LISTED_MAX;
+pub use backups::BackedUp;
 pub use details::{EndedRun, MAILBOXES_KEPT_MAX, RunSums, Standing as AccountStanding, StepEnd};
 pub use error::{StateError, StateErrorKind};
 pub use jobs::{JobId, SavedJob};

@@ -29,6 +29,8 @@ pub enum StoreErrorKind {
     Io,
     /// Look at the cause: a view failed. It can be made anew.
     View,
+    /// Ask for something else: there is nothing to do.
+    Request,
 }
 
 /// A store could not do something.

@@ -19,5 +19,6 @@ pub use catalog::{
 pub use error::{StoreError, StoreErrorKind};
 pub use store::{
     Description, IndexOpener, RebuildProgress, Rebuilt, Store, StoreOptions, StoreReport,
+    accept_rollback, add_feature, begin_epoch,
 };
 pub use views::ViewsReach;

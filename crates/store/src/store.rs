@@ -14,6 +14,7 @@
 //! - Opening and closing a store to which nothing was appended writes and syncs nothing.
 
 mod description;
+mod epoch;
 mod rebuild;
 
 use std::io;
@@ -24,7 +25,8 @@ use ports::{Catalog, Clock, Disk, Index, IndexError, Log, Random};
 use tokio::sync::watch;
 use types::Position;
 
-pub use description::Description;
+pub use description::{Description, add_feature};
+pub use epoch::{accept_rollback, begin_epoch};
 pub use rebuild::{RebuildProgress, Rebuilt};
 
 use crate::catalog::{CatalogWriter, Reach, SqlCatalog, Unusable};

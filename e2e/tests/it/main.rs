@@ -12,6 +12,7 @@
 
 mod alerts;
 mod apply;
+mod backup;
 mod cli;
 mod damage;
 mod dialects;

@@ -75,6 +75,13 @@ fn facts() -> Vec<Fact> {
         },
         Fact::Spared { messages: vec![MessageKey(300)], reason: SpareReason::Hold },
         Fact::Erased { messages: vec![MessageKey(2)] },
+        Fact::Confirmed { sources: 3, root: Hash([4; 32]) },
+        Fact::Epoch { epoch: 2, reason: EpochReason::Accepted, lost: None },
+        Fact::Epoch {
+            epoch: 3,
+            reason: EpochReason::Restored,
+            lost: Some(Position { entries: 300, root: Hash([4; 32]) }),
+        },
         Fact::SourceOpened { archive: ArchiveId(1), folder: FolderId(1), uid_validity: 9 },
         Fact::Sighted { placement, source: PLACE },
         Fact::Hold { hold: HoldId([5; 16]), change: HoldChange::Set(HoldScope::All) },
@@ -126,6 +133,9 @@ fn bytes_are_fixed() {
         0d0188f28eb00d SALT DETAIL 0202ac020288dcd8b00d
         0e0188f28eb00d SALT DETAIL 01ac0201
         0f0188f28eb00d SALT DETAIL 0102
+        110188f28eb00d SALT DETAIL 03 FINGERPRINT
+        120188f28eb00d SALT DETAIL 0202
+        120388f28eb00d SALT DETAIL 0301ac02 FINGERPRINT
         130188f28eb00d SALT DETAIL 010109
         140188f28eb00d SALT DETAIL e80705ffffffff0f
         100188f28eb00d SALT DETAIL 0505050505050505050505050505050501
@@ -162,8 +172,6 @@ fn what_decodes_encodes_to_the_same_bytes() {
 fn unknown_kinds_are_refused_by_feature() {
     let cases = [
         (12, Some("deferred-changes")),
-        (17, Some("confirmations")),
-        (18, Some("epochs")),
         (21, Some("entry-kind-21")),
         (127, Some("entry-kind-127")),
         (0, None),

@@ -35,6 +35,18 @@ pub(super) enum StoreCommand {
     RebuildCatalog(WriteArgs),
     /// Makes the full-text index anew from the log alone, and swaps it in
     RebuildIndex(WriteArgs),
+    /// Lets a store go on whose log is shorter than it was: an older copy was brought back. What
+    /// was lost with the newer one is noted in its log, and a new epoch begins
+    AcceptRollback(AcceptArgs),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct AcceptArgs {
+    /// Its name [default: that of the current store]
+    name: Option<String>,
+
+    #[command(flatten)]
+    write: WriteArgs,
 }
 
 #[derive(Args, Debug)]
@@ -118,6 +130,7 @@ impl StoreCommand {
             StoreCommand::Rename(it) => Some(&it.write),
             StoreCommand::SetState(it) => Some(&it.write),
             StoreCommand::RebuildCatalog(it) | StoreCommand::RebuildIndex(it) => Some(it),
+            StoreCommand::AcceptRollback(it) => Some(&it.write),
         }
     }
 
@@ -137,6 +150,7 @@ impl StoreCommand {
             }
             StoreCommand::RebuildCatalog(_) => return Ok(Request::Rebuild(View::Catalog)),
             StoreCommand::RebuildIndex(_) => return Ok(Request::Rebuild(View::Index)),
+            StoreCommand::AcceptRollback(it) => return Ok(Request::AcceptRollback(it.name)),
         }))
     }
 }

@@ -32,6 +32,7 @@ fn write_args(command: &Command) -> Option<&WriteArgs> {
         Command::Import(args) => Some(&args.write),
         Command::Serve(args) => Some(args),
         Command::Store(it) => it.write_args(),
+        Command::Backup(it) => it.write_args(),
         Command::Job(it) => it.write_args(),
         Command::User(it) => it.write_args(),
         Command::Quarantine(it) => it.write_args(),

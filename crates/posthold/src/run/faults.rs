@@ -75,8 +75,10 @@ pub(super) fn store(error: &StoreError) -> Failure {
             Failure::chain(FailureKind::Configuration, error).with_hint(NEWER)
         }
         StoreErrorKind::Damaged => Failure::chain(FailureKind::Store, error).with_hint(VERIFY),
+        StoreErrorKind::Request => Failure::chain(FailureKind::Request, error),
         StoreErrorKind::Rollback => Failure::chain(FailureKind::Store, error).with_hint(
-            "The log is shorter than it was: bring back the newest copy of the data directory.",
+            "The log is shorter than it was: bring back the newest copy of the data directory. If \
+             there is none, `posthold store accept-rollback` lets the store go on from here.",
         ),
         StoreErrorKind::DiskFull => Failure::chain(FailureKind::DiskFull, error).with_hint(ROOM),
         StoreErrorKind::View => Failure::chain(FailureKind::Store, error).with_hint(

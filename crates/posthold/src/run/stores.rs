@@ -11,12 +11,16 @@ use ports::{Index, IndexError, Log};
 use search::{Indexer, SearchErrorKind, Searcher};
 use state::{State, StateError};
 use store::log::{LogOptions, OpenReport, Recorded, SegmentLog};
-use store::{IndexOpener, SqlCatalog, Store, StoreOptions, StoreReport, ViewsReach};
+use store::{Description, IndexOpener, SqlCatalog, Store, StoreOptions, StoreReport, ViewsReach};
 use types::Position;
 
 use super::{blocking, faults, users};
 use crate::context::{Context, DataDir, NetworkFiles};
 use crate::serving::{Lent, Use};
+
+/// Who has recorded a position, in messages.
+const STATE: &str = "the state";
+const BACKUP: &str = "a backup";
 
 /// How often somebody who waits for the views is told that they still read.
 const TELL_EVERY: Duration = Duration::from_millis(200);
@@ -31,7 +35,7 @@ pub(crate) struct Writing {
 
 enum Opened {
     /// This command opened it, and closes it.
-    Own(Store),
+    Own(Box<Store>),
     /// It stays open when this command ends.
     Lent(Lent),
 }
@@ -67,7 +71,7 @@ impl Writing {
         }
         blocking(move || {
             let (store, warnings) = open_store(&data, network_files)?;
-            Ok(Writing { store: Opened::Own(store), data, warnings })
+            Ok(Writing { store: Opened::Own(Box::new(store)), data, warnings })
         })
         .await
     }
@@ -104,7 +108,7 @@ impl Writing {
         let Writing { store, data, mut warnings } = self;
         warnings.extend(told);
         let ended = blocking(move || match store {
-            Opened::Own(store) => record(&data, end(store, wait)?),
+            Opened::Own(store) => record(&data, end(*store, wait)?),
             Opened::Lent(lent) => lent.recorded(|position| record(&data, position)),
         });
         if let Err(failure) = ended.await {
@@ -121,11 +125,12 @@ fn open_store(
 ) -> Result<(Store, Vec<String>), Failure> {
     let risk = risk_of(disk::check_file_system(data.path()), network_files)?;
     let state = users::open(data)?;
-    let recorded =
-        recorded_by_state(&state, &data.place().name).map_err(|it| faults::state(&it))?;
+    let place = data.place();
+    let recorded = recorded_of_store(&state, &place.name, &place.dir)?;
     let (store, report) =
-        Store::open(&data.store(), options(recorded)).map_err(|it| faults::store(&it))?;
-    Ok((store, risk.into_iter().chain(warnings_of(&report)).collect()))
+        Store::open(&data.store(), options(recorded.clone())).map_err(|it| faults::store(&it))?;
+    let older = older_state(&recorded, &report.log);
+    Ok((store, risk.into_iter().chain(older).chain(warnings_of(&report)).collect()))
 }
 
 /// Ends the store of a server: the log whole, the views as far as they come in time. What they
@@ -167,7 +172,37 @@ pub(super) async fn close(data: &DataDir, store: Store) -> Result<(), Failure> {
 /// How far the state remembers the log of a store.
 pub(super) fn recorded_by_state(state: &State, name: &str) -> Result<Vec<Recorded>, StateError> {
     let head = state.store_head(name)?;
-    Ok(head.into_iter().map(|position| Recorded { who: "the state", position }).collect())
+    Ok(head.into_iter().map(|position| Recorded { who: STATE, position }).collect())
+}
+
+/// How far the state remembers the log of a store, and how far its newest backup
+/// reaches.
+pub(super) fn recorded_of_store(
+    state: &State,
+    name: &str,
+    dir: &Path,
+) -> Result<Vec<Recorded>, Failure> {
+    let mut recorded = recorded_by_state(state, name).map_err(|it| faults::state(&it))?;
+    let description = Description::read(&RealDisk, dir).map_err(|it| faults::store(&it))?;
+    if let Some(Description { id, .. }) = description {
+        let backed_up = state.backed_up(&id).map_err(|it| faults::state(&it))?;
+        let backed_up = backed_up.filter(|it| 0 < it.position.entries);
+        recorded.extend(backed_up.map(|it| Recorded { who: BACKUP, position: it.position }));
+    }
+    Ok(recorded)
+}
+
+/// What there is to warn of, when the state remembers less of a log than it had when it was closed:
+/// an older state was brought back, and not with its stores.
+fn older_state(recorded: &[Recorded], log: &OpenReport) -> Option<String> {
+    let head = recorded.iter().find(|it| it.who == STATE)?.position.entries;
+    let entries = log.position.entries;
+    (head < entries && log.recovery.is_none()).then(|| {
+        format!(
+            "the state is older than the store: it remembers {head} of {entries} entries. Users, \
+             jobs and settings that were changed since may be missing"
+        )
+    })
 }
 
 async fn flushed(store: &Store, progress: &dyn ProgressSink) -> ViewsReach {

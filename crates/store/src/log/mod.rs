@@ -97,6 +97,29 @@ pub struct Recorded {
     pub position: Position,
 }
 
+/// The files of a log at one moment: all that has to be copied to have it as it is then.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LogFiles {
+    /// Where it ends.
+    pub position: Position,
+    /// Its segments, in order.
+    pub segments: Vec<SegmentCopy>,
+}
+
+/// A segment at one moment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SegmentCopy {
+    /// The name of its file.
+    pub name: String,
+    /// How many of its bytes count, and are durable.
+    pub len: u64,
+    /// The salt in its prelude: a segment that is made anew in its place has another one.
+    pub salt: [u8; 16],
+}
+
+/// Where the salt of a segment stands in its file.
+pub const SALT_OFFSET: u64 = 16;
+
 /// An open log.
 pub struct SegmentLog {
     tables: Arc<Tables>,
@@ -193,6 +216,19 @@ impl SegmentLog {
     /// The Merkle root over the first `entries` entries, when a batch ended there.
     pub fn root_at(&self, entries: u64) -> Result<Option<types::Hash>, LogError> {
         entries::root_at(&self.tables.dir, &self.tables.snapshot(), entries)
+    }
+
+    /// What a copy of the log needs, as it is at this moment. Bytes of a segment below its length
+    /// stay as they are, unless the whole segment is made anew.
+    #[must_use]
+    pub fn files(&self) -> LogFiles {
+        let (snapshot, position) = self.tables.moment();
+        let segment = |(index, it): (usize, &Arc<segment::Segment>)| SegmentCopy {
+            name: dir::segment_name(it.number),
+            len: snapshot.end_of(index),
+            salt: it.salt.0,
+        };
+        LogFiles { position, segments: snapshot.segments.iter().enumerate().map(segment).collect() }
     }
 
     /// Reads a blob into `sink`, piece by piece, in bounded memory, and says how long it is.

@@ -61,6 +61,12 @@ impl Tables {
         self.read().position
     }
 
+    /// Both, as they are at one moment.
+    pub(super) fn moment(&self) -> (Snapshot, Position) {
+        let inner = self.read();
+        (inner.snapshot.clone(), inner.position)
+    }
+
     pub(super) fn snapshot(&self) -> Snapshot {
         self.read().snapshot.clone()
     }

@@ -14,7 +14,7 @@ use crate::error::{StoreError, StoreErrorKind};
 const FORMAT: u32 = 1;
 
 /// The features that this version can read.
-const FEATURES: [&str; 1] = [PARTS];
+const FEATURES: [&str; 3] = [PARTS, "confirmations", "epochs"];
 
 /// Messages may be kept as skeletons that refer to their parts.
 const PARTS: &str = "parts";
@@ -36,6 +36,8 @@ pub struct Description {
     pub created: Timestamp,
     /// What a program must know to read the store.
     pub features: Vec<String>,
+    /// Which of its histories the log is in, from 1: what its last `Epoch` entry says.
+    pub epoch: u64,
 }
 
 /// The file, as it stands there. Unknown keys are left alone: what must be understood is a
@@ -48,6 +50,16 @@ struct File {
     created: i64,
     #[serde(default)]
     features: Vec<String>,
+    #[serde(default = "first_epoch", skip_serializing_if = "is_first")]
+    epoch: u64,
+}
+
+fn first_epoch() -> u64 {
+    1
+}
+
+fn is_first(epoch: &u64) -> bool {
+    *epoch == first_epoch()
 }
 
 /// Just enough to know whether the rest can be understood.
@@ -94,8 +106,8 @@ fn parse(text: &str) -> Result<Description, StoreError> {
     if let Some(unknown) = features.iter().find(|it| !FEATURES.contains(&it.as_str())) {
         return Err(unsupported(unknown.clone()));
     }
-    let File { name, id, created, features, .. } = toml::from_str(text).map_err(wrong)?;
-    Ok(Description { name, id, created: Timestamp(created), features })
+    let File { name, id, created, features, epoch, .. } = toml::from_str(text).map_err(wrong)?;
+    Ok(Description { name, id, created: Timestamp(created), features, epoch })
 }
 
 fn unsupported(feature: String) -> StoreError {
@@ -120,6 +132,36 @@ pub(super) fn prepare_writing(
     Ok(description)
 }
 
+/// Says in the description of the store in `dir` that it is read only by programs that have this
+/// feature: durably, before the first bytes are written that need it.
+pub fn add_feature(disk: &dyn Disk, dir: &Path, feature: &str) -> Result<(), StoreError> {
+    change(disk, dir, |it| {
+        if !it.features.iter().any(|it| it == feature) {
+            it.features.push(feature.to_owned());
+            it.features.sort_unstable();
+        }
+    })
+    .map(|_| ())
+}
+
+/// Changes the description of the store in `dir`, durably.
+pub(super) fn change(
+    disk: &dyn Disk,
+    dir: &Path,
+    change: impl FnOnce(&mut Description),
+) -> Result<Description, StoreError> {
+    let Some(before) = read(disk, dir)? else {
+        let message = format!("there is no store in {}", dir.display());
+        return Err(StoreError::new(StoreErrorKind::Missing, message));
+    };
+    let mut description = before.clone();
+    change(&mut description);
+    if description != before {
+        write(disk, dir, &description).map_err(StoreError::io("note what the store needs"))?;
+    }
+    Ok(description)
+}
+
 /// Makes a store directory with its description: durable, whole or not at all.
 pub(super) fn create(
     disk: &dyn Disk,
@@ -135,6 +177,7 @@ pub(super) fn create(
         id: id.iter().map(|it| format!("{it:02x}")).collect(),
         created: clock.now(),
         features: WRITTEN.map(str::to_owned).to_vec(),
+        epoch: first_epoch(),
     };
     write(disk, dir, &description).map_err(StoreError::io("make the store"))?;
     Ok(description)
@@ -165,13 +208,14 @@ fn sync_dir(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
 }
 
 fn text(description: &Description) -> String {
-    let Description { name, id, created, features } = description;
+    let Description { name, id, created, features, epoch } = description;
     let file = File {
         format: FORMAT,
         name: name.clone(),
         id: id.clone(),
         created: created.0,
         features: features.clone(),
+        epoch: *epoch,
     };
     let body = toml::to_string(&file).unwrap_or_default();
     format!("# A Posthold store; docs/format/store.md says what is in this directory.\n{body}")

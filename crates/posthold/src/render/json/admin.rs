@@ -8,6 +8,7 @@ use commands::{
 };
 use serde::Serialize;
 
+use super::backups;
 use super::jobs::{FolderObject, JobObject, RunObject};
 use super::object;
 use super::presets::PresetObject;
@@ -36,6 +37,7 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
         }
         AdminAnswer::Setting(it) => object(&SettingObject::from(it), out),
         AdminAnswer::Applied(it) => object(&AppliedObject::from(it), out),
+        AdminAnswer::Backup(it) => backups::answer(it, out),
         AdminAnswer::Export(toml) => object(&ExportObject { toml }, out),
         AdminAnswer::Insecure(list) => {
             list.iter().try_for_each(|it| object(&InsecureObject::from(it), out))

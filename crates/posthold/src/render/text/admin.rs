@@ -8,7 +8,9 @@ use commands::{
 };
 
 use super::{Align, counted, table, warnings, words};
-use super::{jobs, presets, quarantine, reports, retention, service, stores, unknown};
+use super::{
+    backups, jobs, presets, quarantine, reports, retention, service, stores, unknown,
+};
 
 /// Writes an answer.
 pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()> {
@@ -35,6 +37,7 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
             writeln!(out, "  The default is {}. Applying: {applied}.", it.default)
         }
         AdminAnswer::Applied(it) => applied(it, out),
+        AdminAnswer::Backup(it) => backups::answer(it, out),
         AdminAnswer::Export(toml) => out.write_all(toml.as_bytes()),
         AdminAnswer::Insecure(list) => insecure(list, out),
         AdminAnswer::Profiles(list) => profiles(list, out),

@@ -1,0 +1,181 @@
+//! What of a data directory is copied into a backup: the one place that lists it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use backup::{Content, ErasedMessage, LogState, Source, SourceFile};
+use commands::BackupKeys;
+use disk::RealDisk;
+use ports::Disk;
+use state::{SavedStore, State};
+use store::Description;
+use store::log::{SALT_OFFSET, SegmentLog};
+
+use super::length;
+use crate::context::DataDir;
+use crate::run::all_stores;
+
+/// The state in a backup.
+pub(crate) const STATE: &str = "state.db";
+
+/// The keys of secrets in a backup.
+const SECRET_KEY: &str = "secret.key";
+
+/// The checkpoints of a log, where it has some.
+const CHECKPOINTS: &str = "checkpoints";
+
+/// A data directory in use.
+pub(super) struct DataSource {
+    data: DataDir,
+    /// The store that mail goes to, and its log.
+    current: PathBuf,
+    log: Arc<SegmentLog>,
+    keys: BackupKeys,
+    left_out: Vec<(String, String)>,
+}
+
+impl DataSource {
+    /// A data directory whose current store has this log.
+    pub(super) fn new(data: &DataDir, log: Arc<SegmentLog>, keys: BackupKeys) -> DataSource {
+        DataSource { data: data.clone(), current: data.store(), log, keys, left_out: Vec::new() }
+    }
+
+    /// Stores that could not be read, and why.
+    pub(super) fn left_out(self) -> Vec<(String, String)> {
+        self.left_out
+    }
+
+    /// The directories of all stores that have one, with their places in a backup.
+    fn stores(&self) -> io::Result<Vec<(String, PathBuf)>> {
+        let saved = all_stores::saved(&self.data).map_err(|it| io::Error::other(it.message))?;
+        let place = |it: &SavedStore| (place_of(it, &saved), self.data.at(it).store());
+        let stores = saved.iter().map(place);
+        let is_left_out = |path: &String| self.left_out.iter().any(|(left, _)| left == path);
+        let is_there = |dir: &Path| dir.join("store.toml").is_file();
+        Ok(stores.filter(|(path, dir)| is_there(dir) && !is_left_out(path)).collect())
+    }
+
+    fn store(&self, path: &str, dir: &Path) -> io::Result<LogState> {
+        // Checkpoints first: the log has then at least what they are about.
+        let checkpoints = file_of(path, dir, CHECKPOINTS, Content::Grows)?;
+        let description = Description::read(&RealDisk, dir).map_err(io::Error::other)?;
+        let description = description.ok_or(io::ErrorKind::NotFound)?;
+        let segments = dir.join("segments");
+        let files = if dir == self.current {
+            self.log.files()
+        } else {
+            let opened = SegmentLog::open_for_reading(Arc::new(RealDisk), &segments, &[]);
+            opened.map_err(io::Error::other)?.files()
+        };
+        let mut all: Vec<SourceFile> = files
+            .segments
+            .iter()
+            .map(|it| SourceFile {
+                path: format!("{path}/segments/{}", it.name),
+                from: segments.join(&it.name),
+                len: it.len,
+                content: Content::Grows,
+                mark: it.salt.to_vec(),
+                mark_at: SALT_OFFSET,
+            })
+            .collect();
+        all.extend(checkpoints);
+        Ok(LogState {
+            path: path.to_owned(),
+            id: description.id,
+            position: files.position,
+            epoch: description.epoch,
+            purged: 0,
+            files: all,
+        })
+    }
+
+    /// What a store has besides its log.
+    fn beside(path: &str, dir: &Path) -> io::Result<Vec<SourceFile>> {
+        let mut files: Vec<_> =
+            file_of(path, dir, "store.toml", Content::Changes)?.into_iter().collect();
+        let keys = dir.join("keys");
+        for name in names(&keys)? {
+            files.extend(file_of(&format!("{path}/keys"), &keys, &name, Content::Changes)?);
+        }
+        Ok(files)
+    }
+}
+
+impl Source for DataSource {
+    fn logs(&mut self) -> io::Result<Vec<LogState>> {
+        let mut logs = Vec::new();
+        for (path, dir) in self.stores()? {
+            match self.store(&path, &dir) {
+                Ok(log) => logs.push(log),
+                // The others are none the worse, and one that cannot be read has older backups.
+                Err(error) => self.left_out.push((path, error.to_string())),
+            }
+        }
+        Ok(logs)
+    }
+
+    fn others(&mut self, room: &Path) -> io::Result<Vec<SourceFile>> {
+        let mut files = Vec::new();
+        for (path, dir) in self.stores()? {
+            files.extend(DataSource::beside(&path, &dir)?);
+        }
+        let copy = room.join(STATE);
+        State::open_for_reading(&self.data.state())
+            .and_then(|it| it.copy_to(&copy))
+            .map_err(io::Error::other)?;
+        let len = length(&copy)?;
+        files.push(plain(STATE.to_owned(), copy, len, Content::Changes));
+        if self.keys == BackupKeys::With {
+            let (dir, path) = (self.data.path(), self.data.key_file());
+            let name = path.strip_prefix(dir).unwrap_or(Path::new(SECRET_KEY));
+            if path.is_file() {
+                let name = name.to_string_lossy().into_owned();
+                files.push(plain(name, path.clone(), length(&path)?, Content::Changes));
+            }
+        }
+        Ok(files)
+    }
+
+    fn erased(&mut self, _: &str, _: u64) -> io::Result<Vec<ErasedMessage>> {
+        Ok(Vec::new())
+    }
+}
+
+/// Where a store is in a backup, and in a data directory that is restored from it: one with a
+/// directory elsewhere comes below the others.
+pub(crate) fn place_of(store: &SavedStore, all: &[SavedStore]) -> String {
+    let is_below = |it: &SavedStore| Path::new(&it.dir).is_relative();
+    if is_below(store) {
+        return format!("stores/{}", store.dir);
+    }
+    let is_taken = |name: &str| all.iter().any(|it| is_below(it) && it.dir == name);
+    let mut name = store.name.clone();
+    while is_taken(&name) {
+        name.push('~');
+    }
+    format!("stores/{name}")
+}
+
+/// A file of a directory, when it is there.
+fn file_of(path: &str, dir: &Path, name: &str, content: Content) -> io::Result<Option<SourceFile>> {
+    let from = dir.join(name);
+    if !from.is_file() {
+        return Ok(None);
+    }
+    let len = length(&from)?;
+    Ok(Some(plain(format!("{path}/{name}"), from, len, content)))
+}
+
+fn plain(path: String, from: PathBuf, len: u64, content: Content) -> SourceFile {
+    SourceFile { path, from, len, content, mark: Vec::new(), mark_at: 0 }
+}
+
+/// The names in a directory; none when it is not there.
+fn names(dir: &Path) -> io::Result<Vec<String>> {
+    match RealDisk.list(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        names => names,
+    }
+}
