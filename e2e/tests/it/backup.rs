@@ -229,6 +229,11 @@ fn an_older_state_beside_a_newer_store_is_told() {
     assert!(!again.text().contains("older"), "told once: {}", again.text());
 }
 
+/// The mark is there before anything else.
+fn is_whole(place: &Place) -> bool {
+    place.path("new/state.db").exists() && !place.path("new/restore-unfinished").exists()
+}
+
 #[test]
 fn a_killed_backup_or_restore_goes_on() {
     let place = archived();
@@ -251,11 +256,11 @@ fn a_killed_backup_or_restore_goes_on() {
         std::thread::sleep(std::time::Duration::from_millis(wait));
         let _ = child.kill();
         child.wait().unwrap();
-        if place.path("new").exists() && !place.path("new/restore-unfinished").exists() {
+        if is_whole(&place) {
             break;
         }
     }
-    if place.path("new/restore-unfinished").exists() || !place.path("new").exists() {
+    if !is_whole(&place) {
         place.ok(["restore", "backups", "--to", "new"]);
     }
     let rebuilt = on(&place, "new", &["store", "rebuild-index"]);
