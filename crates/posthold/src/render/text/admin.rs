@@ -8,9 +8,7 @@ use commands::{
 };
 
 use super::{Align, counted, table, warnings, words};
-use super::{
-    backups, jobs, presets, quarantine, reports, retention, service, stores, unknown,
-};
+use super::{backups, jobs, presets, quarantine, reports, retention, service, stores, unknown};
 
 /// Writes an answer.
 pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()> {
