@@ -226,7 +226,7 @@ impl SegmentLog {
         let segment = |(index, it): (usize, &Arc<segment::Segment>)| SegmentCopy {
             name: dir::segment_name(it.number),
             len: snapshot.end_of(index),
-            salt: it.salt.0,
+            salt: it.casing.salt.0,
         };
         LogFiles { position, segments: snapshot.segments.iter().enumerate().map(segment).collect() }
     }
