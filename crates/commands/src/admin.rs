@@ -42,6 +42,8 @@ pub enum KeyRequest {
     },
     /// The key that the shares in these files give; `-` is standard input.
     Join(Vec<PathBuf>),
+    /// The keys that checkpoints and proofs are checked with.
+    Show,
 }
 
 impl KeyRequest {
@@ -54,6 +56,7 @@ impl KeyRequest {
             KeyRequest::Rotate => "key rotate",
             KeyRequest::Split { .. } => "key split",
             KeyRequest::Join(_) => "key join",
+            KeyRequest::Show => "key show",
         }
     }
 }
@@ -92,6 +95,8 @@ impl SettingsRequest {
 pub enum AdminAnswer {
     /// Of `key status`.
     KeyStatus(KeyStatus),
+    /// The keys that checkpoints and proofs are checked with.
+    KeysShown(Vec<KeyShown>),
     /// Of `key new` and `key join`: the key itself.
     KeyNew(Secret),
     /// Of `key split`.
@@ -213,6 +218,15 @@ pub struct KeyStatus {
     pub keys: Vec<KeyListed>,
     /// What deserves attention: sentences.
     pub warnings: Vec<String>,
+}
+
+/// A key that checkpoints and proofs of a store are checked with. It is no secret.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeyShown {
+    /// The store.
+    pub store: String,
+    /// The key, as notes have it: name, number and key.
+    pub key: String,
 }
 
 impl KeyStatus {

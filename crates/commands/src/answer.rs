@@ -329,6 +329,10 @@ pub struct VerifyAnswer {
     pub entries: u64,
     /// Bytes of the log read.
     pub bytes: u64,
+    /// Signed checkpoints held against the tree.
+    pub checkpoints: u64,
+    /// Entries behind the last checkpoint, which nobody signed yet.
+    pub unsigned: u64,
     /// What is wrong.
     pub defects: Vec<DefectFound>,
     /// Whether it was asked to stop before the end.
@@ -344,11 +348,14 @@ impl VerifyAnswer {
 
     /// Adds what was found in another store.
     pub fn add(&mut self, other: VerifyAnswer) {
-        let VerifyAnswer { messages, blobs, entries, bytes, defects, cancelled } = other;
+        let VerifyAnswer { messages, blobs, entries, bytes, .. } = other;
+        let VerifyAnswer { checkpoints, unsigned, defects, cancelled, .. } = other;
         self.messages += messages;
         self.blobs += blobs;
         self.entries += entries;
         self.bytes += bytes;
+        self.checkpoints += checkpoints;
+        self.unsigned += unsigned;
         self.defects.extend(defects);
         self.cancelled |= cancelled;
     }
@@ -359,7 +366,7 @@ impl VerifyAnswer {
 pub struct DefectFound {
     /// The store.
     pub store: String,
-    /// `log`, `catalog` or `index`.
+    /// `log`, `checkpoints`, `tiles`, `catalog` or `index`.
     pub part: &'static str,
     /// Where: a segment and offset, a table.
     pub place: String,

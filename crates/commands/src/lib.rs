@@ -31,8 +31,8 @@ mod unknown;
 mod user;
 
 pub use admin::{
-    AdminAnswer, Insecure, InsecureKind, KeyListed, KeyRequest, KeyShares, KeyStatus, MailTested,
-    SettingShown, SettingsRequest, TestAnswer, TestResult, TestStep,
+    AdminAnswer, Insecure, InsecureKind, KeyListed, KeyRequest, KeyShares, KeyShown, KeyStatus,
+    MailTested, SettingShown, SettingsRequest, TestAnswer, TestResult, TestStep,
 };
 pub use alert::{Alert, AlertChoice, AlertKind, AlertRequest, AlertShown, Severity};
 pub use answer::{

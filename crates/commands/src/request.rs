@@ -122,7 +122,9 @@ impl Request {
         match self {
             Request::Search(_) | Request::Show(_) | Request::Export(_) | Request::Verify => true,
             Request::UserShow(_) | Request::UserList => true,
-            Request::Key(it) => matches!(it, KeyRequest::New | KeyRequest::Join(_)),
+            Request::Key(it) => {
+                matches!(it, KeyRequest::New | KeyRequest::Join(_) | KeyRequest::Show)
+            }
             Request::Store(it) => it.only_reads(),
             Request::Settings(it) => !matches!(it, SettingsRequest::Set(..)),
             Request::Profile(it) => matches!(it, ProfileRequest::List | ProfileRequest::Show(_)),

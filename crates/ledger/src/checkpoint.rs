@@ -58,6 +58,12 @@ pub fn split_origin(origin: &str) -> (&str, u64) {
 }
 
 impl Checkpoint {
+    /// Whether a log that ends at `position` has entries that stand behind its end.
+    #[must_use]
+    pub fn is_exceeded(&self, position: Position) -> bool {
+        self.moment == Moment::Closed && self.position.entries < position.entries
+    }
+
     /// The text that is signed.
     #[must_use]
     pub fn text(&self) -> String {
@@ -114,11 +120,15 @@ impl Checkpoint {
 ///
 /// The notes are not looked into: this only finds where the signatures end.
 #[must_use]
-pub fn next_note(list: &str) -> Option<(&str, &str)> {
-    let signatures = list.find("\n\n— ")? + 2;
-    let end = list.get(signatures..)?.find("\n\n")? + signatures + 1;
+pub fn next_note(list: &[u8]) -> Option<(&[u8], &[u8])> {
+    let find = |from: usize, what: &[u8]| {
+        let at = list.get(from..)?.windows(what.len()).position(|it| it == what);
+        at.map(|it| it + from)
+    };
+    let signatures = find(0, "\n\n— ".as_bytes())? + 2;
+    let end = find(signatures, b"\n\n")? + 1;
     let (note, rest) = list.split_at_checked(end)?;
-    Some((note, rest.strip_prefix('\n')?))
+    Some((note, rest.strip_prefix(b"\n")?))
 }
 
 #[cfg(test)]
@@ -187,16 +197,17 @@ mod tests {
             .map(|(entries, moment)| checkpoint(entries, moment).sign(&signer))
             .collect();
         let list: String = notes.iter().map(|it| format!("{it}\n")).collect();
-        let mut rest = list.as_str();
+        let mut rest = list.as_bytes();
         for note in &notes {
             let (found, behind) = next_note(rest).unwrap();
-            assert_eq!(found, note);
-            assert!(Checkpoint::open(found, &known).is_ok());
+            assert_eq!(found, note.as_bytes());
+            assert!(Checkpoint::open(note, &known).is_ok());
             rest = behind;
         }
-        assert_eq!((rest, next_note(rest)), ("", None));
+        assert_eq!(next_note(rest), None);
+        assert!(rest.is_empty());
         for cut in 0..notes[0].len() {
-            assert_eq!(list.get(..cut).and_then(next_note), None, "cut at {cut}");
+            assert_eq!(next_note(&list.as_bytes()[..cut]), None, "cut at {cut}");
         }
     }
 

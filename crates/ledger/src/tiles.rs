@@ -93,8 +93,9 @@ pub fn decode_tile(bytes: &[u8], width: u16) -> Option<Vec<Hash>> {
     is_whole.then(|| hashes.iter().map(|it| Hash(*it)).collect())
 }
 
-/// The hash over 2^`height` hashes, which must be so many.
-fn over(hashes: &[Hash]) -> Hash {
+/// The root of the perfect tree over hashes: 256 of a full tile, or another power of two.
+#[must_use]
+pub fn over(hashes: &[Hash]) -> Hash {
     let mut hashes = hashes.to_vec();
     while 1 < hashes.len() {
         let (pairs, _) = hashes.as_chunks::<2>();

@@ -7,6 +7,7 @@
 mod catalog;
 mod catalog_files;
 mod error;
+pub mod evidence;
 pub mod log;
 mod store;
 mod views;

@@ -3,6 +3,7 @@
 //! ```text
 //! DIR/store.toml    what this is, in which format, with which features
 //! DIR/segments/     the log
+//! DIR/checkpoints   its signed checkpoints, with what belongs to them (`evidence`)
 //! DIR/catalog.db    the catalog, with SQLite's -wal and -shm beside it
 //! DIR/index/        the full-text index
 //! ```
@@ -32,6 +33,7 @@ pub use rebuild::{RebuildProgress, Rebuilt};
 use crate::catalog::{CatalogWriter, Reach, SqlCatalog, Unusable};
 use crate::catalog_files::{catalog_path, start_anew};
 use crate::error::{StoreError, StoreErrorKind, chain};
+use crate::evidence::{Checkpointer, Evidence, SignedCheckpoint};
 use crate::log::{LogOptions, OpenErrorKind, OpenReport, Recorded, SegmentLog};
 use crate::views::{CatalogSide, Views, ViewsReach};
 
@@ -72,6 +74,8 @@ pub struct StoreReport {
     pub index_anew: Option<String>,
     /// Why there is no index though one was asked for. Archiving goes on without.
     pub index_failure: Option<String>,
+    /// What is strange about its checkpoints: sentences without a full stop.
+    pub evidence: Vec<String>,
 }
 
 /// An open store.
@@ -88,6 +92,7 @@ struct Writing {
     index: Option<IndexOpener>,
     reach: watch::Sender<Reach>,
     views: Mutex<Option<Views>>,
+    checkpointer: Box<Checkpointer>,
 }
 
 impl Store {
@@ -105,8 +110,11 @@ impl Store {
             }
         };
         let mut views = OpenViews::open(dir, &description, index.as_ref(), &mut report)?;
+        let evidence = description.evidence(Arc::clone(&disk), dir);
+        let signed = evidence.recorded();
         let log = loop {
             let mut all = recorded.clone();
+            all.extend(signed);
             all.extend(views.recorded());
             let (clock, random) = (Arc::clone(&clock), Arc::clone(&random));
             let segments = dir.join("segments");
@@ -123,12 +131,15 @@ impl Store {
                 Err(error) => return Err(error.into()),
             }
         };
+        let (checkpointer, strange) = Checkpointer::start(&evidence, &log, random)?;
+        report.evidence = strange;
         let entries = views.catalog.committed().entries;
         let (reach, reached) = watch::channel(Reach { entries, failure: None });
         let path = catalog_path(dir);
         let catalog = Arc::new(SqlCatalog::beside(&path, &description.id, reached));
         let OpenViews { catalog: writer, index: open_index, .. } = views;
-        let writing = Writing { index, reach, views: Mutex::new(None) };
+        let writing =
+            Writing { index, reach, views: Mutex::new(None), checkpointer: Box::new(checkpointer) };
         let store =
             Store { dir: dir.to_owned(), description, log, catalog, writing: Some(writing) };
         store.start_views(writer, open_index)?;
@@ -143,7 +154,8 @@ impl Store {
         };
         // The catalog first: the log then has at least what the catalog has.
         let catalog = SqlCatalog::open_for_reading(&catalog_path(dir), &description.id)?;
-        let recorded = [Recorded { who: CATALOG, position: catalog.position()? }];
+        let mut recorded = vec![Recorded { who: CATALOG, position: catalog.position()? }];
+        recorded.extend(description.evidence(Arc::clone(&disk), dir).recorded());
         let log = SegmentLog::open_for_reading(disk, &dir.join("segments"), &recorded)?;
         let (log, catalog) = (Arc::new(log), Arc::new(catalog));
         Ok(Store { dir: dir.to_owned(), description, log, catalog, writing: None })
@@ -165,6 +177,22 @@ impl Store {
     #[must_use]
     pub fn catalog(&self) -> &Arc<SqlCatalog> {
         &self.catalog
+    }
+
+    /// Signs a checkpoint over what the log has now, unless there is one, and gives the newest;
+    /// `None` when the log was never written. A store that is open for reading has those that
+    /// were signed.
+    pub fn checkpoint(&self) -> Result<Option<SignedCheckpoint>, StoreError> {
+        match &self.writing {
+            Some(writing) => writing.checkpointer.checkpoint(),
+            None => self.evidence(Arc::new(disk::RealDisk)).last(),
+        }
+    }
+
+    /// Its checkpoints and tiles, on this disk.
+    #[must_use]
+    pub fn evidence(&self, disk: Arc<dyn Disk>) -> Evidence {
+        self.description.evidence(disk, &self.dir)
     }
 
     /// The directory of the full-text index.

@@ -20,6 +20,9 @@ pub(super) enum KeyCommand {
     Split(SplitArgs),
     /// Prints the key that shares give
     Join(JoinArgs),
+    /// Prints the keys that checkpoints and proofs are checked with; keep a copy elsewhere, for
+    /// `posthold-verify --key`
+    Show,
 }
 
 /// How a key is split.
@@ -55,6 +58,7 @@ impl KeyCommand {
             KeyCommand::Rotate(_) => KeyRequest::Rotate,
             KeyCommand::Split(SplitArgs { shares, needed }) => KeyRequest::Split { shares, needed },
             KeyCommand::Join(JoinArgs { files }) => KeyRequest::Join(files),
+            KeyCommand::Show => KeyRequest::Show,
         }
     }
 }

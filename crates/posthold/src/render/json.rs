@@ -382,6 +382,8 @@ struct VerifyObject<'a> {
     blobs: u64,
     entries: u64,
     bytes: u64,
+    checkpoints: u64,
+    unsigned: u64,
     defects: Vec<DefectObject<'a>>,
     cancelled: bool,
 }
@@ -407,6 +409,8 @@ impl<'a> From<&'a VerifyAnswer> for VerifyObject<'a> {
             blobs: it.blobs,
             entries: it.entries,
             bytes: it.bytes,
+            checkpoints: it.checkpoints,
+            unsigned: it.unsigned,
             defects: it.defects.iter().map(defect).collect(),
             cancelled: it.cancelled,
         }

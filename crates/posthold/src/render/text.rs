@@ -272,6 +272,7 @@ fn verify(verify: &VerifyAnswer, out: &mut dyn Write) -> io::Result<()> {
         counted(verify.messages, "message"),
         counted(verify.blobs, "blob"),
         format!("{} entries", count(verify.entries)),
+        counted(verify.checkpoints, "checkpoint"),
         words::size(verify.bytes),
     ];
     let checked = checked.join(", ");

@@ -7,18 +7,20 @@
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use commands::{
-    AdminAnswer, Answer, Failure, FailureKind, KeyListed, KeyRequest, KeyShares, KeyStatus,
-    Progress, ProgressSink,
+    AdminAnswer, Answer, Failure, FailureKind, KeyListed, KeyRequest, KeyShares, KeyShown,
+    KeyStatus, Progress, ProgressSink,
 };
 use disk::{OsRandom, RealDisk};
 use ports::{Access, Disk, Random};
 use sealing::{KeyRing, SealingKey};
 use state::State;
+use store::Description;
 use types::Secret;
 
-use super::{blocking, faults, ownership, users};
+use super::{all_stores, blocking, faults, ownership, users};
 use crate::context::{Context, DataDir, KeySource};
 
 /// Carries out a request about keys.
@@ -40,8 +42,24 @@ pub(super) async fn run(
             blocking(move || split(&data, &source, shares, needed)).await?
         }
         KeyRequest::Join(files) => blocking(move || join(&files)).await?,
+        KeyRequest::Show => blocking(move || shown(&data)).await?,
     };
     Ok(Answer::Admin(Box::new(answer)))
+}
+
+/// The keys of checkpoints of every store, the oldest of each first.
+fn shown(data: &DataDir) -> Result<AdminAnswer, Failure> {
+    all_stores::check_have_log(data)?;
+    let mut shown = Vec::new();
+    for saved in all_stores::saved(data)?.iter().filter(|it| it.state.is_active()) {
+        let dir = data.at(saved).store();
+        let store = Description::read(&RealDisk, &dir).map_err(|it| faults::store(&it))?;
+        let keys = store.map(|it| it.evidence(Arc::new(RealDisk), &dir).verifiers()).transpose();
+        for key in keys.map_err(|it| faults::store(&it))?.unwrap_or_default() {
+            shown.push(KeyShown { store: saved.name.clone(), key: key.to_string() });
+        }
+    }
+    Ok(AdminAnswer::KeysShown(shown))
 }
 
 fn new_key() -> SealingKey {

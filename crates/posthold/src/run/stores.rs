@@ -273,6 +273,7 @@ fn risk_of(
 fn warnings_of(report: &StoreReport) -> Vec<String> {
     let StoreReport { log, catalog_anew, index_anew, index_failure, .. } = report;
     let mut warnings = log_warnings(log);
+    warnings.extend(report.evidence.iter().map(|it| format!("{it}; see `posthold verify`")));
     if let Some(why) = catalog_anew {
         warnings.push(format!("the catalog was made anew from the log: {why}"));
     }

@@ -1,5 +1,7 @@
 //! `verify`: everything is read again.
 
+mod evidence;
+
 use std::sync::Arc;
 
 use commands::{DefectFound, Failure, Phase, ProgressSink, VerifyAnswer, Work};
@@ -7,6 +9,7 @@ use disk::RealDisk;
 use query::Query;
 use search::{Resolved, Scope, Searcher};
 use state::State;
+use store::evidence::Evidence;
 use store::log::{LogDefect, LogVerdict, Recorded, SegmentLog, VerifyProgress};
 use store::{SqlCatalog, Store, StoreErrorKind};
 use types::Position;
@@ -75,12 +78,15 @@ fn one(data: &DataDir, teller: &Teller) -> Result<VerifyAnswer, Failure> {
     let index = found.index(data);
     let recorded =
         State::open_for_reading(&data.state()).and_then(|it| recorded_by_state(&it, &store));
-    let recorded = recorded.map_err(|it| faults::state(&it))?;
+    let mut recorded = recorded.map_err(|it| faults::state(&it))?;
+    let evidence = evidence::of_store(data);
+    recorded.extend(evidence.as_ref().and_then(Evidence::recorded));
     let Some((log, catalog)) = found.open(data, &recorded)? else { return Ok(found.answer()) };
     found.verdict = log.verify(&mut |VerifyProgress { bytes, bytes_total, .. }| {
         let bytes_total = Some(bytes_total);
         teller.tell(Work { phase: Phase::Verifying, bytes, bytes_total, ..Work::default() });
     });
+    found.evidence(evidence.as_ref(), &log);
     let catalog = catalog.and_then(|it| found.catalog(&log, &it));
     if let Some(searcher) = index {
         found.compare_index(&log, &searcher, catalog);
@@ -93,6 +99,9 @@ fn one(data: &DataDir, teller: &Teller) -> Result<VerifyAnswer, Failure> {
 struct Found {
     store: String,
     verdict: LogVerdict,
+    /// Checkpoints, and entries behind the last one.
+    checkpoints: u64,
+    unsigned: u64,
     /// Of the views, and of a log that does not open.
     defects: Vec<DefectFound>,
 }
@@ -217,6 +226,7 @@ impl Found {
     }
 
     fn answer(self) -> VerifyAnswer {
+        let (checkpoints, unsigned) = (self.checkpoints, self.unsigned);
         let LogVerdict { messages, blobs, entries, bytes, defects, n_defects_left_off } =
             self.verdict;
         let store = self.store;
@@ -232,7 +242,16 @@ impl Found {
             all.push(DefectFound { store, part: LOG, place: "segments".into(), message });
         }
         all.extend(self.defects);
-        VerifyAnswer { messages, blobs, entries, bytes, defects: all, cancelled: false }
+        VerifyAnswer {
+            messages,
+            blobs,
+            entries,
+            bytes,
+            checkpoints,
+            unsigned,
+            defects: all,
+            cancelled: false,
+        }
     }
 }
 

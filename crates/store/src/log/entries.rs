@@ -48,15 +48,18 @@ impl Resume {
 }
 
 /// A record of a segment: an `Entries`, `Details` or `Commit` payload, decoded.
-struct Record<'a> {
-    kind: Kind,
-    raw: &'a [u8],
+pub(super) struct Record<'a> {
+    pub(super) kind: Kind,
+    pub(super) raw: &'a [u8],
     /// Behind its frame.
-    end: u64,
+    pub(super) end: u64,
 }
 
 /// What a visitor of records says: go on, or it has enough.
 type Visit = Result<ControlFlow<()>, Flaw>;
+
+/// The same, with the number of the entry behind which the visitor stands.
+pub(super) type Walk = Result<(ControlFlow<()>, u64), Flaw>;
 
 /// Reads whole batches from entry `from` on, until they are about `bytes_max` bytes.
 pub(super) fn read_entries(
@@ -65,8 +68,23 @@ pub(super) fn read_entries(
     from: u64,
     bytes_max: usize,
 ) -> Result<EntryRun, LogError> {
-    let snapshot = tables.snapshot();
     let mut reading = Reading::new(from, bytes_max, tables.position());
+    walk(tables, resume, from, &mut |record| {
+        let flow = reading.take(record)?;
+        Ok((flow, reading.run.position.entries))
+    })?;
+    Ok(reading.run)
+}
+
+/// Shows records to `visitor` from those of the batch that holds entry `from` on, until it has
+/// enough. It also says behind which entry it stands then, which `resume` keeps.
+pub(super) fn walk(
+    tables: &Tables,
+    resume: &Resume,
+    from: u64,
+    visitor: &mut dyn FnMut(&Record<'_>) -> Walk,
+) -> Result<(), LogError> {
+    let snapshot = tables.snapshot();
     for (index, segment) in snapshot.segments.iter().enumerate() {
         let first_of_next = snapshot.segments.get(index + 1).map(|it| it.first_entry());
         if first_of_next.is_some_and(|next| next <= from) {
@@ -75,21 +93,20 @@ pub(super) fn read_entries(
         let start = resume.get(segment.number, from);
         let mut stopped = None;
         let flow = visit(&tables.dir, &snapshot, index, (from, start), &mut |record| {
-            let flow = reading.take(record)?;
+            let (flow, entries) = visitor(record)?;
             if flow.is_break() {
-                stopped = Some(record.end);
+                stopped = Some((entries, record.end));
             }
             Ok(flow)
         })?;
         if flow.is_break() {
-            let entries = reading.run.position.entries;
-            if let (Some(offset), None) = (stopped, &segment.footer) {
+            if let (Some((entries, offset)), None) = (stopped, &segment.footer) {
                 resume.set(ResumeAt { entries, segment: segment.number, offset });
             }
             break;
         }
     }
-    Ok(reading.run)
+    Ok(())
 }
 
 /// The Merkle root over the first `entries` entries, when a batch ends there.

@@ -20,6 +20,7 @@ mod join;
 mod key_files;
 mod mark_file;
 mod open;
+mod raw;
 mod read;
 mod recover;
 mod seal;
@@ -42,6 +43,7 @@ pub use committer::Committed;
 pub use entries::EntryRun;
 pub use error::{OpenError, OpenErrorKind, OpenReport, Recovery, TornTail};
 pub use key_files::{LogKeys, wrapped_with};
+pub use raw::{Leaves, RawEntry};
 pub use read::Sink;
 pub use verify::{LogDefect, LogVerdict, VerifyProgress};
 
@@ -119,12 +121,26 @@ pub struct SegmentCopy {
 
 /// Where the salt of a segment stands in its file.
 pub const SALT_OFFSET: u64 = 16;
+/// Is told when the writing of a log begins and ends, by the thread that writes it. What makes
+/// checkpoints is one.
+///
+/// An error ends the writer, as one of the disk does.
+pub trait Witness: Send {
+    /// Something is about to be appended, for the first time since the log was opened.
+    fn begins(&mut self, position: Position) -> std::io::Result<()>;
+    /// The log is about to be closed; everything that was appended is durable.
+    fn ends(&mut self, position: Position) -> std::io::Result<()>;
+}
+
+/// The witness of a log, when it has one.
+type WitnessPlace = Arc<Mutex<Option<Box<dyn Witness>>>>;
 
 /// An open log.
 pub struct SegmentLog {
     tables: Arc<Tables>,
     resume: Resume,
     subscribers: Arc<Subscribers>,
+    witness: WitnessPlace,
     stopped: Stopped,
     /// `None` when it was opened for reading, or was closed.
     outbox: Mutex<Option<Sender<Message>>>,
@@ -151,6 +167,7 @@ impl SegmentLog {
         let position = ready.state.position();
         let tables = Arc::new(Tables::new(dir, ready.snapshot, position));
         let subscribers = Arc::new(Subscribers::default());
+        let witness = WitnessPlace::default();
         let stopped = Stopped::default();
         let (outbox, inbox) = channel();
         let threads = writer::start(WriterParts {
@@ -161,6 +178,7 @@ impl SegmentLog {
             clock,
             random,
             subscribers: Arc::clone(&subscribers),
+            witness: Arc::clone(&witness),
             stopped: Arc::clone(&stopped),
             inbox,
             outbox: outbox.clone(),
@@ -169,6 +187,7 @@ impl SegmentLog {
             tables,
             resume: Resume::default(),
             subscribers,
+            witness,
             stopped,
             outbox: Mutex::new(Some(outbox)),
             threads: Mutex::new(threads),
@@ -193,6 +212,7 @@ impl SegmentLog {
             tables,
             resume: Resume::default(),
             subscribers: Arc::default(),
+            witness: WitnessPlace::default(),
             stopped,
             outbox: Mutex::new(None),
             threads: Mutex::default(),
@@ -205,6 +225,30 @@ impl SegmentLog {
     /// source that is faster than it. One whose receiver is gone is forgotten.
     pub fn subscribe(&self, subscriber: SyncSender<Committed>) {
         self.subscribers.add(subscriber);
+    }
+
+    /// Lets `witness` know when writing begins and ends, from now on.
+    pub fn set_witness(&self, witness: Box<dyn Witness>) {
+        *self.witness.lock().unwrap_or_else(PoisonError::into_inner) = Some(witness);
+    }
+
+    /// The hashes of the leaves of its tree, from entry `from` on.
+    #[must_use]
+    pub fn leaves(&self, from: u64) -> Leaves<'_> {
+        Leaves::new(&self.tables, from)
+    }
+
+    /// An entry and its detail as the bytes that stand in the log; `None` when it has no such
+    /// entry.
+    pub fn raw_entry(&self, number: EntryNumber) -> Result<Option<RawEntry>, LogError> {
+        raw::read_raw(&self.tables, number)
+    }
+
+    /// Whether its last session ended with [`close`](Self::close). `None` when that cannot be
+    /// told: nothing was written yet, or the last segment was made by sealing or recovery.
+    #[must_use]
+    pub fn was_closed(&self) -> Option<bool> {
+        open::was_closed(&self.tables.dir, &self.tables.snapshot())
     }
 
     /// Reads entries and details from number `from` on: whole batches, at least one, until they

@@ -96,6 +96,20 @@ pub(super) fn inspect(dir: &SegmentDir, recorded: &[Recorded]) -> Result<Found, 
     Ok(found)
 }
 
+/// Whether the last segment ends with a close frame that a session wrote at its end.
+pub(super) fn was_closed(dir: &SegmentDir, snapshot: &Snapshot) -> Option<bool> {
+    let mut latest = snapshot.segments.iter().rev();
+    let last = latest.next()?;
+    // Recovery ends its segment with a close frame, too; then the one before has no footer.
+    let is_told = last.footer.is_none() && latest.next().is_none_or(|it| it.footer.is_some());
+    if !is_told || snapshot.tip_end <= last.start.offset {
+        return None;
+    }
+    let file = dir.file(last.number).ok()?;
+    let mut reader = last.reader(&file, snapshot.tip_end, ReadMode::Hopping);
+    read_end(&mut reader).ok().map(|it| it.is_some())
+}
+
 fn rollback(recorded: &Recorded, entries: u64) -> OpenError {
     let Recorded { who, position } = recorded;
     let what = format!(

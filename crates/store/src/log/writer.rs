@@ -9,13 +9,13 @@
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::thread;
 
 use frames::{Encoder, Mark, Place, State, close_frame};
 use ports::{Change, Clock, LogError, LogErrorKind, Random};
+use types::Position;
 
-use super::LogOptions;
 use super::batch::{ClosedBatch, Context, OpenBatch, Reply, Underway};
 use super::committer::{Committer, Job, Subscribers};
 use super::create::create_segment;
@@ -25,6 +25,7 @@ use super::mark_file::{MarkFile, read_mark};
 use super::recover::Tip;
 use super::seal::{rewrite_footer, seal};
 use super::tables::Tables;
+use super::{LogOptions, Witness, WitnessPlace};
 
 /// What the writer is told.
 pub(super) enum Message {
@@ -60,6 +61,7 @@ pub(super) struct WriterParts {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) random: Arc<dyn Random>,
     pub(super) subscribers: Arc<Subscribers>,
+    pub(super) witness: WitnessPlace,
     pub(super) stopped: Stopped,
     pub(super) inbox: Receiver<Message>,
     /// The other end of `inbox`, for the committer.
@@ -79,6 +81,7 @@ pub(super) struct Writer {
     options: LogOptions,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    witness: WitnessPlace,
     stopped: Stopped,
     inbox: Receiver<Message>,
     jobs: SyncSender<Job>,
@@ -113,6 +116,7 @@ pub(super) fn start(parts: WriterParts) -> std::io::Result<Vec<thread::JoinHandl
         options: parts.options,
         clock: parts.clock,
         random: parts.random,
+        witness: parts.witness,
         stopped: parts.stopped,
         inbox: parts.inbox,
         jobs,
@@ -247,6 +251,7 @@ impl Writer {
         if self.file.is_some() {
             return Ok(());
         }
+        self.tell_witness(|witness, position| witness.begins(position))?;
         let dir = &self.tables.dir;
         let file = dir.file_to_write(self.tip.segment.number).map_err(io_error)?;
         self.mark.open(dir).map_err(io_error)?;
@@ -302,6 +307,15 @@ impl Writer {
         Ok(())
     }
 
+    fn tell_witness(
+        &self,
+        tell: impl FnOnce(&mut dyn Witness, Position) -> std::io::Result<()>,
+    ) -> Result<(), LogError> {
+        let mut witness = self.witness.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(witness) = witness.as_mut() else { return Ok(()) };
+        tell(&mut **witness, self.state.position()).map_err(io_error)
+    }
+
     fn mark_here(&self) -> Mark {
         mark_of(self.tip.segment.number, self.tip.end, &self.state)
     }
@@ -350,6 +364,8 @@ impl Writer {
     fn close_tip(&mut self) -> Result<(), LogError> {
         // Nothing was appended: the log ends as cleanly as it did.
         let Some(file) = &self.file else { return Ok(()) };
+        // Before the close frame: a log that ends with one was witnessed to its end.
+        self.tell_witness(|witness, position| witness.ends(position))?;
         let is_closed = !self.prefix.is_empty() || self.tip.segment.footer.is_some();
         if is_closed || self.tip.end == self.tip.segment.start.offset {
             return Ok(());

@@ -2,12 +2,14 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ports::{Access, Clock, Disk, Random};
 use serde::{Deserialize, Serialize};
 use types::Timestamp;
 
 use crate::error::{StoreError, StoreErrorKind};
+use crate::evidence::Evidence;
 
 /// The version of the directory's layout and of the log. It changes when an older program would
 /// misread something that no feature names.
@@ -38,6 +40,14 @@ pub struct Description {
     pub features: Vec<String>,
     /// Which of its histories the log is in, from 1: what its last `Epoch` entry says.
     pub epoch: u64,
+}
+
+impl Description {
+    /// The checkpoints and tiles of the store in `dir`.
+    #[must_use]
+    pub fn evidence(&self, disk: Arc<dyn Disk>, dir: &Path) -> Evidence {
+        Evidence::of_store(disk, dir, &self.id, self.epoch)
+    }
 }
 
 /// The file, as it stands there. Unknown keys are left alone: what must be understood is a

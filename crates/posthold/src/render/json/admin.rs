@@ -27,6 +27,9 @@ use super::unknown::{AssignedObject, UnknownObject};
 pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()> {
     match answer {
         AdminAnswer::KeyStatus(it) => object(&KeyStatusObject::from(it), out),
+        AdminAnswer::KeysShown(keys) => keys
+            .iter()
+            .try_for_each(|it| object(&KeyShownObject { store: &it.store, key: &it.key }, out)),
         AdminAnswer::KeyNew(key) => object(&KeyNewObject { key: key.declassify() }, out),
         AdminAnswer::KeyShares(it) => object(&KeySharesObject::from(it), out),
         AdminAnswer::KeyRotated { key, secrets } => {
@@ -155,6 +158,12 @@ impl<'a> From<&'a ApplyAnswer> for AppliedObject<'a> {
             warnings: &it.warnings,
         }
     }
+}
+
+#[derive(Serialize)]
+struct KeyShownObject<'a> {
+    store: &'a str,
+    key: &'a str,
 }
 
 #[derive(Serialize)]

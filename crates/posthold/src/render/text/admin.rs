@@ -14,6 +14,11 @@ use super::{backups, jobs, presets, quarantine, reports, retention, service, sto
 pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()> {
     match answer {
         AdminAnswer::KeyStatus(it) => key_status(it, out),
+        AdminAnswer::KeysShown(keys) if keys.is_empty() => {
+            writeln!(out, "Nothing was signed yet; the key is made with the first entry.")
+        }
+        // Nothing but the keys: the output is a file for `posthold-verify --key`.
+        AdminAnswer::KeysShown(keys) => keys.iter().try_for_each(|it| writeln!(out, "{}", it.key)),
         AdminAnswer::KeyNew(key) => writeln!(out, "{}", key.declassify()),
         AdminAnswer::KeyShares(it) => {
             let text = |it: &types::Secret| it.declassify().to_owned();

@@ -235,13 +235,19 @@ fn exports() {
 
 #[test]
 fn checks() {
-    let clean =
-        VerifyAnswer { messages: 2, blobs: 2, entries: 9, bytes: 12_345, ..Default::default() };
+    let clean = VerifyAnswer {
+        messages: 2,
+        blobs: 2,
+        entries: 9,
+        bytes: 12_345,
+        checkpoints: 3,
+        ..Default::default()
+    };
     check(
         &Answer::Verify(clean.clone()),
         &expect![[r#"
             stdout:
-            Everything is as it was stored: 2 messages, 2 blobs, 9 entries, 12 kB.
+            Everything is as it was stored: 2 messages, 2 blobs, 9 entries, 3 checkpoints, 12 kB.
         "#]],
     );
     let defect = DefectFound {
@@ -254,7 +260,7 @@ fn checks() {
         &Answer::Verify(VerifyAnswer { defects: vec![defect], ..clean }),
         &expect![[r#"
             stdout:
-            Found 1 defect in 2 messages, 2 blobs, 9 entries, 12 kB:
+            Found 1 defect in 2 messages, 2 blobs, 9 entries, 3 checkpoints, 12 kB:
               default, log, 000001.seg at 4096: the frame's checksum differs
         "#]],
     );
