@@ -96,7 +96,8 @@ impl TileFiles {
     }
 
     fn has_note(&self, note: &str) -> bool {
-        matches!(self.read_file("checkpoint", NOTE_BYTES_MAX), Ok(Some(it)) if it == note.as_bytes())
+        let read = self.read_file("checkpoint", NOTE_BYTES_MAX);
+        matches!(read, Ok(Some(it)) if it == note.as_bytes())
     }
 
     /// From what is there, if it leads to the root that it should.
