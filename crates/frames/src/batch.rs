@@ -18,8 +18,8 @@ use crate::frame_out::{Content, FrameOut};
 use crate::header::batch_low;
 use crate::payload::{self, ChunkList, decode_body, decode_entries};
 use crate::{
-    Casing, Close, Codec, Commit, EncodedBlob, EncodedSkeleton, Encoder, Flaw, Frame, Header, Kind,
-    State,
+    Casing, Close, Codec, Commit, EncodedBlob, EncodedSkeleton, Encoder, Flaw, Frame, Gone, Header,
+    Kind, State,
 };
 
 /// Where a batch is written.
@@ -61,6 +61,14 @@ impl BatchWriter {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Gives the prefix back of a batch that got no frame.
+    #[must_use]
+    pub fn into_prefix(self) -> Vec<u8> {
+        let mut bytes = self.out.into_bytes();
+        bytes.truncate(self.prefix_len);
+        bytes
     }
 
     /// The log behind the entries that were added so far.
@@ -249,7 +257,8 @@ impl Chain {
             | Kind::ChunkList
             | Kind::Skeleton
             | Kind::Entries
-            | Kind::Details => self.content(frame),
+            | Kind::Details
+            | Kind::Gone => self.content(frame),
         }
     }
 
@@ -269,6 +278,10 @@ impl Chain {
         batch.bytes += frame.header.frame_len();
         if kind.has_id() {
             let (id, _) = payload::split_id(frame.payload)?;
+            cover(&mut batch.hasher, kind, raw_len as usize, &id);
+        }
+        if kind == Kind::Gone {
+            let Gone { kind, raw_len, id } = Gone::decode(frame.payload)?;
             cover(&mut batch.hasher, kind, raw_len as usize, &id);
         }
         if kind == Kind::Entries {

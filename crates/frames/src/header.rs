@@ -40,6 +40,8 @@ pub enum Kind {
     Entries,
     /// Details of entries of the batch.
     Details,
+    /// What is left of an erased blob.
+    Gone,
     /// The end of a batch.
     Commit,
     /// The state of the log at this place: where a segment begins, is closed, or is sealed.
@@ -54,7 +56,7 @@ pub enum Kind {
 
 impl Kind {
     /// Kinds with their numbers. Reserved: 11 dictionary, 12 anchors (signed checkpoints).
-    const NUMBERS: [(Kind, u8); 11] = [
+    const NUMBERS: [(Kind, u8); 12] = [
         (Kind::Blob, 1),
         (Kind::Chunk, 2),
         (Kind::ChunkList, 3),
@@ -66,6 +68,7 @@ impl Kind {
         (Kind::FooterIds, 9),
         (Kind::FooterFilter, 10),
         (Kind::Skeleton, 13),
+        (Kind::Gone, 14),
     ];
 
     /// The number that stands for this kind on disk.
@@ -74,7 +77,7 @@ impl Kind {
         Kind::NUMBERS.iter().find(|(kind, _)| *kind == self).map_or(0, |(_, number)| *number)
     }
 
-    fn from_number(number: u8) -> Option<Kind> {
+    pub(crate) fn from_number(number: u8) -> Option<Kind> {
         Kind::NUMBERS.iter().find(|(_, it)| *it == number).map(|(kind, _)| *kind)
     }
 
@@ -89,6 +92,7 @@ impl Kind {
                 | Kind::Skeleton
                 | Kind::Entries
                 | Kind::Details
+                | Kind::Gone
                 | Kind::Commit
         )
     }

@@ -14,6 +14,7 @@ mod blob;
 mod flaw;
 mod footer;
 mod frame_out;
+mod gone;
 mod header;
 mod id_range;
 mod ids;
@@ -21,6 +22,7 @@ mod mark;
 mod payload;
 mod prelude;
 mod reader;
+mod rewrite;
 mod seal;
 mod skeleton;
 mod state;
@@ -32,6 +34,7 @@ pub use blob::{Codec, EncodedBlob, Encoder, encode_blob, encode_hashed_blob, enc
 pub use flaw::{Flaw, ReadFlaw};
 pub use footer::{FooterWriter, blob_place, decode_run};
 pub use frame_out::{close_frame, copy_frame, segment_start};
+pub use gone::Gone;
 pub use header::{FRAME_MAGIC, HEADER_BYTES, Header, Kind, Salt};
 pub use id_range::{IdRange, Look};
 pub use ids::{BlobPlace, Filter, IdRecord, IdSearch, PAGE_BYTES, decode_page, encode_ids};
@@ -39,8 +42,9 @@ pub use mark::{MARK_SLOT_BYTES, MARK_SLOTS, Mark};
 pub use payload::{
     CHUNKS_MAX, ChunkList, ID_BYTES, decode_body, decode_details, decode_entries, split_id,
 };
-pub use prelude::{FORMAT_VERSION, PRELUDE_BYTES, Prelude};
+pub use prelude::{FORMAT_VERSION, PRELUDE_BYTES, Prelude, SegmentMarks};
 pub use reader::{Frame, FrameReader, ReadAt, ReadMode};
+pub use rewrite::Rewriter;
 pub use seal::{Casing, Fill, KeyName, SEALED_MORE_MAX, Seal};
 pub use skeleton::{EncodedSkeleton, SKELETON_TEXT_BYTES_MAX, Skeleton, SkeletonPiece};
 pub use state::{Close, Commit, Footer, State};

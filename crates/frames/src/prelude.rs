@@ -14,7 +14,8 @@ const MAGIC: [u8; 8] = *b"\x89PHseg\r\n";
 
 const KEY_ID_NONE: [u8; 16] = [0; 16];
 const DICTIONARY_NONE: u32 = 0;
-const FLAGS_NONE: u16 = 0;
+const FLAG_BEGINS_WITH_ERASURE: u16 = 1;
+const FLAG_COMPACTED: u16 = 2;
 
 /// What stands at the beginning of a segment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,10 +25,38 @@ pub struct Prelude {
     /// Seeds the checksums of its frame headers.
     pub salt: Salt,
     /// How many bytes of the segment before count, or 0 when this is the first. Bytes beyond
-    /// were a torn tail.
+    /// were a torn tail. Does not count when the one before is compacted.
     pub previous_end: u64,
     /// Names the key that its frames are sealed with; `None` when they are not.
     pub key: Option<KeyName>,
+    /// What else is to be known of it.
+    pub marks: SegmentMarks,
+}
+
+/// What is to be known of a segment before it is read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SegmentMarks {
+    /// It may hold entries of erasure, in the batches that come first in it.
+    pub begins_with_erasure: bool,
+    /// It was written once more by compaction: it ends with its file, by a close frame, whatever
+    /// the next segment says.
+    pub is_compacted: bool,
+}
+
+impl SegmentMarks {
+    fn number(self) -> u16 {
+        let bit = |set: bool, bit: u16| if set { bit } else { 0 };
+        bit(self.begins_with_erasure, FLAG_BEGINS_WITH_ERASURE)
+            | bit(self.is_compacted, FLAG_COMPACTED)
+    }
+
+    fn from_number(number: u16) -> Option<SegmentMarks> {
+        let marks = SegmentMarks {
+            begins_with_erasure: number & FLAG_BEGINS_WITH_ERASURE != 0,
+            is_compacted: number & FLAG_COMPACTED != 0,
+        };
+        (marks.number() == number).then_some(marks)
+    }
 }
 
 impl Prelude {
@@ -37,7 +66,7 @@ impl Prelude {
         let mut bytes = Vec::with_capacity(PRELUDE_BYTES);
         bytes.extend(MAGIC);
         bytes.extend(FORMAT_VERSION.to_le_bytes());
-        bytes.extend(FLAGS_NONE.to_le_bytes());
+        bytes.extend(self.marks.number().to_le_bytes());
         bytes.extend(self.segment.to_le_bytes());
         bytes.extend(self.salt.0);
         bytes.extend(self.key.map_or(KEY_ID_NONE, |it| it.0));
@@ -63,18 +92,18 @@ impl Prelude {
         if version != FORMAT_VERSION {
             return Err(Flaw::UnknownVersion(version));
         }
-        let flags = fields.u16()?;
+        let marks = SegmentMarks::from_number(fields.u16()?);
         let segment = fields.u32()?;
         let salt = Salt(fields.array()?);
         let key_id: [u8; 16] = fields.array()?;
         let dictionary = fields.u32()?;
         let previous_end = fields.u64()?;
         // Written by a newer version, which should have named the feature in `store.toml` too.
-        if flags != FLAGS_NONE || dictionary != DICTIONARY_NONE {
+        let Some(marks) = marks.filter(|_| dictionary == DICTIONARY_NONE) else {
             return Err(Flaw::UnknownVersion(version));
-        }
+        };
         let key = Some(KeyName(key_id)).filter(|it| it.0 != KEY_ID_NONE);
-        Ok(Prelude { segment, salt, previous_end, key })
+        Ok(Prelude { segment, salt, previous_end, key, marks })
     }
 }
 
@@ -86,7 +115,8 @@ mod tests {
     #[test]
     fn the_bytes_of_a_prelude() {
         let (salt, previous_end) = (Salt([0xab; 16]), 0x0102_0304);
-        let prelude = Prelude { segment: 3, salt, previous_end, key: None };
+        let prelude =
+            Prelude { segment: 3, salt, previous_end, key: None, marks: SegmentMarks::default() };
         let bytes = prelude.encode();
         let hex: String = bytes.iter().map(|it| format!("{it:02x}")).collect();
         expect!["8950487365670d0a0100000003000000abababababababababababababababab00000000000000000000000000000000000000000403020100000000e10812d6"].assert_eq(&hex);
@@ -102,7 +132,8 @@ mod tests {
     fn a_newer_version_is_not_damage() {
         let salt = Salt::default();
         let key = Some(KeyName([9; 16]));
-        let prelude = Prelude { segment: 1, salt, previous_end: 0, key };
+        let prelude =
+            Prelude { segment: 1, salt, previous_end: 0, key, marks: SegmentMarks::default() };
         let mut bytes = prelude.encode();
         assert_eq!(Prelude::decode(&bytes), Ok(prelude));
         bytes[8] = 2;

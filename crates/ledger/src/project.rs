@@ -232,20 +232,7 @@ pub fn project(number: EntryNumber, entry: &Entry, detail: Option<&Detail>) -> V
                 fingerprint: *fingerprint,
             }]
         }
-        Fact::Quarantined { source, reason, attempts, retry_at } => {
-            let text = match detail {
-                Some(Detail::Quarantine(it)) => it.text.clone(),
-                _ => String::new(),
-            };
-            vec![RowChange::Quarantine {
-                source: *source,
-                reason: *reason,
-                text,
-                attempts: *attempts,
-                retry_at: *retry_at,
-                at,
-            }]
-        }
+        Fact::Quarantined { .. } => quarantined(entry, detail),
         Fact::Hold { hold, change } => {
             let detail = match detail {
                 Some(Detail::Hold(it)) => Some(it.clone()),
@@ -271,11 +258,9 @@ pub fn project(number: EntryNumber, entry: &Entry, detail: Option<&Detail>) -> V
             }]
         }
         Fact::Detail { of } => described_anew(*of, detail),
-        Fact::Condemned { messages, due, .. } => {
-            erasure(messages, ErasureStep::Condemned { entry: number, due: *due })
+        Fact::Condemned { .. } | Fact::Spared { .. } | Fact::Erased { .. } => {
+            erasure(number, &entry.fact)
         }
-        Fact::Spared { messages, .. } => erasure(messages, ErasureStep::Spared),
-        Fact::Erased { messages } => erasure(messages, ErasureStep::Erased),
         // About the log itself.
         Fact::Confirmed { .. } | Fact::Epoch { .. } => Vec::new(),
     }
@@ -357,7 +342,27 @@ fn described_anew(of: EntryNumber, detail: Option<&Detail>) -> Vec<RowChange> {
     }]
 }
 
-fn erasure(messages: &[MessageKey], step: ErasureStep) -> Vec<RowChange> {
+fn quarantined(entry: &Entry, detail: Option<&Detail>) -> Vec<RowChange> {
+    let Fact::Quarantined { source, reason, attempts, retry_at } = entry.fact else {
+        return Vec::new();
+    };
+    let text = match detail {
+        Some(Detail::Quarantine(it)) => it.text.clone(),
+        _ => String::new(),
+    };
+    vec![RowChange::Quarantine { source, reason, text, attempts, retry_at, at: entry.time }]
+}
+
+/// What becomes of messages that are to be erased.
+fn erasure(number: EntryNumber, fact: &Fact) -> Vec<RowChange> {
+    let (messages, step) = match fact {
+        Fact::Condemned { messages, due, .. } => {
+            (messages, ErasureStep::Condemned { entry: number, due: *due })
+        }
+        Fact::Spared { messages, .. } => (messages, ErasureStep::Spared),
+        Fact::Erased { messages } => (messages, ErasureStep::Erased),
+        _ => return Vec::new(),
+    };
     messages.iter().map(|message| RowChange::Erasure { message: *message, step }).collect()
 }
 

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 
 use message::Message;
 use thiserror::Error;
-use types::{BlobId, Position, Timestamp};
+use types::{BlobId, MessageSet, Position, Timestamp};
 
 /// One message for the index. It is never changed but by erasure.
 #[derive(Debug)]
@@ -42,6 +42,8 @@ pub trait Index: Send {
     fn add(&mut self, doc: IndexDoc) -> Result<(), IndexError>;
     /// Makes everything added durable and searchable, together with `upto`.
     fn commit(&mut self, upto: Position) -> Result<(), IndexError>;
+    /// Takes messages out, durably: no file of the index holds a word that only they had.
+    fn erase(&mut self, messages: &MessageSet) -> Result<(), IndexError>;
     /// Waits for work in the background to end, so that the process may.
     fn close(self: Box<Self>) -> Result<(), IndexError>;
 }

@@ -19,13 +19,14 @@ use ports::{Index, IndexDoc, IndexError};
 use tantivy::directory::MmapDirectory;
 use tantivy::index::SegmentId;
 use tantivy::indexer::{IndexWriterOptions, LogMergePolicy, NoMergePolicy};
+use tantivy::query::doc_predicate_query::{DocPredicateQuery, FunctionPredicate};
 use tantivy::store::Compressor;
-use tantivy::{IndexSettings, IndexWriter, SegmentMeta};
-use types::Position;
+use tantivy::{DocId, IndexSettings, IndexWriter, SegmentMeta, SegmentReader};
+use types::{MessageSet, Position};
 
 use crate::document::{Doc, Gate};
 use crate::error::{SearchError, SearchErrorKind};
-use crate::layout::{Fields, Payload, prepare};
+use crate::layout::{Fields, NUMBER, Payload, prepare};
 
 /// Memory for the segment being built, in bytes. With less, segments are smaller and merging
 /// costs more than indexing does.
@@ -92,6 +93,28 @@ impl Indexer {
         Ok(())
     }
 
+    /// Takes messages out. Deleting leaves words where they are: segments that lost a message are
+    /// written once more.
+    fn erase_all(&mut self, messages: &MessageSet) -> Result<(), SearchError> {
+        self.writer.set_merge_policy(Box::new(NoMergePolicy));
+        self.writer.delete_query(Box::new(with_numbers(messages.clone())))?;
+        let mut prepared = self.writer.prepare_commit()?;
+        let payload = Payload { n_end: self.n_end, ..self.committed };
+        prepared.set_payload(&payload.encode());
+        prepared.commit()?;
+        self.committed = payload;
+        let with_holes: Vec<SegmentId> = {
+            // While a description of a segment is held, its files stay.
+            let metas = self.index.searchable_segment_metas()?;
+            metas.iter().filter(|it| it.has_deletes()).map(SegmentMeta::id).collect()
+        };
+        for segment in with_holes {
+            self.writer.merge(&[segment]).wait()?;
+        }
+        self.writer.garbage_collect_files().wait()?;
+        Ok(())
+    }
+
     /// Waits for merges in the background, then leaves the index tidy.
     fn close_merged(self) -> Result<(), SearchError> {
         self.writer.set_merge_policy(Box::new(NoMergePolicy));
@@ -108,6 +131,20 @@ impl Indexer {
         merger.wait_merging_threads()?;
         Ok(())
     }
+}
+
+/// A query for the messages with these numbers.
+fn with_numbers(messages: MessageSet) -> DocPredicateQuery {
+    let messages = Arc::new(messages);
+    let of_segment = move |reader: &SegmentReader| {
+        let numbers = reader.fast_fields().u64(NUMBER)?;
+        let messages = Arc::clone(&messages);
+        Ok(move |doc: DocId| {
+            let number = numbers.first(doc).and_then(|it| u32::try_from(it).ok());
+            number.is_some_and(|it| messages.contains(it))
+        })
+    };
+    FunctionPredicate::from(of_segment).into()
 }
 
 /// The segments to make one of before the process ends: all, when the largest would grow by an
@@ -170,6 +207,10 @@ impl Index for Indexer {
 
     fn commit(&mut self, upto: Position) -> Result<(), IndexError> {
         Ok(self.commit_at(upto)?)
+    }
+
+    fn erase(&mut self, messages: &MessageSet) -> Result<(), IndexError> {
+        Ok(self.erase_all(messages)?)
     }
 
     fn close(self: Box<Self>) -> Result<(), IndexError> {

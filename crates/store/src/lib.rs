@@ -19,7 +19,7 @@ pub use catalog::{
 };
 pub use error::{StoreError, StoreErrorKind};
 pub use store::{
-    Description, IndexOpener, RebuildProgress, Rebuilt, Store, StoreOptions, StoreReport,
-    accept_rollback, add_feature, begin_epoch,
+    Description, IndexOpener, RebuildProgress, Rebuilt, Store, StoreCompactPlan, StoreOptions,
+    StoreReport, accept_rollback, add_feature, begin_epoch,
 };
 pub use views::ViewsReach;

@@ -16,6 +16,7 @@
 
 mod description;
 mod epoch;
+mod erase;
 mod rebuild;
 
 use std::io;
@@ -28,6 +29,7 @@ use types::Position;
 
 pub use description::{Description, add_feature};
 pub use epoch::{accept_rollback, begin_epoch};
+pub use erase::StoreCompactPlan;
 pub use rebuild::{RebuildProgress, Rebuilt};
 
 use crate::catalog::{CatalogWriter, Reach, SqlCatalog, Unusable};
@@ -89,6 +91,7 @@ pub struct Store {
 }
 
 struct Writing {
+    disk: Arc<dyn Disk>,
     index: Option<IndexOpener>,
     reach: watch::Sender<Reach>,
     views: Mutex<Option<Views>>,
@@ -138,8 +141,8 @@ impl Store {
         let path = catalog_path(dir);
         let catalog = Arc::new(SqlCatalog::beside(&path, &description.id, reached));
         let OpenViews { catalog: writer, index: open_index, .. } = views;
-        let writing =
-            Writing { index, reach, views: Mutex::new(None), checkpointer: Box::new(checkpointer) };
+        let (views, checkpointer) = (Mutex::new(None), Box::new(checkpointer));
+        let writing = Writing { disk, index, reach, views, checkpointer };
         let store =
             Store { dir: dir.to_owned(), description, log, catalog, writing: Some(writing) };
         store.start_views(writer, open_index)?;

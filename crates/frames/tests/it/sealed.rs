@@ -177,7 +177,13 @@ fn frames_are_copied_from_one_key_to_another() {
     let mut segment = Segment::new(&from);
     let start = segment.bytes.len() as u64;
     segment.batch(&[MAIL], &[ENTRY]);
-    let prelude = Prelude { segment: 2, salt: SALT, previous_end: 0, key: Some(KeyName([8; 16])) };
+    let prelude = Prelude {
+        segment: 2,
+        salt: SALT,
+        previous_end: 0,
+        key: Some(KeyName([8; 16])),
+        marks: frames::SegmentMarks::default(),
+    };
     let mut bytes = segment_start(&prelude, to.seal.as_ref(), &State::default());
     let mut reader = reader_of(&from, &segment.bytes);
     let mut at = start;

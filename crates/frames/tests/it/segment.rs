@@ -2,8 +2,8 @@
 
 use frames::{
     BatchWriter, BlobPlace, Casing, Encoder, FooterWriter, FrameReader, IdRecord, KeyName, Kind,
-    Place, Prelude, ReadMode, Salt, Seal, State, close_frame, encode_blob, read_start,
-    segment_start,
+    Place, Prelude, ReadMode, Salt, Seal, SegmentMarks, State, close_frame, encode_blob,
+    read_start, segment_start,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -42,7 +42,13 @@ impl Segment {
     pub(crate) fn new(casing: &Casing) -> Segment {
         let (casing, state) = (casing.clone(), State::default());
         let key = casing.seal.as_ref().map(|_| KeyName([5; 16]));
-        let prelude = Prelude { segment: 1, salt: SALT, previous_end: 0, key };
+        let prelude = Prelude {
+            segment: 1,
+            salt: SALT,
+            previous_end: 0,
+            key,
+            marks: SegmentMarks::default(),
+        };
         let bytes = segment_start(&prelude, casing.seal.as_ref(), &state);
         let synced = vec![(bytes.len(), state.clone())];
         Segment { casing, bytes, state, synced, records: Vec::new() }

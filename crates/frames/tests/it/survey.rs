@@ -216,7 +216,13 @@ fn a_batch_keeps_its_hash_in_another_segment() {
     let segment = busy_segment();
     let salt = Salt([77; 16]);
     let (start, _) = segment.synced[0];
-    let prelude = frames::Prelude { segment: 2, salt, previous_end: 0, key: None };
+    let prelude = frames::Prelude {
+        segment: 2,
+        salt,
+        previous_end: 0,
+        key: None,
+        marks: frames::SegmentMarks::default(),
+    };
     let mut copy = frames::segment_start(&prelude, None, &State::default());
     let mut reader = reader(&segment.bytes);
     let mut offset = start as u64;

@@ -232,3 +232,55 @@ fn threads_search_while_the_index_grows() {
         reader.join().unwrap();
     });
 }
+
+/// Every word of every segment that the index of a directory has, or has files of.
+fn terms(dir: &Path) -> Vec<String> {
+    let index = tantivy::Index::open_in_dir(dir).unwrap();
+    let mut terms = Vec::new();
+    for segment in index.searchable_segments().unwrap() {
+        let reader = tantivy::SegmentReader::open(&segment).unwrap();
+        let text = index.schema().get_field("subject").unwrap();
+        let inverted = reader.inverted_index(text).unwrap();
+        let mut stream = inverted.terms().stream().unwrap();
+        while stream.advance() {
+            terms.push(String::from_utf8_lossy(stream.key()).into_owned());
+        }
+    }
+    // No file of a segment that is none any more is left.
+    let segments = index.searchable_segment_ids().unwrap();
+    for file in fs::read_dir(dir).unwrap() {
+        let name = file.unwrap().file_name().to_string_lossy().into_owned();
+        let of_segment = segments.iter().any(|it| name.starts_with(&it.uuid_string()));
+        assert!(of_segment || name.starts_with('.') || name == "meta.json", "{name}");
+    }
+    terms
+}
+
+/// What is erased is found no more, counts nowhere, and its words are in no file.
+#[test]
+fn an_erased_message_leaves_no_word() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut indexer = Indexer::open(dir.path()).unwrap();
+    let texts = ["plain words", "zqxvwkj words", "more words", "other words"];
+    for (n, text) in (0u32..).zip(texts) {
+        indexer.add(letter(text).doc(n)).unwrap();
+        indexer.commit(position(u64::from(n) + 1)).unwrap();
+    }
+    Box::new(indexer).close().unwrap();
+    assert!(terms(dir.path()).contains(&"zqxvwkj".to_owned()));
+    let mut indexer = Indexer::open(dir.path()).unwrap();
+    indexer.erase(&[1, 3].into_iter().collect()).unwrap();
+    assert_eq!(indexer.position(), position(4));
+    Box::new(indexer).close().unwrap();
+    assert!(!terms(dir.path()).contains(&"zqxvwkj".to_owned()));
+    assert!(terms(dir.path()).contains(&"plain".to_owned()));
+    let searcher = Searcher::open(dir.path()).unwrap();
+    let found = numbers(&searcher, "words", None, &Resolved::default()).unwrap();
+    assert_eq!(found, [0, 2]);
+    let mut indexer = Indexer::open(dir.path()).unwrap();
+    indexer.add(letter("late words").doc(4)).unwrap();
+    indexer.commit(position(5)).unwrap();
+    Box::new(indexer).close().unwrap();
+    let searcher = Searcher::open(dir.path()).unwrap();
+    assert_eq!(numbers(&searcher, "words", None, &Resolved::default()).unwrap(), [0, 2, 4]);
+}

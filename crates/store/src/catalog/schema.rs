@@ -238,6 +238,14 @@ pub(crate) fn make_indexes(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(INDEXES)
 }
 
+/// Writes a copy of a catalog without free pages to `path`, where nothing is.
+pub(crate) fn copy(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
+    // SQLite would let everybody read it, and takes an empty file for its own.
+    let made = RealDisk.open(path, Access::CreateNew);
+    made.map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+    connection.execute("VACUUM INTO ?1", [path.to_string_lossy()]).map(|_| ())
+}
+
 /// Opens the file of the one writer.
 pub(crate) fn open(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;

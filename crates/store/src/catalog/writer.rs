@@ -200,6 +200,13 @@ impl CatalogWriter {
         digest(&self.connection).map_err(failed("hashing its rows"))
     }
 
+    /// Writes a copy at `path`, where nothing is, without free pages: nothing is in it that a row
+    /// held once.
+    pub(crate) fn copy_to(&mut self, path: &Path) -> Result<(), CatalogError> {
+        self.commit()?;
+        schema::copy(&self.connection, path).map_err(failed("copying it"))
+    }
+
     /// Commits, and moves what was written out of the write-ahead log, so that the file is
     /// small and opens fast. A writer that wrote nothing does nothing.
     pub fn close(mut self) -> Result<(), CatalogError> {

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use types::limits::{ENTRY_BYTES_MAX, WHOLE_BLOB_BYTES_MAX};
 use types::{BlobId, EntryNumber, MessageKey, Timestamp};
 
-use super::tables::{Ids, Tables, is_piece, merge};
+use super::tables::{Ids, Sight, Tables, is_piece, merge};
 
 /// What a caller waits for.
 pub(super) type Reply = oneshot::Sender<Result<Vec<EntryNumber>, LogError>>;
@@ -230,6 +230,11 @@ impl OpenBatch {
         }
     }
 
+    /// Gives back what was to be written once more with a batch that got nothing.
+    pub(super) fn into_prefix(self) -> Vec<u8> {
+        self.writer.into_prefix()
+    }
+
     /// Ends the batch with an error for everybody who waits for it.
     pub(super) fn fail(self, error: impl Fn() -> LogError) {
         for (reply, _) in self.replies {
@@ -245,6 +250,8 @@ pub(super) struct Context<'a> {
     pub(super) underway: &'a mut Underway,
     pub(super) random: &'a dyn Random,
     pub(super) now: Timestamp,
+    /// Messages that the batch spares, by their ids: they are there again.
+    pub(super) spared: Vec<BlobId>,
 }
 
 impl Context<'_> {
@@ -255,7 +262,11 @@ impl Context<'_> {
             merge(&mut record, ids.get(id).copied().unwrap_or_default());
         }
         if record.place.is_none() || record.placed.is_none() {
-            let lookup = self.tables.lookup(id)?;
+            let sight = match self.spared.contains(id) {
+                true => Sight::Sparing,
+                false => Sight::Arriving,
+            };
+            let lookup = self.tables.lookup(id, sight)?;
             // An earlier placement, in the tables, is the first one.
             record.placed = lookup.placed.or(record.placed);
             record.place = record.place.or(lookup.place.map(|(_, place)| place));

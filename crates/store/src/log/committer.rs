@@ -91,6 +91,7 @@ impl Committer {
         drop(batch.bytes);
         let position = batch.state.position();
         self.tables.commit(batch.end, position, &ids);
+        self.tables.note_erasure(batch.first, &batch.entries);
         self.mark.write(&mark);
         self.subscribers.tell(Committed {
             first: batch.first,

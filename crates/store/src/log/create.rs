@@ -1,9 +1,8 @@
 //! New segments: whole and durable before they have their name.
 
-use std::sync::OnceLock;
-
 use frames::{
-    Boundary, Casing, Frame, Prelude, Salt, State, close_frame, copy_frame, segment_start,
+    Boundary, Casing, Frame, Prelude, Salt, SegmentMarks, State, close_frame, copy_frame,
+    segment_start,
 };
 use ports::Random;
 
@@ -21,14 +20,15 @@ pub(super) fn create_segment(
     random: &dyn Random,
     number: u32,
     previous_end: u64,
+    marks: SegmentMarks,
     state: &State,
 ) -> std::io::Result<Segment> {
     let salt = new_salt(random);
     let (key, casing) = dir.new_casing(salt)?;
-    let prelude = Prelude { segment: number, salt, previous_end, key };
+    let prelude = Prelude { segment: number, salt, previous_end, key, marks };
     let bytes = segment_start(&prelude, casing.seal.as_ref(), state);
     dir.make(&segment_name(number), |file| file.write_at(&bytes, 0))?;
-    Ok(new_segment(number, casing, state, bytes.len() as u64))
+    Ok(new_segment(&prelude, casing, state, bytes.len() as u64))
 }
 
 fn new_salt(random: &dyn Random) -> Salt {
@@ -37,9 +37,9 @@ fn new_salt(random: &dyn Random) -> Salt {
     salt
 }
 
-fn new_segment(number: u32, casing: Casing, state: &State, offset: u64) -> Segment {
+fn new_segment(prelude: &Prelude, casing: Casing, state: &State, offset: u64) -> Segment {
     let start = Boundary { offset, state: state.clone() };
-    Segment { number, casing, start, end: offset, footer: None, filter: OnceLock::new() }
+    Segment::new(prelude, casing, start, offset, None)
 }
 
 /// Makes the segment behind `old`: it takes over the whole batches from `from` to `to`, and ends
@@ -54,9 +54,11 @@ pub(super) fn copy_batches(
     let number = old.number + 1;
     let salt = new_salt(random);
     let (key, casing) = dir.new_casing(salt)?;
-    let prelude = Prelude { segment: number, salt, previous_end: from.offset, key };
+    // Batches of erasure that come first in the old one may come first in this one.
+    let marks = SegmentMarks { is_compacted: false, ..old.marks };
+    let prelude = Prelude { segment: number, salt, previous_end: from.offset, key, marks };
     let start = segment_start(&prelude, casing.seal.as_ref(), &from.state);
-    let segment = new_segment(number, casing.clone(), &from.state, start.len() as u64);
+    let segment = new_segment(&prelude, casing.clone(), &from.state, start.len() as u64);
     let source = dir.file(old.number)?;
     let mut reader = old.reader(&source, to.offset, frames::ReadMode::Through);
     let mut flaw = None;

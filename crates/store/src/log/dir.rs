@@ -5,12 +5,13 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use frames::{Casing, Flaw, KeyName, Prelude, ReadAt, Salt, Seal};
+use frames::{Casing, Flaw, KeyName, PRELUDE_BYTES, Prelude, ReadAt, Salt, Seal};
 use ports::{Access, Disk, DiskFile};
 
 use super::LogDir;
 use super::error::{OpenError, OpenErrorKind};
 use super::key_files::LogKeys;
+use super::segment::Segment;
 
 /// Segment files that are kept open for reading. More are opened and closed as needed, so that
 /// a store of many segments does not run out of file descriptors.
@@ -23,29 +24,37 @@ const COPY_BYTES: usize = 1 << 20;
 const MARK_NAME: &str = "acked";
 
 /// An open file of the directory.
-pub(super) struct SegmentFile(Box<dyn DiskFile>);
+pub(super) struct SegmentFile {
+    file: Box<dyn DiskFile>,
+    /// What its prelude says, when it was opened as a segment to be read.
+    salt: Option<Salt>,
+}
 
 impl SegmentFile {
+    fn new(file: Box<dyn DiskFile>) -> SegmentFile {
+        SegmentFile { file, salt: None }
+    }
+
     pub(super) fn len(&self) -> io::Result<u64> {
-        self.0.len()
+        self.file.len()
     }
 
     pub(super) fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        self.0.write_at(bytes, offset)
+        self.file.write_at(bytes, offset)
     }
 
     pub(super) fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
+        self.file.set_len(len)
     }
 
     pub(super) fn sync(&self) -> io::Result<()> {
-        self.0.sync()
+        self.file.sync()
     }
 
     /// Reads `len` bytes, or fewer where the file ends.
     pub(super) fn read_vec(&self, offset: u64, len: usize) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; len];
-        let n = self.0.read_at(&mut bytes, offset)?;
+        let n = self.file.read_at(&mut bytes, offset)?;
         bytes.truncate(n);
         Ok(bytes)
     }
@@ -53,7 +62,7 @@ impl SegmentFile {
 
 impl ReadAt for SegmentFile {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.0.read_at(buf, offset)
+        self.file.read_at(buf, offset)
     }
 }
 
@@ -73,6 +82,8 @@ pub(super) struct Listing {
     pub(super) segments: Vec<u32>,
     /// Files that were being made when their process ended.
     pub(super) unfinished: Vec<String>,
+    /// Torn tails that were set aside.
+    pub(super) torn: Vec<String>,
 }
 
 pub(super) fn segment_name(number: u32) -> String {
@@ -141,6 +152,8 @@ impl SegmentDir {
                 listing.segments.push(number);
             } else if name.ends_with(".new") {
                 listing.unfinished.push(name);
+            } else if name.ends_with(".torn") {
+                listing.torn.push(name);
             }
         }
         listing.segments.sort_unstable();
@@ -171,7 +184,10 @@ impl SegmentDir {
             return Ok(Arc::clone(file));
         }
         let path = self.path.join(segment_name(number));
-        let file = Arc::new(SegmentFile(self.disk.open(&path, Access::Read)?));
+        let mut file = SegmentFile::new(self.disk.open(&path, Access::Read)?);
+        let prelude = Prelude::decode(&file.read_vec(0, PRELUDE_BYTES)?);
+        file.salt = prelude.ok().map(|it| it.salt);
+        let file = Arc::new(file);
         if FILES_OPEN_MAX <= open.len() {
             let other = open.keys().next().copied();
             other.and_then(|it| open.remove(&it));
@@ -180,10 +196,41 @@ impl SegmentDir {
         Ok(file)
     }
 
+    /// The file of a segment as the log knows it. Another one may stand under its name: compaction
+    /// by this process keeps the old one for those who read it, that by another one is an error.
+    pub(super) fn file_of(&self, segment: &Segment) -> io::Result<Arc<SegmentFile>> {
+        if let Some(file) = segment.kept.get() {
+            return Ok(Arc::clone(file));
+        }
+        let file = self.file(segment.number)?;
+        if let Some(file) = segment.kept.get() {
+            return Ok(Arc::clone(file));
+        }
+        if file.salt == Some(segment.casing.salt) {
+            return Ok(file);
+        }
+        self.forget(segment.number);
+        let what = "another process has compacted the store meanwhile: run this again";
+        Err(io::Error::other(what))
+    }
+
+    /// Closes the file of a segment, whose name is another file's from now on.
+    pub(super) fn forget(&self, number: u32) {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
+    }
+
+    /// Removes what is left of a file that was not finished.
+    pub(super) fn remove_unfinished(&self, name: &str) -> io::Result<()> {
+        match self.disk.remove(&self.path.join(format!("{name}.new"))) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// A segment's file for writing.
     pub(super) fn file_to_write(&self, number: u32) -> io::Result<SegmentFile> {
         let path = self.path.join(segment_name(number));
-        Ok(SegmentFile(self.disk.open(&path, Access::Write)?))
+        Ok(SegmentFile::new(self.disk.open(&path, Access::Write)?))
     }
 
     /// The file of the ack mark, for writing; it is made when it is not there.
@@ -195,14 +242,14 @@ impl SegmentDir {
             }
             other => other,
         };
-        file.map(SegmentFile)
+        file.map(SegmentFile::new)
     }
 
     /// The file of the ack mark, for reading; `None` when there is none.
     pub(super) fn mark_to_read(&self) -> io::Result<Option<SegmentFile>> {
         match self.disk.open(&self.path.join(MARK_NAME), Access::Read) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            other => other.map(|it| Some(SegmentFile(it))),
+            other => other.map(|it| Some(SegmentFile::new(it))),
         }
     }
 
@@ -218,7 +265,7 @@ impl SegmentDir {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => (),
         }
-        let file = SegmentFile(self.disk.open(&path_new, Access::CreateNew)?);
+        let file = SegmentFile::new(self.disk.open(&path_new, Access::CreateNew)?);
         fill(&file)?;
         // Before the rename, or a power cut leaves the name without the bytes.
         file.sync()?;

@@ -56,7 +56,7 @@ pub(super) struct Record<'a> {
 }
 
 /// What a visitor of records says: go on, or it has enough.
-type Visit = Result<ControlFlow<()>, Flaw>;
+pub(super) type Visit = Result<ControlFlow<()>, Flaw>;
 
 /// The same, with the number of the entry behind which the visitor stands.
 pub(super) type Walk = Result<(ControlFlow<()>, u64), Flaw>;
@@ -209,7 +209,7 @@ impl Reading {
 
 /// Shows the records of a segment to `visitor`, beginning no later than with those of the batch
 /// that holds entry `from.0`, or at the offset `from.1` where a batch begins.
-fn visit(
+pub(super) fn visit(
     dir: &SegmentDir,
     snapshot: &Snapshot,
     index: usize,
@@ -217,7 +217,7 @@ fn visit(
     visitor: &mut dyn FnMut(&Record<'_>) -> Visit,
 ) -> Result<ControlFlow<()>, LogError> {
     let Some(segment) = snapshot.segments.get(index) else { return Ok(ControlFlow::Continue(())) };
-    let file = dir.file(segment.number).map_err(io_error)?;
+    let file = dir.file_of(segment).map_err(io_error)?;
     let mut reader = segment.reader(&file, snapshot.end_of(index), ReadMode::Hopping);
     let (entry, start) = from;
     let visited = if segment.footer.is_some() {

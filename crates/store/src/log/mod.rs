@@ -12,9 +12,12 @@
 
 mod batch;
 mod committer;
+mod compact;
 mod create;
 mod dir;
 mod entries;
+mod erase;
+mod erasing;
 mod error;
 mod join;
 mod key_files;
@@ -23,34 +26,41 @@ mod open;
 mod raw;
 mod read;
 mod recover;
+mod references;
 mod seal;
 mod segment;
 mod tables;
+mod turn;
 mod verify;
 mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use ports::{Change, Clock, Disk, Found, Log, LogError, LogErrorKind, Random, ReadBack, ReadError};
+use ports::{
+    Change, Clock, Condemnation, CondemnedRow, Disk, Erased, Found, Holds, Log, LogError,
+    LogErrorKind, Random, ReadBack, ReadError, Sparing,
+};
 use tokio::sync::oneshot;
 use types::limits::BATCH_BYTES_MAX;
-use types::{BlobId, EntryNumber, MessageKey, Position};
+use types::{BlobId, EntryNumber, MessageKey, Position, Timestamp};
 
 pub use committer::Committed;
+pub use compact::{CompactPlan, CompactProgress, Compacted, GoOn, SegmentPlan};
 pub use entries::EntryRun;
 pub use error::{OpenError, OpenErrorKind, OpenReport, Recovery, TornTail};
 pub use key_files::{LogKeys, wrapped_with};
 pub use raw::{Leaves, RawEntry};
 pub use read::Sink;
+pub use turn::Turn;
 pub use verify::{LogDefect, LogVerdict, VerifyProgress};
 
 use committer::Subscribers;
 use dir::SegmentDir;
 use entries::Resume;
-use tables::Tables;
+use tables::{Sight, Tables};
 use writer::{Message, Stopped, WriterParts, stopped_error};
 
 /// Sizes that tests make small.
@@ -142,6 +152,10 @@ pub struct SegmentLog {
     subscribers: Arc<Subscribers>,
     witness: WitnessPlace,
     stopped: Stopped,
+    /// Makes the salts of segments that are written anew; `None` when it was opened for reading.
+    random: Option<Arc<dyn Random>>,
+    /// Held while segments are checked, or written anew.
+    maintenance: Mutex<()>,
     /// `None` when it was opened for reading, or was closed.
     outbox: Mutex<Option<Sender<Message>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -169,6 +183,7 @@ impl SegmentLog {
         let subscribers = Arc::new(Subscribers::default());
         let witness = WitnessPlace::default();
         let stopped = Stopped::default();
+        let own_random = Arc::clone(&random);
         let (outbox, inbox) = channel();
         let threads = writer::start(WriterParts {
             tables: Arc::clone(&tables),
@@ -189,6 +204,8 @@ impl SegmentLog {
             subscribers,
             witness,
             stopped,
+            random: Some(own_random),
+            maintenance: Mutex::default(),
             outbox: Mutex::new(Some(outbox)),
             threads: Mutex::new(threads),
         };
@@ -214,6 +231,8 @@ impl SegmentLog {
             subscribers: Arc::default(),
             witness: WitnessPlace::default(),
             stopped,
+            random: None,
+            maintenance: Mutex::default(),
             outbox: Mutex::new(None),
             threads: Mutex::default(),
         })
@@ -309,7 +328,75 @@ impl SegmentLog {
     /// Reads every frame of the log as it is now, and checks all there is to check. Goes on
     /// behind damage.
     pub fn verify(&self, progress: &mut dyn FnMut(VerifyProgress)) -> LogVerdict {
+        let _alone = self.maintenance();
         verify::verify(&self.tables, progress)
+    }
+
+    fn maintenance(&self) -> MutexGuard<'_, ()> {
+        self.maintenance.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until nothing is being appended, and keeps it so while the turn is held.
+    pub async fn turn(&self) -> Result<Turn, LogError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Message::Turn(reply))?;
+        let (position, back) =
+            answer.await.unwrap_or_else(|_| Err(stopped_error(&self.stopped)))?;
+        Ok(Turn::new(position, back))
+    }
+
+    /// Messages that are condemned now, by key.
+    pub fn condemned(&self) -> Result<Vec<CondemnedRow>, LogError> {
+        Ok(self.tables.erasing()?.condemned())
+    }
+
+    /// Messages that are erased, by key.
+    pub fn erased(&self) -> Result<Vec<CondemnedRow>, LogError> {
+        Ok(self.tables.erasing()?.erased())
+    }
+
+    /// The entries that condemn messages, in groups for one append each. Reads the lists of the
+    /// whole log, to find what else refers to the parts of these messages.
+    pub fn condemnation(&self, what: &Condemnation) -> Result<Vec<Vec<Change>>, LogError> {
+        erase::condemn(&self.tables, what)
+    }
+
+    /// The entries that spare messages. Those that are not condemned are left out.
+    pub fn sparing(&self, what: &Sparing) -> Result<Vec<Change>, LogError> {
+        erase::spare(&self.tables, what)
+    }
+
+    /// Erases those of `messages` that are condemned, due at `now` and held by nothing; spares
+    /// those that are held. Nothing is appended while `holds` is asked.
+    pub async fn erase<H: Holds>(
+        &self,
+        messages: &[MessageKey],
+        now: Timestamp,
+        holds: &H,
+    ) -> Result<Erased, LogError> {
+        let turn = self.turn().await?;
+        let (due, left) = erase::due(&self.tables, messages, now)?;
+        let held = match due.is_empty() {
+            true => Vec::new(),
+            false => holds.held(&due, turn.position()).await?,
+        };
+        let (changes, mut done) = erase::erased(&due, held);
+        turn.append(changes).await?;
+        done.left = left;
+        Ok(done)
+    }
+
+    /// What compaction would take out: all that is erased and still stands in a file.
+    pub fn compact_plan(&self) -> Result<CompactPlan, LogError> {
+        compact::plan(&self.tables)
+    }
+
+    /// Writes segments once more without what was erased. `go_on` is told how far it is, and ends
+    /// it: then what is done stays done, and the next plan has the rest.
+    pub fn compact(&self, plan: &CompactPlan, go_on: &mut GoOn<'_>) -> Result<Compacted, LogError> {
+        let Some(random) = &self.random else { return Err(stopped_error(&self.stopped)) };
+        let _alone = self.maintenance();
+        compact::compact(&self.tables, &**random, plan, go_on)
     }
 
     /// Ends the log cleanly, so that the next opening needs no scan. Everything appended before
@@ -367,7 +454,7 @@ impl Drop for SegmentLog {
 
 impl Log for SegmentLog {
     fn find(&self, blob: &BlobId) -> Result<Option<Found>, LogError> {
-        let lookup = self.tables.lookup(blob)?;
+        let lookup = self.tables.lookup(blob, Sight::Arriving)?;
         let message = lookup.placed.map(MessageKey);
         Ok(lookup.place.map(|(_, place)| Found { message, can_be_part: tables::is_piece(&place) }))
     }

@@ -7,7 +7,7 @@
 //! - Below every recorded position, what is missing or wrong is damage or a rollback.
 //! - A log that was closed is opened without a scan.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use frames::{
     Boundary, Close, Flaw, FrameReader, Mark, PRELUDE_BYTES, Prelude, ReadMode, State, Survey,
@@ -138,11 +138,12 @@ fn read_segments(dir: &SegmentDir, numbers: &[u32]) -> Result<(Vec<Segment>, Tai
             let what = format!("segment {number} is missing");
             return Err(OpenError::new(OpenErrorKind::Damaged, what));
         }
-        let (segment, previous_end) = read_segment(dir, number)?;
+        let segment = read_segment(dir, number)?;
+        let previous_end = segment.previous_end;
         match segments.last_mut() {
             Some(previous) => {
                 if end_segment(dir, previous, previous_end, &segment.start.state)? {
-                    tails.push((previous.number, previous_end));
+                    tails.push((previous.number, previous.end));
                 }
             }
             None if previous_end == 0 => (),
@@ -153,7 +154,7 @@ fn read_segments(dir: &SegmentDir, numbers: &[u32]) -> Result<(Vec<Segment>, Tai
     Ok((segments, tails))
 }
 
-fn read_segment(dir: &SegmentDir, number: u32) -> Result<(Segment, u64), OpenError> {
+fn read_segment(dir: &SegmentDir, number: u32) -> Result<Segment, OpenError> {
     let file = dir.file(number)?;
     let bytes = file.read_vec(0, PRELUDE_BYTES)?;
     let flaw = |flaw: Flaw| OpenError::flaw(number, 0, &flaw);
@@ -166,8 +167,7 @@ fn read_segment(dir: &SegmentDir, number: u32) -> Result<(Segment, u64), OpenErr
     let mut reader = FrameReader::new(&*file, casing.clone(), len, ReadMode::Hopping);
     let start = read_start(&mut reader).map_err(OpenError::read(number))?;
     let end = start.offset;
-    let segment = Segment { number, casing, start, end, footer: None, filter: OnceLock::new() };
-    Ok((segment, prelude.previous_end))
+    Ok(Segment::new(&prelude, casing, start, end, None))
 }
 
 /// Sets the end of a segment to what the next one says, whose state must be that of this one.
@@ -181,6 +181,8 @@ fn end_segment(
     let number = segment.number;
     let file = dir.file(number)?;
     let len = file.len()?;
+    // Compaction has made it shorter than the next one knows. It was whole before it had its name.
+    let end = if segment.marks.is_compacted { len } else { end };
     if len < end || end < segment.start.offset {
         return Err(OpenError::flaw(number, len.min(end), &Flaw::Short));
     }
@@ -190,6 +192,8 @@ fn end_segment(
             return Err(OpenError::flaw(number + 1, offset, &Flaw::Mismatch("the first state")));
         }
         segment.footer = close.footer;
+    } else if segment.marks.is_compacted {
+        return Err(OpenError::flaw(number, len, &Flaw::Short));
     }
     segment.end = end;
     Ok(end < len)
@@ -206,7 +210,7 @@ fn check_mark_segment(segments: &[Segment], mark: Option<&Mark>) -> Result<(), O
     }
     let earlier = segments.iter().find(|it| it.number == mark.segment && it.number != last);
     match earlier {
-        Some(segment) if segment.end < mark.end => Err(other_history(&recorded)),
+        Some(it) if it.end < mark.end && !it.marks.is_compacted => Err(other_history(&recorded)),
         _ => Ok(()),
     }
 }

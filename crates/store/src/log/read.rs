@@ -27,6 +27,9 @@ pub(super) fn read_blob(
     id: &BlobId,
     sink: &mut Sink<'_>,
 ) -> Result<u64, ReadError> {
+    if tables.is_erased(id).map_err(read_error)? {
+        return Err(ReadError::new(ReadErrorKind::NotFound, format!("blob {id} was erased")));
+    }
     let (segment, place) = find(tables, id)?;
     match place.kind {
         Kind::Skeleton => {
@@ -110,7 +113,7 @@ fn read_frame<T>(
 ) -> Result<T, ReadError> {
     let wrong = |error| read_error(log_error(segment.number)(error));
     let at_place = |flaw| wrong(frames::ReadFlaw::at(place.offset)(flaw));
-    let file = tables.dir.file(segment.number).map_err(|it| read_error(io_error(it)))?;
+    let file = tables.dir.file_of(segment).map_err(|it| read_error(io_error(it)))?;
     // The end is not known here, nor needed: the header says how long the frame is.
     let mut reader = segment.reader(&file, u64::MAX, ReadMode::Hopping);
     if place.kind != Kind::Skeleton {

@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use frames::{PRELUDE_BYTES, State};
+use frames::{PRELUDE_BYTES, SegmentMarks, State};
 use ports::Random;
 
 use super::create::{copy_batches, create_segment};
@@ -52,7 +52,7 @@ pub(super) fn make_ready(
         End::Empty => {
             // The first append sees to it that the directory's own name is durable.
             dir.create()?;
-            let segment = create_segment(dir, random, 1, 0, &state)?;
+            let segment = create_segment(dir, random, 1, 0, SegmentMarks::default(), &state)?;
             let end = segment.end;
             segments.push(Arc::new(segment));
             (end, PRELUDE_BYTES as u64)
@@ -85,8 +85,7 @@ pub(super) fn make_ready(
 
 /// A segment that nothing is appended to any more.
 fn ended(old: &Segment, end: u64) -> Segment {
-    let (number, start, casing) = (old.number, old.start.clone(), old.casing.clone());
-    Segment { number, casing, start, end, footer: None, filter: std::sync::OnceLock::new() }
+    old.ended(end, None)
 }
 
 fn no_segment() -> OpenError {

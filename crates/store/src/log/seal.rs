@@ -1,7 +1,6 @@
 //! Sealing: a full segment gets its footer, and never changes again.
 
 use std::io;
-use std::sync::OnceLock;
 
 use frames::{FooterWriter, Kind, Place, ReadMode, State};
 use ports::LogError;
@@ -45,14 +44,7 @@ pub(super) fn seal(
     let (offset, bytes, footer) = writer.finish(&ids, state);
     let end = offset + bytes.len() as u64;
     write(file, (offset, bytes)).and_then(|()| file.sync()).map_err(io_error)?;
-    Ok(Segment {
-        number: segment.number,
-        casing: segment.casing.clone(),
-        start: segment.start.clone(),
-        end,
-        footer: Some(footer),
-        filter: OnceLock::new(),
-    })
+    Ok(segment.ended(end, Some(footer)))
 }
 
 fn write(file: &SegmentFile, (offset, bytes): (u64, Vec<u8>)) -> io::Result<()> {

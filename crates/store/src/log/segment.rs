@@ -2,9 +2,11 @@
 
 use std::sync::{Arc, OnceLock};
 
-use frames::{Boundary, Casing, Filter, Footer, FrameReader, Kind, ReadMode};
+use frames::{
+    Boundary, Casing, Filter, Footer, FrameReader, KeyName, Kind, Prelude, ReadMode, SegmentMarks,
+};
 use ports::LogError;
-use types::BlobId;
+use types::{BlobId, EntryNumber};
 
 use super::dir::{SegmentDir, SegmentFile};
 use super::error::{io_error, log_error};
@@ -14,6 +16,11 @@ pub(super) struct Segment {
     pub(super) number: u32,
     /// Salt and seal of its frames.
     pub(super) casing: Casing,
+    /// Names the key that its frames are sealed with.
+    pub(super) key: Option<KeyName>,
+    pub(super) marks: SegmentMarks,
+    /// What its prelude says of the segment before.
+    pub(super) previous_end: u64,
     /// Behind its start: the first frame, and the state of the log there.
     pub(super) start: Boundary,
     /// Where the next segment says that this one ends; what counts of the last one stands in
@@ -22,9 +29,32 @@ pub(super) struct Segment {
     /// There when it is sealed.
     pub(super) footer: Option<Footer>,
     pub(super) filter: OnceLock<Option<Filter>>,
+    /// Its file, once another one is about to take its place: who still reads this segment reads
+    /// the file that it was.
+    pub(super) kept: OnceLock<Arc<SegmentFile>>,
 }
 
 impl Segment {
+    /// The segment of this prelude.
+    pub(super) fn new(
+        prelude: &Prelude,
+        casing: Casing,
+        start: Boundary,
+        end: u64,
+        footer: Option<Footer>,
+    ) -> Segment {
+        let Prelude { segment: number, previous_end, key, marks, .. } = *prelude;
+        let (filter, kept) = (OnceLock::new(), OnceLock::new());
+        Segment { number, casing, key, marks, previous_end, start, end, footer, filter, kept }
+    }
+
+    /// The same segment with another end.
+    pub(super) fn ended(&self, end: u64, footer: Option<Footer>) -> Segment {
+        let Segment { number: segment, key, marks, previous_end, .. } = *self;
+        let prelude = Prelude { segment, salt: self.casing.salt, previous_end, key, marks };
+        Segment::new(&prelude, self.casing.clone(), self.start.clone(), end, footer)
+    }
+
     /// Number of the first entry in it.
     pub(super) fn first_entry(&self) -> u64 {
         self.start.state.tree.size()
@@ -54,7 +84,7 @@ impl Segment {
     }
 
     fn read_filter(&self, dir: &SegmentDir, footer: &Footer) -> Result<Option<Filter>, LogError> {
-        let file = dir.file(self.number).map_err(io_error)?;
+        let file = dir.file_of(self).map_err(io_error)?;
         let mut reader = self.reader(&file, self.end, ReadMode::Hopping);
         let mut bytes = Vec::new();
         let mut at = footer.filter;
@@ -86,5 +116,13 @@ impl Snapshot {
         let is_last = index + 1 == self.segments.len();
         let segment = self.segments.get(index);
         if is_last { self.tip_end } else { segment.map_or(0, |it| it.end) }
+    }
+
+    /// Number of the segment that has an entry.
+    pub(super) fn number_of_entry(&self, EntryNumber(entry): EntryNumber) -> u32 {
+        // Segments without entries begin with the same one as the next.
+        let behind = self.segments.partition_point(|it| it.first_entry() <= entry);
+        let index = behind.checked_sub(1);
+        index.and_then(|it| self.segments.get(it)).map_or(0, |it| it.number)
     }
 }

@@ -11,11 +11,12 @@ use frames::{
     BlobPlace, FrameReader, IdRange, IdRecord, IdSearch, Kind, Look, PAGE_BYTES, ReadMode,
     blob_place, decode_body, decode_entries,
 };
-use ledger::{Entry, Fact};
+use ledger::{Detail, Entry, Fact};
 use ports::{LogError, LogErrorKind};
-use types::{BlobId, Position};
+use types::{BlobId, MessageKey, Position};
 
 use super::dir::SegmentDir;
+use super::erasing::{Erasing, is_erasure};
 use super::error::{io_error, log_error};
 use super::segment::{Segment, Snapshot};
 
@@ -26,6 +27,19 @@ pub(super) type Ids = HashMap<BlobId, IdRecord>;
 pub(super) struct Tables {
     pub(super) dir: SegmentDir,
     inner: RwLock<Inner>,
+    /// What the log says of erasure; `None` before it was read.
+    erasing: RwLock<Option<Arc<Erasing>>>,
+}
+
+/// Who looks for a blob.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Sight {
+    /// What arrives: condemned and erased messages are not there, nor what they alone were made of.
+    Arriving,
+    /// What points at a message that is condemned, and spares it with that.
+    Sparing,
+    /// Everything that has a place.
+    All,
 }
 
 struct Inner {
@@ -36,8 +50,11 @@ struct Inner {
 }
 
 /// What the log knows of a blob, over all segments.
-#[derive(Clone, Default)]
 pub(super) struct Lookup {
+    sight: Sight,
+    /// Places in segments below this number do not count.
+    absent_below: u32,
+    erasing: Arc<Erasing>,
     /// Where it stands.
     pub(super) place: Option<(Arc<Segment>, BlobPlace)>,
     /// The entry that placed it first.
@@ -46,7 +63,8 @@ pub(super) struct Lookup {
 
 impl Tables {
     pub(super) fn new(dir: SegmentDir, snapshot: Snapshot, position: Position) -> Tables {
-        Tables { dir, inner: RwLock::new(Inner { snapshot, position, ids: None }) }
+        let inner = RwLock::new(Inner { snapshot, position, ids: None });
+        Tables { dir, inner, erasing: RwLock::default() }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Inner> {
@@ -79,6 +97,70 @@ impl Tables {
         let Some((_, ids)) = inner.ids.as_mut().and_then(|it| it.last_mut()) else { return };
         for (id, record) in added {
             merge(ids.entry(*id).or_default(), *record);
+        }
+    }
+
+    /// What the log says of erasure.
+    pub(super) fn erasing(&self) -> Result<Arc<Erasing>, LogError> {
+        let known = self.erasing.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(erasing) = known {
+            return Ok(erasing);
+        }
+        let mut slot = self.erasing.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(erasing) = &*slot {
+            return Ok(Arc::clone(erasing));
+        }
+        let erasing = Arc::new(Erasing::load(&self.dir, &self.snapshot())?);
+        *slot = Some(Arc::clone(&erasing));
+        Ok(erasing)
+    }
+
+    /// Takes in what a batch that is durable says of erasure. Before it is shown: whoever reads it
+    /// later must not take it a second time.
+    pub(super) fn note_erasure(&self, first: u64, entries: &[(Entry, Option<Detail>)]) {
+        if !entries.iter().any(|(entry, _)| is_erasure(&entry.fact)) {
+            return;
+        }
+        let mut slot = self.erasing.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = &*slot {
+            let next = known.with(first, entries, &self.snapshot());
+            *slot = Some(Arc::new(next));
+        }
+    }
+
+    /// Whether this is a message, or a part of one, that is erased, and nothing else.
+    pub(super) fn is_erased(&self, id: &BlobId) -> Result<bool, LogError> {
+        let erasing = self.erasing()?;
+        if erasing.absent_below(id) == 0 || erasing.condemned_with_id(id).is_some() {
+            return Ok(false);
+        }
+        let lookup = self.lookup(id, Sight::Arriving)?;
+        Ok(lookup.place.is_none() && lookup.placed.is_none())
+    }
+
+    /// The ids of a segment that has no footer, as its scan found them.
+    pub(super) fn scanned(&self, number: u32) -> Result<Vec<(BlobId, IdRecord)>, LogError> {
+        self.load()?;
+        let inner = self.read();
+        let found = inner.ids.iter().flatten().find(|(it, _)| *it == number);
+        Ok(found.map_or_else(Vec::new, |(_, ids)| ids.iter().map(|it| (*it.0, *it.1)).collect()))
+    }
+
+    /// Puts a segment that was written anew into the place of the old one.
+    pub(super) fn replace(&self, rewritten: Segment, ids: Ids) {
+        self.dir.forget(rewritten.number);
+        let mut inner = self.write();
+        let number = rewritten.number;
+        let is_scanned = rewritten.footer.is_none();
+        let rewritten = Arc::new(rewritten);
+        let segments = inner.snapshot.segments.iter().map(|it| match it.number == number {
+            true => Arc::clone(&rewritten),
+            false => Arc::clone(it),
+        });
+        inner.snapshot.segments = Arc::new(segments.collect());
+        let slot = inner.ids.iter_mut().flatten().find(|(it, _)| *it == number);
+        if let Some((_, known)) = slot.filter(|_| is_scanned) {
+            *known = ids;
         }
     }
 
@@ -141,9 +223,9 @@ impl Tables {
     }
 
     /// Looks for a blob in all segments.
-    pub(super) fn lookup(&self, id: &BlobId) -> Result<Lookup, LogError> {
+    pub(super) fn lookup(&self, id: &BlobId, sight: Sight) -> Result<Lookup, LogError> {
         self.load()?;
-        let mut lookup = Lookup::default();
+        let mut lookup = Lookup::new(id, sight, self.erasing()?);
         let snapshot = {
             let inner = self.read();
             for (number, ids) in inner.ids.iter().flatten() {
@@ -175,7 +257,7 @@ impl Tables {
         self.load()?;
         let snapshot = {
             let inner = self.read();
-            let mut lookup = Lookup::default();
+            let mut lookup = Lookup::new(id, Sight::All, Arc::default());
             for (number, ids) in inner.ids.iter().flatten() {
                 let record = ids.get(id).copied().unwrap_or_default();
                 lookup.add(&inner.snapshot, *number, record);
@@ -213,7 +295,7 @@ impl Tables {
             .as_ref()
             .and_then(|footer| IdSearch::new(footer, id, segment.casing.page_bytes()));
         let Some(mut search) = search else { return Ok(None) };
-        let file = self.dir.file(segment.number).map_err(io_error)?;
+        let file = self.dir.file_of(segment).map_err(io_error)?;
         loop {
             let offset = search.offset();
             let page = file.read_vec(offset, PAGE_BYTES).map_err(io_error)?;
@@ -256,7 +338,7 @@ impl Tables {
         // Chunks have ids too, and are no messages.
         let mut placed = Vec::new();
         for id in found {
-            if self.lookup(&id)?.placed.is_some() {
+            if self.lookup(&id, Sight::All)?.placed.is_some() {
                 placed.push(id);
             }
         }
@@ -264,7 +346,7 @@ impl Tables {
     }
 
     fn range(&self, segment: &Segment, mut range: IdRange) -> Result<Vec<BlobId>, LogError> {
-        let file = self.dir.file(segment.number).map_err(io_error)?;
+        let file = self.dir.file_of(segment).map_err(io_error)?;
         loop {
             let offset = range.offset();
             let page = file.read_vec(offset, PAGE_BYTES).map_err(io_error)?;
@@ -283,12 +365,30 @@ fn damaged_page(segment: u32, offset: u64, flaw: frames::Flaw) -> LogError {
 }
 
 impl Lookup {
+    fn new(id: &BlobId, sight: Sight, erasing: Arc<Erasing>) -> Lookup {
+        let absent_below = match sight {
+            Sight::Arriving => erasing.absent_below(id),
+            Sight::Sparing | Sight::All => 0,
+        };
+        Lookup { sight, absent_below, erasing, place: None, placed: None }
+    }
+
+    fn sees(&self, message: MessageKey) -> bool {
+        match self.sight {
+            Sight::Arriving => !self.erasing.goes(message),
+            Sight::Sparing => !self.erasing.is_erased(message),
+            Sight::All => true,
+        }
+    }
+
     fn add(&mut self, snapshot: &Snapshot, number: u32, record: IdRecord) {
         let segment = snapshot.segments.iter().find(|it| it.number == number);
         let found = segment.zip(record.place).map(|(segment, it)| (Arc::clone(segment), it));
+        let found = found.filter(|_| self.absent_below <= number);
         self.place = better(self.place.take(), found, |(_, place)| place);
         // Should damage ever have made two, the older one names the message.
-        self.placed = [self.placed, record.placed].into_iter().flatten().min();
+        let placed = record.placed.filter(|it| self.sees(MessageKey(*it)));
+        self.placed = [self.placed, placed].into_iter().flatten().min();
     }
 }
 
@@ -317,7 +417,7 @@ pub(super) fn merge(known: &mut IdRecord, record: IdRecord) {
 /// The ids of a segment, from its own frames.
 fn scan_segment(dir: &SegmentDir, snapshot: &Snapshot, index: usize) -> Result<Ids, LogError> {
     let Some(segment) = snapshot.segments.get(index) else { return Ok(Ids::default()) };
-    let file = dir.file(segment.number).map_err(io_error)?;
+    let file = dir.file_of(segment).map_err(io_error)?;
     let mut reader = segment.reader(&file, snapshot.end_of(index), ReadMode::Hopping);
     scan_ids(&mut reader, segment.start.offset).map_err(log_error(segment.number))
 }

@@ -12,31 +12,60 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::thread;
 
-use frames::{Encoder, Mark, Place, State, close_frame};
+use frames::{Encoder, Mark, Place, SegmentMarks, State, close_frame};
 use ports::{Change, Clock, LogError, LogErrorKind, Random};
-use types::Position;
+use types::{BlobId, MessageKey, Position};
 
 use super::batch::{ClosedBatch, Context, OpenBatch, Reply, Underway};
 use super::committer::{Committer, Job, Subscribers};
 use super::create::create_segment;
 use super::dir::SegmentFile;
+use super::erase::{pointed_at, spare_pointed_at};
+use super::erasing::is_erasure;
 use super::error::io_error;
 use super::mark_file::{MarkFile, read_mark};
 use super::recover::Tip;
 use super::seal::{rewrite_footer, seal};
 use super::tables::Tables;
+use super::turn::{TURN_MAX, TurnReply};
 use super::{LogOptions, Witness, WitnessPlace};
 
 /// What the writer is told.
 pub(super) enum Message {
     /// Append these changes.
     Append(Vec<Change>, Reply),
+    /// Let somebody look at the log while nothing is appended, and append next.
+    Turn(TurnReply),
     /// The committer has ended a batch: well, or with this.
     Free(Result<(), LogErrorKind>),
     /// End without closing the log.
     Abandon,
     /// Append what waits, close the log, and end.
     Close(SyncSender<Result<(), LogError>>),
+}
+
+/// A call that waits for its turn.
+enum Waiting {
+    Append(Vec<Change>, Reply),
+    Turn(TurnReply),
+}
+
+impl Waiting {
+    fn fail(self, error: LogError) {
+        match self {
+            Waiting::Append(_, reply) => _ = reply.send(Err(error)),
+            Waiting::Turn(reply) => _ = reply.send(Err(error)),
+        }
+    }
+}
+
+/// Whether a batch goes with others.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Company {
+    /// It takes all calls that wait.
+    Open,
+    /// It is one call of erasure, in front of everything else in its segment.
+    Alone,
 }
 
 /// Why no more is written, for everybody who asks.
@@ -89,7 +118,12 @@ pub(super) struct Writer {
     underway: Underway,
     is_committing: bool,
     /// Calls that wait for room in a batch.
-    waiting: VecDeque<(Vec<Change>, Reply)>,
+    waiting: VecDeque<Waiting>,
+    /// Of the batch that takes calls, and of the one that is being committed.
+    company: Company,
+    company_in_flight: Company,
+    /// Nothing but batches of erasure stands in the last segment, which is made for that.
+    is_tip_plain: bool,
     is_abandoned: bool,
     closing: Option<SyncSender<Result<(), LogError>>>,
     encoder: Encoder,
@@ -124,6 +158,9 @@ pub(super) fn start(parts: WriterParts) -> std::io::Result<Vec<thread::JoinHandl
         underway: Underway::default(),
         is_committing: false,
         waiting: VecDeque::new(),
+        company: Company::Open,
+        company_in_flight: Company::Open,
+        is_tip_plain: false,
         is_abandoned: false,
         closing: None,
         encoder: Encoder::new(),
@@ -158,7 +195,10 @@ impl Writer {
 
     fn hear(&mut self, message: Message) {
         match message {
-            Message::Append(changes, reply) => self.waiting.push_back((changes, reply)),
+            Message::Append(changes, reply) => {
+                self.waiting.push_back(Waiting::Append(changes, reply));
+            }
+            Message::Turn(reply) => self.waiting.push_back(Waiting::Turn(reply)),
             Message::Free(Ok(())) => {
                 self.is_committing = false;
                 self.underway.in_flight = Arc::default();
@@ -192,8 +232,10 @@ impl Writer {
 
     /// Moves waiting calls into the batch while it has room.
     fn fill_batch(&mut self) -> Result<(), LogError> {
-        while !self.waiting.is_empty() && self.has_room()? {
-            let Some((changes, reply)) = self.waiting.pop_front() else { break };
+        while let Some((company, spares)) = self.next_call()? {
+            let Some(Waiting::Append(changes, reply)) = self.waiting.pop_front() else { break };
+            self.company = company;
+            let (changes, spared) = with_spared(changes, &spares);
             let place = Place {
                 casing: self.tip.segment.casing.clone(),
                 offset: self.tip.end - self.prefix.len() as u64,
@@ -209,13 +251,18 @@ impl Writer {
                 underway: &mut self.underway,
                 random: &*self.random,
                 now: self.clock.now(),
+                spared,
             };
             if let Err(error) = ctx.check(&changes) {
                 let _ = reply.send(Err(error));
                 continue;
             }
             match batch.take(changes, &mut ctx) {
-                Ok(numbers) => batch.promise(reply, numbers),
+                // Of what was put before the call its caller knows nothing.
+                Ok(mut numbers) => {
+                    let own = numbers.split_off(spares.len().min(numbers.len()));
+                    batch.promise(reply, own);
+                }
                 Err(error) => {
                     let kind = error.kind();
                     let _ = reply.send(Err(error));
@@ -224,6 +271,69 @@ impl Writer {
             }
         }
         Ok(())
+    }
+
+    /// Whether the next call that waits can be taken: how, and the messages that it spares. Gives
+    /// turns to those who wait for one.
+    fn next_call(&mut self) -> Result<Option<(Company, Vec<MessageKey>)>, LogError> {
+        while let Some(Waiting::Turn(_)) = self.waiting.front() {
+            if !self.is_idle() {
+                return Ok(None);
+            }
+            self.give_turn();
+        }
+        let Some(Waiting::Append(changes, _)) = self.waiting.front() else { return Ok(None) };
+        let (company, spares) = company_of(&self.tables, changes)?;
+        let is_alone = [self.company, company].contains(&Company::Alone);
+        if self.batch.as_ref().is_some_and(|it| is_alone && !it.is_empty()) {
+            return Ok(None);
+        }
+        if self.is_committing && (self.company_in_flight == Company::Alone) {
+            return Ok(None);
+        }
+        let has_room = match company {
+            Company::Alone => self.has_place_alone()?,
+            Company::Open => self.has_room()?,
+        };
+        Ok(has_room.then_some((company, spares)))
+    }
+
+    fn is_idle(&self) -> bool {
+        !self.is_committing && self.batch.as_ref().is_none_or(OpenBatch::is_empty)
+    }
+
+    /// Waits for what the holder of the turn appends. It comes next.
+    fn give_turn(&mut self) {
+        let Some(Waiting::Turn(reply)) = self.waiting.pop_front() else { return };
+        let (back, answer) = sync_channel(1);
+        if reply.send(Ok((self.state.position(), back))).is_err() {
+            return;
+        }
+        // One that is dropped, or takes too long, has had its turn.
+        if let Ok((changes, reply)) = answer.recv_timeout(TURN_MAX) {
+            self.waiting.push_front(Waiting::Append(changes, reply));
+        }
+    }
+
+    /// Sees to it that the last segment holds nothing but batches of erasure. `false` while the
+    /// committer is not done with the one before.
+    fn has_place_alone(&mut self) -> Result<bool, LogError> {
+        if self.is_committing {
+            return Ok(false);
+        }
+        if let Some(batch) = self.batch.take() {
+            self.prefix = batch.into_prefix();
+        }
+        self.open_tip()?;
+        let is_full = self.options.segment_bytes_max <= self.tip.end;
+        if !self.is_tip_plain || is_full {
+            if self.tip.segment.footer.is_none() {
+                self.seal_tip()?;
+            }
+            self.next_segment(SegmentMarks { begins_with_erasure: true, is_compacted: false })?;
+            self.is_tip_plain = true;
+        }
+        Ok(true)
     }
 
     /// Whether the batch takes another call. A full segment is sealed first, for which the
@@ -241,7 +351,7 @@ impl Writer {
             self.seal_tip()?;
         }
         if self.tip.segment.footer.is_some() {
-            self.next_segment()?;
+            self.next_segment(SegmentMarks::default())?;
         }
         Ok(true)
     }
@@ -293,10 +403,10 @@ impl Writer {
     }
 
     /// Makes the segment behind the last one, which is sealed.
-    fn next_segment(&mut self) -> Result<(), LogError> {
+    fn next_segment(&mut self, marks: SegmentMarks) -> Result<(), LogError> {
         let number = self.tip.segment.number + 1;
         let dir = &self.tables.dir;
-        let segment = create_segment(dir, &*self.random, number, self.tip.end, &self.state);
+        let segment = create_segment(dir, &*self.random, number, self.tip.end, marks, &self.state);
         let segment = Arc::new(segment.map_err(io_error)?);
         let file = dir.file_to_write(number).map_err(io_error)?;
         self.tables.push(&segment);
@@ -330,6 +440,9 @@ impl Writer {
         self.underway.in_flight = Arc::clone(&ids);
         let mark = self.mark_here();
         self.is_committing = true;
+        self.company_in_flight = self.company;
+        self.is_tip_plain &= self.company == Company::Alone;
+        self.company = Company::Open;
         // Should the committer be gone, this thread is about to end too.
         let _ = self.jobs.send(Job { batch, file, ids, mark });
     }
@@ -344,8 +457,8 @@ impl Writer {
         if let Some(batch) = self.batch.take() {
             batch.fail(again);
         }
-        for (_, reply) in self.waiting.drain(..) {
-            let _ = reply.send(Err(again()));
+        for it in self.waiting.drain(..) {
+            it.fail(again());
         }
     }
 
@@ -377,6 +490,31 @@ impl Writer {
         self.mark.write_durably(&self.mark_here());
         Ok(())
     }
+}
+
+/// How a call is taken, and the condemned messages that it points at.
+fn company_of(tables: &Tables, changes: &[Change]) -> Result<(Company, Vec<MessageKey>), LogError> {
+    let is_own = |it: &Change| matches!(it, Change::Fact(fact, _) if is_erasure(fact));
+    if changes.iter().any(is_own) {
+        return Ok((Company::Alone, Vec::new()));
+    }
+    let spares = pointed_at(&*tables.erasing()?, changes);
+    Ok((if spares.is_empty() { Company::Open } else { Company::Alone }, spares))
+}
+
+/// A call with the entries before it that spare what it points at, and the ids of these.
+fn with_spared(changes: Vec<Change>, spares: &[MessageKey]) -> (Vec<Change>, Vec<BlobId>) {
+    if spares.is_empty() {
+        return (changes, Vec::new());
+    }
+    let ids = changes.iter().filter_map(|it| match it {
+        Change::Message(it) => Some(it.body.id()),
+        _ => None,
+    });
+    let ids = ids.collect();
+    let mut all = spare_pointed_at(spares);
+    all.extend(changes);
+    (all, ids)
 }
 
 fn mark_of(segment: u32, end: u64, state: &State) -> Mark {

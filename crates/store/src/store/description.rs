@@ -16,10 +16,13 @@ use crate::evidence::Evidence;
 const FORMAT: u32 = 1;
 
 /// The features that this version can read.
-const FEATURES: [&str; 3] = [PARTS, "confirmations", "epochs"];
+const FEATURES: [&str; 4] = [PARTS, ERASURE, "confirmations", "epochs"];
 
 /// Messages may be kept as skeletons that refer to their parts.
 const PARTS: &str = "parts";
+
+/// Messages may be condemned and erased.
+pub(super) const ERASURE: &str = "erasure";
 
 /// What this version may write into any store.
 const WRITTEN: [&str; 1] = [PARTS];

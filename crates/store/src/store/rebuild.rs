@@ -85,7 +85,7 @@ impl Store {
         self.resume_views()
     }
 
-    fn check_is_writing(&self) -> Result<(), StoreError> {
+    pub(super) fn check_is_writing(&self) -> Result<(), StoreError> {
         match self.writing {
             Some(_) => Ok(()),
             None => Err(StoreError::new(StoreErrorKind::View, "the store is open for reading")),
@@ -172,7 +172,8 @@ impl Store {
             let rows = self.catalog.messages_between(first, end, MESSAGES_AT_ONCE)?;
             let Some(last) = rows.last() else { return Ok(()) };
             first = last.key.0 + 1;
-            for row in &rows {
+            // Of an erased message there is nothing to read.
+            for row in rows.iter().filter(|it| !it.is_erased) {
                 if !send(row.key.0, self.doc(new_message(row))?) {
                     return Ok(());
                 }
@@ -197,7 +198,7 @@ impl Store {
         }
     }
 
-    fn open_catalog(&self) -> Result<CatalogWriter, StoreError> {
+    pub(super) fn open_catalog(&self) -> Result<CatalogWriter, StoreError> {
         let path = catalog_path(&self.dir);
         match CatalogWriter::open(&path, &self.description.id)? {
             Ok(writer) => Ok(writer),
@@ -205,7 +206,7 @@ impl Store {
         }
     }
 
-    fn resume_views(&self) -> Result<(), StoreError> {
+    pub(super) fn resume_views(&self) -> Result<(), StoreError> {
         let writer = self.open_catalog()?;
         let opener = self.writing.as_ref().and_then(|it| it.index.as_ref());
         let index = opener.map(|it| it(&self.index_dir())).transpose();
@@ -219,7 +220,7 @@ impl Store {
 
 /// Applies what the log has to a catalog that nobody else writes. One thread reads the log, this
 /// one writes.
-fn follow(
+pub(super) fn follow(
     writer: &mut CatalogWriter,
     log: &SegmentLog,
     progress: &mut dyn FnMut(RebuildProgress),

@@ -147,7 +147,7 @@ impl IndexThread {
             let rows = self.catalog.messages_between(first, end, CATCH_UP_MESSAGES)?;
             let Some(last) = rows.last() else { return Ok(false) };
             first = last.key.0 + 1;
-            for row in &rows {
+            for row in rows.iter().filter(|it| !it.is_erased) {
                 self.add_one(new_message(row), None)?;
             }
         }

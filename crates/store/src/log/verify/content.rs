@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
-use frames::{Flaw, Frame, decode_body, decode_details, decode_entries};
+use frames::{Flaw, Frame, Gone, decode_body, decode_details, decode_entries};
 use ledger::{Detail, Entry, Fact, detail_hash};
-use types::{BlobId, Hash};
+use types::{BlobId, Hash, MessageKey};
 
+use super::super::erasing::belongs_to_erased;
 use super::super::segment::Segment;
-use super::super::tables::{Ids, merge};
+use super::super::tables::{Ids, Sight, merge};
 use super::Scope;
 
 /// What was counted.
@@ -24,8 +25,16 @@ pub(super) struct Content<'a> {
     pub(super) counts: Counts,
     /// Every id of the segment, as its own frames show it.
     pub(super) ids: Ids,
-    /// Salt and detail hash of the entries of the batch whose details have not come.
-    details: HashMap<u64, ([u8; 16], Hash)>,
+    /// Of the entries of the batch whose details have not come.
+    details: HashMap<u64, Awaited>,
+}
+
+/// A detail that an entry has.
+struct Awaited {
+    salt: [u8; 16],
+    hash: Hash,
+    /// It may be missing: it is erased.
+    may_miss: bool,
 }
 
 impl<'a> Content<'a> {
@@ -51,6 +60,15 @@ impl<'a> Content<'a> {
         }
     }
 
+    /// Takes what is left of an erased blob.
+    pub(super) fn gone(&mut self, frame: &Frame<'_>) -> Result<(), Flaw> {
+        let Gone { id, .. } = Gone::decode(frame.payload)?;
+        if !self.scope.erased.has_part(&id) {
+            self.defect(frame, format!("blob {id} is gone, and nobody erased it"));
+        }
+        Ok(())
+    }
+
     /// Takes a frame of entries.
     pub(super) fn entries(&mut self, frame: &Frame<'_>) -> Result<(), Flaw> {
         let raw = decode_body(&frame.header, frame.payload)?;
@@ -67,17 +85,19 @@ impl<'a> Content<'a> {
 
     fn entry(&mut self, frame: &Frame<'_>, number: u64, entry: &Entry) {
         if let Some(hash) = entry.detail {
-            self.details.insert(number, (entry.salt, hash));
+            let may_miss = belongs_to_erased(number, entry, &self.scope.erased.erasing);
+            self.details.insert(number, Awaited { salt: entry.salt, hash, may_miss });
         }
         let Fact::Placed { message, blob, size, .. } = entry.fact else { return };
         let own = self.ids.get(&blob).copied().unwrap_or_default();
         let (mut raw_len, mut placed) = (own.place.map(|it| it.raw_len), own.placed);
         if raw_len.is_none() || placed.is_none() {
             // Footers of damaged segments may say nothing: their own walk reports them.
-            let elsewhere = self.scope.tables.lookup(&blob).unwrap_or_default();
-            let place = elsewhere.place.filter(|(it, _)| it.number != self.segment.number);
+            let elsewhere = self.scope.tables.lookup(&blob, Sight::All).ok();
+            let place = elsewhere.as_ref().and_then(|it| it.place.as_ref());
+            let place = place.filter(|(it, _)| it.number != self.segment.number);
             raw_len = raw_len.or(place.map(|(_, place)| place.raw_len));
-            placed = placed.or(elsewhere.placed);
+            placed = placed.or(elsewhere.and_then(|it| it.placed));
         }
         match raw_len {
             Some(raw_len) if raw_len == size => (),
@@ -85,6 +105,7 @@ impl<'a> Content<'a> {
                 let what = format!("entry {number} says {size} bytes, its blob has {raw_len}");
                 self.defect(frame, what);
             }
+            None if self.scope.erased.is_erased(message.unwrap_or(MessageKey(number))) => (),
             None => {
                 let what = format!("entry {number} places blob {blob}, which is not there");
                 self.defect(frame, what);
@@ -93,6 +114,8 @@ impl<'a> Content<'a> {
         match message {
             None => self.first_placed(number, blob),
             Some(key) if placed.is_none_or(|it| it == key.0) => (),
+            // Of bytes that came again behind an erasure there are two messages.
+            Some(_) if self.scope.erased.erasing.absent_below(&blob) != 0 => (),
             Some(key) => {
                 let what = format!("entry {number} places message {key}, which has other bytes");
                 self.defect(frame, what);
@@ -112,7 +135,7 @@ impl<'a> Content<'a> {
         for (number, bytes) in decode_details(&raw)? {
             let known = self.details.remove(&number);
             let what = match known {
-                Some((salt, hash)) if detail_hash(&salt, bytes) != hash => {
+                Some(Awaited { salt, hash, .. }) if detail_hash(&salt, bytes) != hash => {
                     Some(format!("the detail of entry {number} does not have its hash"))
                 }
                 Some(_) => Detail::decode(bytes).err().map(|it| format!("entry {number}: {it}")),
@@ -127,7 +150,8 @@ impl<'a> Content<'a> {
 
     /// A batch ends: its details are all there.
     pub(super) fn commit(&mut self, frame: &Frame<'_>) {
-        let mut missing: Vec<u64> = self.details.drain().map(|(number, _)| number).collect();
+        let missing = self.details.drain().filter(|(_, it)| !it.may_miss);
+        let mut missing: Vec<u64> = missing.map(|(number, _)| number).collect();
         missing.sort_unstable();
         for number in missing {
             self.defect(frame, format!("the detail of entry {number} is missing"));

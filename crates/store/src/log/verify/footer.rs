@@ -57,7 +57,12 @@ impl FooterCheck {
                 self.filter_at.get_or_insert(frame.offset);
                 self.filter.extend_from_slice(frame.payload);
             }
-            Kind::Blob | Kind::Chunk | Kind::ChunkList | Kind::Skeleton | Kind::Close => {
+            Kind::Blob
+            | Kind::Chunk
+            | Kind::ChunkList
+            | Kind::Skeleton
+            | Kind::Gone
+            | Kind::Close => {
                 return Ok(());
             }
         }

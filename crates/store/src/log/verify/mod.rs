@@ -11,12 +11,15 @@ mod footer;
 mod walk;
 mod workers;
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use frames::{Chain, State};
+use types::{BlobId, MessageKey};
 
+use super::erasing::Erasing;
 use super::tables::Tables;
 use walk::SegmentWalk;
 use workers::{Workers, work};
@@ -94,26 +97,52 @@ impl Defects {
     }
 }
 
+/// What may be missing, because it was erased.
+struct Erased {
+    erasing: Arc<Erasing>,
+    parts: HashSet<BlobId>,
+}
+
+impl Erased {
+    /// When the entries of erasure cannot be read, everything that is missing is a defect.
+    fn of(tables: &Tables) -> Erased {
+        let erasing = tables.erasing().unwrap_or_default();
+        let all = erasing.said.erased.values();
+        let parts = all.flat_map(|it| it.condemned.parts.iter().copied()).collect();
+        Erased { erasing, parts }
+    }
+
+    fn is_erased(&self, message: MessageKey) -> bool {
+        self.erasing.is_erased(message)
+    }
+
+    fn has_part(&self, id: &BlobId) -> bool {
+        self.parts.contains(id)
+    }
+}
+
 /// What the walk over all segments shares.
 struct Scope<'a> {
     tables: &'a Tables,
     defects: &'a Defects,
+    erased: &'a Erased,
     workers: Workers<'a>,
 }
 
 /// Verifies the log as it is now; what is appended meanwhile is left to the next time.
 pub(super) fn verify(tables: &Tables, progress: &mut dyn FnMut(VerifyProgress)) -> LogVerdict {
     let defects = Defects::default();
+    let erased = Erased::of(tables);
     let blobs = AtomicU64::new(0);
     let mut verdict = LogVerdict::default();
     thread::scope(|threads| {
         let (workers, inbox) = Workers::new(&defects);
         for _ in 0..workers::count() {
-            let (inbox, defects, blobs) = (inbox.clone(), &defects, &blobs);
-            threads.spawn(move || work(&inbox, tables, defects, blobs));
+            let (inbox, defects, blobs, erased) = (inbox.clone(), &defects, &blobs, &erased);
+            threads.spawn(move || work(&inbox, (tables, erased), defects, blobs));
         }
         // With the last sender the workers end.
-        let scope = Scope { tables, defects: &defects, workers };
+        let scope = Scope { tables, defects: &defects, erased: &erased, workers };
         walk_all(&scope, &mut verdict, progress);
     });
     verdict.blobs = blobs.into_inner();

@@ -36,7 +36,7 @@ impl<'a> SegmentWalk<'a> {
     }
 
     pub(super) fn run(mut self, on_bytes: &mut dyn FnMut(u64)) -> Counts {
-        match self.scope.tables.dir.file(self.segment.number) {
+        match self.scope.tables.dir.file_of(self.segment) {
             Ok(file) => {
                 let mut reader = self.segment.reader(&file, self.end, ReadMode::Through);
                 self.prelude(&mut reader);
@@ -144,6 +144,7 @@ impl<'a> SegmentWalk<'a> {
             }
             Kind::Entries => self.content.entries(frame),
             Kind::Details => self.content.details(frame),
+            Kind::Gone => self.content.gone(frame),
             Kind::Commit => {
                 self.content.commit(frame);
                 Ok(())

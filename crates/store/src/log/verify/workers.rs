@@ -10,7 +10,7 @@ use types::BlobId;
 
 use super::super::read::{check_skeleton, read_blob};
 use super::super::tables::Tables;
-use super::Defects;
+use super::{Defects, Erased};
 
 /// Payloads that wait for a worker. Each has at most half a megabyte.
 const QUEUE_MAX: usize = 16;
@@ -53,11 +53,16 @@ pub(super) fn count() -> usize {
 }
 
 /// Checks what comes in, until nothing more can come.
-pub(super) fn work(inbox: &Inbox, tables: &Tables, defects: &Defects, blobs: &AtomicU64) {
+pub(super) fn work(
+    inbox: &Inbox,
+    within: (&Tables, &Erased),
+    defects: &Defects,
+    blobs: &AtomicU64,
+) {
     loop {
         let job = inbox.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };
-        match check(&job, tables) {
+        match check(&job, within) {
             Ok(()) if job.header.kind == Kind::Chunk => (),
             Ok(()) => {
                 blobs.fetch_add(1, Ordering::Relaxed);
@@ -67,8 +72,12 @@ pub(super) fn work(inbox: &Inbox, tables: &Tables, defects: &Defects, blobs: &At
     }
 }
 
-fn check(job: &Job, tables: &Tables) -> Result<(), String> {
+fn check(job: &Job, (tables, erased): (&Tables, &Erased)) -> Result<(), String> {
     let (id, body) = split_id(&job.payload).map_err(|it| it.to_string())?;
+    // Compaction may have taken chunks or parts, and not yet what lists them.
+    if matches!(job.header.kind, Kind::ChunkList | Kind::Skeleton) && erased.has_part(&id) {
+        return Ok(());
+    }
     if job.header.kind == Kind::ChunkList {
         // By its chunks, wherever they stand.
         let read = read_blob(tables, &id, &mut |_| Ok(()));

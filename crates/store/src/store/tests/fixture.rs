@@ -113,6 +113,11 @@ impl Index for TextIndex {
         Ok(())
     }
 
+    fn erase(&mut self, messages: &types::MessageSet) -> Result<(), IndexError> {
+        self.docs.retain(|n, _| !messages.contains(*n));
+        self.commit(self.position)
+    }
+
     fn close(self: Box<Self>) -> Result<(), IndexError> {
         Ok(())
     }

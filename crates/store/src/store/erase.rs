@@ -1,0 +1,215 @@
+//! Erasure in a store: the log condemns, spares and forgets, and the views are cleared behind it.
+//!
+//! What is erased has to leave the views too, and what SQLite and the index keep of deleted rows
+//! and words: the catalog is written once more without free pages, segments of the index without
+//! deleted documents. `DIR/cleared` names the last erasure that this was done for; without it,
+//! it is done once more.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ports::{
+    Access, Condemnation, CondemnedRow, Disk, Erase, Erased, Holds, Index, Log, LogError,
+    LogErrorKind, Sparing,
+};
+use types::{EntryNumber, MessageKey, MessageSet, Timestamp};
+
+use super::{Store, description, remove_index};
+use crate::catalog_files::{catalog_path, remove_files, side_path, swap_in};
+use crate::error::StoreError;
+use crate::log::{CompactPlan, CompactProgress, Compacted, GoOn};
+
+/// Names the last erasure for which the views were cleared.
+const CLEARED: &str = "cleared";
+
+/// What compaction would do in a store.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct StoreCompactPlan {
+    /// In its log.
+    pub log: CompactPlan,
+    /// Whether the views have not been cleared since the last erasure.
+    pub views: bool,
+}
+
+impl StoreCompactPlan {
+    /// Whether there is nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.log.is_empty() && !self.views
+    }
+}
+
+impl Store {
+    /// What compaction would do.
+    pub fn compact_plan(&self) -> Result<StoreCompactPlan, StoreError> {
+        let log = self.log.compact_plan()?;
+        let last = self.last_erasure()?;
+        let views = last.is_some_and(|it| self.cleared() != Some(it));
+        Ok(StoreCompactPlan { log, views })
+    }
+
+    /// Takes what was erased out of every file: first out of the log, then out of the views. What
+    /// it has done when `go_on` ends it stays done; the next plan has the rest.
+    ///
+    /// The views rest while they are cleared. Archiving goes on.
+    pub fn compact(
+        &self,
+        plan: &StoreCompactPlan,
+        go_on: &mut GoOn<'_>,
+    ) -> Result<Compacted, StoreError> {
+        self.check_is_writing()?;
+        let mut done = self.log.compact(&plan.log, go_on)?;
+        let last = self.last_erasure()?;
+        if done.is_stopped || last.is_none() || (!plan.views && plan.log.is_empty()) {
+            return Ok(done);
+        }
+        if go_on(CompactProgress::at_views(plan)).is_break() {
+            done.is_stopped = true;
+            return Ok(done);
+        }
+        self.clear_views()?;
+        if let Some(last) = last {
+            self.note_cleared(last).map_err(StoreError::io("note that the views are clear"))?;
+        }
+        Ok(done)
+    }
+
+    fn last_erasure(&self) -> Result<Option<EntryNumber>, StoreError> {
+        let erased = self.log.erased()?;
+        Ok(erased.iter().filter_map(|it| it.erased).map(|(entry, _)| entry).max())
+    }
+
+    fn cleared_path(&self) -> PathBuf {
+        self.dir.join(CLEARED)
+    }
+
+    fn cleared(&self) -> Option<EntryNumber> {
+        let text = std::fs::read_to_string(self.cleared_path()).ok()?;
+        text.trim().parse().ok().map(EntryNumber)
+    }
+
+    fn note_cleared(&self, EntryNumber(last): EntryNumber) -> std::io::Result<()> {
+        let disk = disk::RealDisk;
+        let (path, side) = (self.cleared_path(), self.dir.join("cleared.new"));
+        match disk.remove(&side) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => (),
+        }
+        let file = disk.open(&side, Access::CreateNew)?;
+        file.write_at(format!("{last}\n").as_bytes(), 0)?;
+        file.sync()?;
+        disk.rename(&side, &path)?;
+        disk.sync_dir(&self.dir)
+    }
+
+    /// Writes both views without what was erased.
+    fn clear_views(&self) -> Result<(), StoreError> {
+        self.stop_views();
+        let cleared = self.clear_catalog().and_then(|()| self.clear_index());
+        let resumed = self.resume_views();
+        cleared?;
+        resumed
+    }
+
+    fn clear_catalog(&self) -> Result<(), StoreError> {
+        let path = catalog_path(&self.dir);
+        let side = side_path(&path);
+        remove_files(&side).map_err(StoreError::io("remove an unfinished catalog"))?;
+        let mut writer = self.open_catalog()?;
+        super::rebuild::follow(&mut writer, &self.log, &mut |_| ())?;
+        writer.copy_to(&side)?;
+        writer.close()?;
+        self.catalog.forget_connections();
+        swap_in(&side, &path)?;
+        self.catalog.forget_connections();
+        Ok(())
+    }
+
+    fn clear_index(&self) -> Result<(), StoreError> {
+        let dir = self.index_dir();
+        // What an interrupted rebuild left may hold anything.
+        for left in ["new", "old"] {
+            remove_index(&dir.with_extension(left));
+        }
+        let opener = self.writing.as_ref().and_then(|it| it.index.as_ref());
+        let Some(opener) = opener else { return Ok(()) };
+        let mut index: Box<dyn Index> = opener(&dir)?;
+        index.erase(&self.erased_numbers()?)?;
+        Ok(index.close()?)
+    }
+
+    fn erased_numbers(&self) -> Result<MessageSet, StoreError> {
+        let mut numbers = MessageSet::default();
+        for row in self.log.erased()? {
+            if let Some(message) = self.catalog.message(row.message)? {
+                numbers.insert(message.n);
+            }
+        }
+        Ok(numbers)
+    }
+
+    /// Whether the store says that it has erasures: nothing of them is written before.
+    fn may_erase(&self) -> Result<(), LogError> {
+        let disk = self.writing.as_ref().map(|it| &it.disk);
+        let Some(disk) = disk else {
+            return Err(LogError::new(LogErrorKind::Stopped, "the store is open for reading"));
+        };
+        description::add_feature(&**disk, &self.dir, description::ERASURE).map_err(|error| {
+            LogError::new(LogErrorKind::Io, "failed to prepare the store").caused_by(error)
+        })
+    }
+
+    /// Runs what reads much of the log where it holds up nobody.
+    async fn apart<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&crate::log::SegmentLog) -> Result<T, LogError> + Send + 'static,
+    ) -> Result<T, LogError> {
+        let log = Arc::clone(&self.log);
+        let done = tokio::task::spawn_blocking(move || work(&log)).await;
+        done.unwrap_or_else(|it| {
+            Err(LogError::new(LogErrorKind::Stopped, "reading the log panicked").caused_by(it))
+        })
+    }
+}
+
+impl Erase for Store {
+    fn condemned(&self) -> Result<Vec<CondemnedRow>, LogError> {
+        self.log.condemned()
+    }
+
+    fn erased(&self) -> Result<Vec<CondemnedRow>, LogError> {
+        self.log.erased()
+    }
+
+    async fn condemn(&self, what: Condemnation) -> Result<Vec<EntryNumber>, LogError> {
+        self.may_erase()?;
+        let groups = self.apart(move |log| log.condemnation(&what)).await?;
+        let mut numbers = Vec::new();
+        for group in groups {
+            numbers.extend(self.log.append(group).await?);
+        }
+        Ok(numbers)
+    }
+
+    async fn spare(&self, what: Sparing) -> Result<Vec<EntryNumber>, LogError> {
+        let changes = self.log.sparing(&what)?;
+        self.log.append(changes).await
+    }
+
+    async fn erase<H: Holds>(
+        &self,
+        messages: &[MessageKey],
+        now: Timestamp,
+        holds: &H,
+    ) -> Result<Erased, LogError> {
+        self.log.erase(messages, now, holds).await
+    }
+}
+
+impl CompactProgress {
+    fn at_views(plan: &StoreCompactPlan) -> CompactProgress {
+        let segments = plan.log.segments.len() as u64;
+        let bytes = plan.log.bytes;
+        CompactProgress { segments, segments_total: segments, bytes, bytes_total: bytes }
+    }
+}
