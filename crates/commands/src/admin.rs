@@ -20,7 +20,7 @@ use crate::retention::{
 };
 use crate::run::RunShown;
 use crate::service::{ServedAnswer, ServiceStatus};
-use crate::store::StoreShown;
+use crate::store::{CompactAnswer, ErasureShown, StoreShown};
 use crate::unknown::{Assigned, UnknownShown};
 use crate::user::UserShown;
 
@@ -150,6 +150,10 @@ pub enum AdminAnswer {
     Store(Box<StoreShown>),
     /// Of `store detach`: its directory.
     StoreDetached(PathBuf),
+    /// Of `store compact`.
+    Compacted(Box<CompactAnswer>),
+    /// Of `store erasures`.
+    Erasures(Vec<ErasureShown>),
     /// Of `quarantine list`.
     Quarantine(Vec<QuarantineShown>),
     /// Of `quarantine show` and `quarantine accept`.

@@ -87,7 +87,8 @@ pub use service::{
     ServedAnswer, ServiceRequest, ServiceStatus, StuckShown, WorkerGroup,
 };
 pub use store::{
-    NewStore, StoreCounts, StoreRequest, StoreShown, StoreState, StoreTrouble, StoresRead,
+    CompactAnswer, CompactHow, ErasureShown, NewStore, StoreCounts, StoreRequest, StoreShown,
+    StoreState, StoreTrouble, StoresRead,
 };
 pub use unknown::{
     Assign, AssignAs, AssignTo, Assigned, MailDirection, UnknownRequest, UnknownShown,

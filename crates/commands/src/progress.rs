@@ -52,6 +52,8 @@ pub enum Phase {
     BackingUp,
     /// Bringing a backup back.
     Restoring,
+    /// Taking out what was erased.
+    Compacting,
 }
 
 /// One message that a search found.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use types::Timestamp;
+use types::{BlobId, Timestamp};
 
 /// What can be asked about stores.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -31,6 +31,76 @@ pub enum StoreRequest {
         /// What it is for from now on.
         state: StoreState,
     },
+    /// Take what was erased out of every file of one, or show what that would be.
+    Compact {
+        /// Its name; `None` is the current one.
+        name: Option<String>,
+        /// Whether it is done.
+        how: CompactHow,
+    },
+    /// What is condemned and what was erased: the proof of a deletion.
+    Erasures,
+}
+
+/// Whether a compaction is shown or done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CompactHow {
+    /// It is shown.
+    Plan,
+    /// It is done.
+    Run,
+}
+
+/// What a compaction would take out, or has taken out.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CompactAnswer {
+    /// The store.
+    pub store: String,
+    /// Whether it was done.
+    pub how: CompactHow,
+    /// Messages that are erased in this store, those of earlier compactions included.
+    pub messages: u64,
+    /// Segments that are written anew.
+    pub segments: u64,
+    /// Bytes of these segments.
+    pub bytes: u64,
+    /// Blobs that go.
+    pub blobs: u64,
+    /// Details that go.
+    pub details: u64,
+    /// Files of torn tails that go.
+    pub torn: u64,
+    /// Bytes that the log is shorter by; 0 of a plan.
+    pub bytes_freed: u64,
+    /// Whether the views are cleared.
+    pub views: bool,
+    /// What deserves attention: sentences.
+    pub warnings: Vec<String>,
+}
+
+/// A message that is condemned or erased.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ErasureShown {
+    /// The store that has it.
+    pub store: String,
+    /// SHA-256 of its bytes.
+    pub id: BlobId,
+    /// `retention` or `request`.
+    pub reason: &'static str,
+    /// Which rule: the name of a policy or a request.
+    pub rule: String,
+    /// Who decided it.
+    pub by: String,
+    /// Why.
+    pub why: String,
+    /// The entry that condemned it.
+    pub condemned_entry: u64,
+    /// When it was condemned.
+    pub condemned: Timestamp,
+    /// When it may be erased at the earliest.
+    pub due: Timestamp,
+    /// The entry that erased it, and when.
+    pub erased: Option<(u64, Timestamp)>,
 }
 
 /// A store to be made or taken in.
@@ -56,13 +126,21 @@ impl StoreRequest {
             StoreRequest::Detach(_) => "store detach",
             StoreRequest::Rename { .. } => "store rename",
             StoreRequest::SetState { .. } => "store set-state",
+            StoreRequest::Compact { .. } => "store compact",
+            StoreRequest::Erasures => "store erasures",
         }
     }
 
     /// Whether it changes nothing.
     #[must_use]
     pub fn only_reads(&self) -> bool {
-        matches!(self, StoreRequest::List | StoreRequest::Show(_))
+        matches!(
+            self,
+            StoreRequest::List
+                | StoreRequest::Show(_)
+                | StoreRequest::Erasures
+                | StoreRequest::Compact { how: CompactHow::Plan, .. }
+        )
     }
 }
 

@@ -235,6 +235,7 @@ fn line_text(work: &Work, elapsed: Duration, left: Option<Duration>) -> String {
         Phase::Exporting => "Exporting",
         Phase::Verifying => "Verifying",
         Phase::Rebuilding => "Rebuilding",
+        Phase::Compacting => "Compacting",
         Phase::BackingUp => "Copying",
         Phase::Restoring => "Restoring",
     };

@@ -13,6 +13,7 @@ mod archive;
 mod backup;
 mod bench;
 mod bounded;
+mod compact;
 mod configuration;
 mod daily;
 mod deliver;

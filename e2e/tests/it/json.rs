@@ -73,6 +73,7 @@ fn answers_have_the_fields_of_the_examples() {
 fn stores(place: &Place) {
     check("store", &place.ok(["store", "show", "default", "--json"]).json());
     place.ok(["store", "create", "second"]);
+    check("store-compact", &place.ok(["store", "compact", "--json"]).json());
     check("store-detach", &place.ok(["store", "detach", "second", "--json"]).json());
 }
 

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use commands::{Failure, FailureKind, NewStore, Request, StoreRequest, StoreState, View};
+use commands::{
+    CompactHow, Failure, FailureKind, NewStore, Request, StoreRequest, StoreState, View,
+};
 
 use super::name_of;
 use super::writing::WriteArgs;
@@ -31,6 +33,11 @@ pub(super) enum StoreCommand {
     Rename(RenameArgs),
     /// Says what a store is for
     SetState(StateArgs),
+    /// Takes what was erased out of every file of a store: segments are written once more without
+    /// it, and catalog and index are cleared
+    Compact(CompactArgs),
+    /// Lists what is to be erased and what was: what, why, by which rule, and the hash
+    Erasures,
     /// Makes the catalog anew from the log alone, and swaps it in
     RebuildCatalog(WriteArgs),
     /// Makes the full-text index anew from the log alone, and swaps it in
@@ -44,6 +51,19 @@ pub(super) enum StoreCommand {
 pub(super) struct AcceptArgs {
     /// Its name [default: that of the current store]
     name: Option<String>,
+
+    #[command(flatten)]
+    write: WriteArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct CompactArgs {
+    /// Its name [default: that of the current store]
+    name: Option<String>,
+
+    /// Only show what would be done
+    #[arg(long)]
+    plan: bool,
 
     #[command(flatten)]
     write: WriteArgs,
@@ -124,7 +144,8 @@ impl StoreCommand {
     /// What it is told of the data directory.
     pub(super) fn write_args(&self) -> Option<&WriteArgs> {
         match self {
-            StoreCommand::List | StoreCommand::Show { .. } => None,
+            StoreCommand::List | StoreCommand::Show { .. } | StoreCommand::Erasures => None,
+            StoreCommand::Compact(it) => Some(&it.write),
             StoreCommand::Create(it) | StoreCommand::Attach(it) => Some(&it.write),
             StoreCommand::Detach(it) => Some(&it.write),
             StoreCommand::Rename(it) => Some(&it.write),
@@ -148,6 +169,11 @@ impl StoreCommand {
             StoreCommand::SetState(it) => {
                 StoreRequest::SetState { name: it.name, state: it.state.into() }
             }
+            StoreCommand::Compact(CompactArgs { name, plan, .. }) => {
+                let how = if plan { CompactHow::Plan } else { CompactHow::Run };
+                StoreRequest::Compact { name, how }
+            }
+            StoreCommand::Erasures => StoreRequest::Erasures,
             StoreCommand::RebuildCatalog(_) => return Ok(Request::Rebuild(View::Catalog)),
             StoreCommand::RebuildIndex(_) => return Ok(Request::Rebuild(View::Index)),
             StoreCommand::AcceptRollback(it) => return Ok(Request::AcceptRollback(it.name)),

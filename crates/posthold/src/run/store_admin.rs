@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use commands::{
-    AdminAnswer, Answer, Failure, FailureKind, NewStore, ProgressSink, StoreCounts, StoreRequest,
-    StoreShown, StoreState, StoreTrouble,
+    AdminAnswer, Answer, CompactHow, Failure, FailureKind, NewStore, ProgressSink, StoreCounts,
+    StoreRequest, StoreShown, StoreState, StoreTrouble,
 };
 use disk::{RealDisk, SystemClock};
 use ports::{Clock, Log};
@@ -18,6 +18,7 @@ use store::{Store, StoreErrorKind};
 use types::Position;
 
 use super::all_stores::{self, ACTIVE_MAX};
+use super::compact;
 use super::stores::{is_empty, options};
 use super::{blocking, faults, ownership, users};
 use crate::context::{Context, DataDir};
@@ -29,6 +30,9 @@ pub(super) async fn run(
     title: &str,
     progress: &dyn ProgressSink,
 ) -> Result<Answer, Failure> {
+    if let StoreRequest::Compact { name, how: CompactHow::Run } = request {
+        return compact::run(context, name, title, progress).await;
+    }
     let data = context.data.clone();
     let _owned = match request.only_reads() {
         true => None,
@@ -63,6 +67,10 @@ fn carry_out(data: &DataDir, request: StoreRequest) -> Result<AdminAnswer, Failu
             renamed.map_err(|it| fault(&it))?;
             shown(&to)
         }
+        StoreRequest::Compact { name, .. } => {
+            compact::plan(data, name.as_deref()).map(|it| AdminAnswer::Compacted(Box::new(it)))
+        }
+        StoreRequest::Erasures => compact::erasures(data).map(AdminAnswer::Erasures),
         StoreRequest::SetState { name, state } => {
             set_state(data, &name, state)?;
             shown(&name)

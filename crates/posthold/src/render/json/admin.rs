@@ -20,7 +20,7 @@ use super::retention::{
     ClockObject, DeletedObject, ExplainedObject, HoldObject, PolicyObject, RetentionObject,
 };
 use super::service::{ServedObject, StatusObject};
-use super::stores::{DetachedObject, StoreObject};
+use super::stores::{CompactObject, DetachedObject, ErasureObject, StoreObject};
 use super::unknown::{AssignedObject, UnknownObject};
 
 /// One object, or one a line for lists.
@@ -67,6 +67,10 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
             list.iter().try_for_each(|it| object(&StoreObject::from(it), out))
         }
         AdminAnswer::Store(it) => object(&StoreObject::from(&**it), out),
+        AdminAnswer::Compacted(it) => object(&CompactObject::from(&**it), out),
+        AdminAnswer::Erasures(list) => {
+            list.iter().try_for_each(|it| object(&ErasureObject::from(it), out))
+        }
         AdminAnswer::StoreDetached(dir) => object(&DetachedObject::from(dir), out),
         AdminAnswer::Quarantine(list) => {
             list.iter().try_for_each(|it| object(&QuarantineObject::from(it), out))

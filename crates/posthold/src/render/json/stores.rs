@@ -1,6 +1,8 @@
 //! Answers about stores, for programs.
 
-use commands::{StoreCounts, StoreShown, StoreTrouble, StoresRead};
+use commands::{
+    CompactAnswer, CompactHow, ErasureShown, StoreCounts, StoreShown, StoreTrouble, StoresRead,
+};
 use serde::Serialize;
 
 /// How many of the stores that people see were read.
@@ -70,6 +72,72 @@ impl<'a> From<&'a StoreShown> for StoreObject<'a> {
             error: it.trouble.as_ref().map(trouble),
             counts: it.counts.map(counts),
             warnings: &it.warnings,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct CompactObject<'a> {
+    store: &'a str,
+    done: bool,
+    messages: u64,
+    segments: u64,
+    bytes: u64,
+    blobs: u64,
+    details: u64,
+    torn: u64,
+    bytes_freed: u64,
+    views: bool,
+    warnings: &'a [String],
+}
+
+impl<'a> From<&'a CompactAnswer> for CompactObject<'a> {
+    fn from(it: &'a CompactAnswer) -> CompactObject<'a> {
+        CompactObject {
+            store: &it.store,
+            done: it.how == CompactHow::Run,
+            messages: it.messages,
+            segments: it.segments,
+            bytes: it.bytes,
+            blobs: it.blobs,
+            details: it.details,
+            torn: it.torn,
+            bytes_freed: it.bytes_freed,
+            views: it.views,
+            warnings: &it.warnings,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct ErasureObject<'a> {
+    id: String,
+    store: &'a str,
+    reason: &'static str,
+    rule: &'a str,
+    by: &'a str,
+    why: &'a str,
+    condemned: String,
+    condemned_entry: u64,
+    due: String,
+    erased: Option<String>,
+    erased_entry: Option<u64>,
+}
+
+impl<'a> From<&'a ErasureShown> for ErasureObject<'a> {
+    fn from(it: &'a ErasureShown) -> ErasureObject<'a> {
+        ErasureObject {
+            id: it.id.to_string(),
+            store: &it.store,
+            reason: it.reason,
+            rule: &it.rule,
+            by: &it.by,
+            why: &it.why,
+            condemned: it.condemned.to_string(),
+            condemned_entry: it.condemned_entry,
+            due: it.due.to_string(),
+            erased: it.erased.map(|(_, at)| at.to_string()),
+            erased_entry: it.erased.map(|(entry, _)| entry),
         }
     }
 }

@@ -61,6 +61,8 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
         AdminAnswer::Run(it) => jobs::run(it, out),
         AdminAnswer::Stores(list) => stores::list(list, out),
         AdminAnswer::Store(it) => stores::one(it, out),
+        AdminAnswer::Compacted(it) => stores::compacted(it, out),
+        AdminAnswer::Erasures(list) => stores::erasures(list, out),
         AdminAnswer::StoreDetached(dir) => stores::detached(dir, out),
         AdminAnswer::Quarantine(list) => quarantine::list(list, out),
         AdminAnswer::Quarantined(it) => quarantine::one(it, out),

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use commands::{StoreShown, StoresRead};
+use commands::{CompactAnswer, CompactHow, ErasureShown, StoreShown, StoresRead};
 
 use super::{Align, counted, table, warnings, words};
 
@@ -34,6 +34,54 @@ pub(super) fn list(list: &[StoreShown], out: &mut dyn Write) -> io::Result<()> {
     use Align::{Left, Right};
     table::write(&[Left, Left, Right, Right, Right, Right, Left], &rows, out)?;
     list.iter().try_for_each(|it| warnings(&told(it), out))
+}
+
+/// Writes what a compaction would do, or did.
+pub(super) fn compacted(it: &CompactAnswer, out: &mut dyn Write) -> io::Result<()> {
+    let store = words::line(&it.store);
+    if it.segments == 0 && it.torn == 0 && !it.views {
+        writeln!(out, "Nothing that was erased is left in the store {store}.")?;
+        return warnings(&it.warnings, out);
+    }
+    let (segments, size) = (counted(it.segments, "segment"), words::size(it.bytes));
+    let (blobs, details) = (counted(it.blobs, "blob"), counted(it.details, "detail"));
+    match it.how {
+        CompactHow::Plan => {
+            writeln!(out, "{segments} ({size}) of {store} would be written anew.")?;
+            writeln!(out, "{blobs} and {details} would go.")?;
+        }
+        CompactHow::Run => {
+            writeln!(out, "{segments} ({size}) of {store} written anew.")?;
+            let freed = words::size(it.bytes_freed);
+            writeln!(out, "{blobs} and {details} gone; the log is {freed} shorter.")?;
+        }
+    }
+    if it.torn != 0 {
+        writeln!(out, "{} of torn tails removed.", counted(it.torn, "file"))?;
+    }
+    warnings(&it.warnings, out)
+}
+
+/// Writes what is condemned and what was erased.
+pub(super) fn erasures(list: &[ErasureShown], out: &mut dyn Write) -> io::Result<()> {
+    let head = ["Message", "Reason", "Rule", "By", "Condemned", "Erased", "Why"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for it in list {
+        let erased = match it.erased {
+            Some((_, at)) => words::minute(at),
+            None => format!("from {} on", words::minute(it.due)),
+        };
+        rows.push(vec![
+            it.id.to_string(),
+            it.reason.to_owned(),
+            words::line(&it.rule).into_owned(),
+            words::line(&it.by).into_owned(),
+            words::minute(it.condemned),
+            erased,
+            words::line(&it.why).into_owned(),
+        ]);
+    }
+    table::write(&[Align::Left; 7], &rows, out)
 }
 
 /// Writes one of them.

@@ -1,0 +1,188 @@
+//! `store compact`, `store erasures`: what was erased leaves every file, and what proves it stays.
+
+use std::ops::ControlFlow;
+
+use commands::{
+    AdminAnswer, Answer, CompactAnswer, CompactHow, ErasureShown, Failure, FailureKind, Phase,
+    ProgressSink, WaitForViews, Work,
+};
+use ledger::{Detail, EraseReason, ErasureDetail, Fact};
+use ports::CondemnedRow;
+use store::log::{CompactProgress, Compacted, SegmentLog};
+use store::{Store, StoreCompactPlan};
+use types::{BlobId, EntryNumber, MessageKey};
+
+use super::all_stores::{self, AllStores};
+use super::stores::{Writing, options};
+use super::{Teller, faults, ownership, store_admin, telling};
+use crate::context::{Context, DataDir};
+
+/// Bytes of entries that are read to find one.
+const ENTRY_BYTES: usize = 1;
+
+/// What a compaction would take out.
+pub(super) fn plan(data: &DataDir, name: Option<&str>) -> Result<CompactAnswer, Failure> {
+    let all = AllStores::open(data)?;
+    let one = match name {
+        Some(name) => all.stores.iter().find(|it| it.name == name),
+        None => all.stores.last(),
+    };
+    let one = one.ok_or_else(|| {
+        Failure::new(FailureKind::Request, "there is no such store that can be read")
+            .with_hint("`posthold store list` shows the stores.")
+    })?;
+    let plan = one.reading.store.compact_plan().map_err(|it| faults::store(&it))?;
+    Ok(answer(&one.name, CompactHow::Plan, &plan))
+}
+
+fn answer(store: &str, how: CompactHow, plan: &StoreCompactPlan) -> CompactAnswer {
+    let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    let segments = &plan.log.segments;
+    CompactAnswer {
+        store: store.to_owned(),
+        how,
+        messages: plan.log.messages,
+        segments: count(segments.len()),
+        bytes: plan.log.bytes,
+        blobs: count(segments.iter().map(|it| it.blobs.len()).sum()),
+        details: count(segments.iter().map(|it| it.details.len()).sum()),
+        torn: count(plan.log.torn.len()),
+        bytes_freed: 0,
+        views: plan.views,
+        warnings: Vec::new(),
+    }
+}
+
+/// Compacts a store. What it has done when it is stopped stays done.
+pub(super) async fn run(
+    context: &Context,
+    name: Option<String>,
+    title: &str,
+    progress: &dyn ProgressSink,
+) -> Result<Answer, Failure> {
+    let _owned = ownership::take(context, title, progress).await?;
+    let current = context.data.place().name.clone();
+    let answer = match name {
+        Some(name) if name != current => other(context, &name, progress).await?,
+        _ => this(context, &current, progress).await?,
+    };
+    Ok(Answer::Admin(Box::new(AdminAnswer::Compacted(Box::new(answer)))))
+}
+
+/// The current store, which a server may have open.
+async fn this(
+    context: &Context,
+    name: &str,
+    progress: &dyn ProgressSink,
+) -> Result<CompactAnswer, Failure> {
+    if let Some(serving) = &context.serving {
+        // They give the store back at their next batch, and go on afterwards.
+        serving.running.begin_again(|_| true);
+    }
+    let writing = Writing::open_alone(context).await?;
+    let (stop, name) = (context.stop.clone(), name.to_owned());
+    let works = telling(progress, move |teller| {
+        let done = compact(writing.store(), &name, &stop, teller);
+        Ok((writing, done))
+    });
+    let (writing, done) = works.await?;
+    let closed = writing.close(WaitForViews::Yes, progress).await;
+    let mut answer = done?;
+    answer.warnings.extend(closed.warnings);
+    Ok(answer)
+}
+
+/// Another store, which nobody else has open for writing.
+async fn other(
+    context: &Context,
+    name: &str,
+    progress: &dyn ProgressSink,
+) -> Result<CompactAnswer, Failure> {
+    let (data, stop, name) = (context.data.clone(), context.stop.clone(), name.to_owned());
+    telling(progress, move |teller| {
+        let place = data.at(&store_admin::named(&data, &name)?);
+        let opened = Store::open(&place.store(), options(Vec::new()));
+        let (store, _) = opened.map_err(|it| faults::store(&it))?;
+        let done = compact(&store, &name, &stop, teller);
+        let closed = store.close().map_err(|it| faults::store(&it));
+        let done = done?;
+        closed.map(|_| done)
+    })
+    .await
+}
+
+fn compact(
+    store: &Store,
+    name: &str,
+    stop: &archiver::CancelToken,
+    teller: &Teller,
+) -> Result<CompactAnswer, Failure> {
+    let plan = store.compact_plan().map_err(|it| faults::store(&it))?;
+    let mut go_on = |CompactProgress { bytes, bytes_total, .. }: CompactProgress| {
+        let bytes_total = Some(bytes_total);
+        teller.tell(Work { phase: Phase::Compacting, bytes, bytes_total, ..Work::default() });
+        if stop.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let done = store.compact(&plan, &mut go_on).map_err(|it| faults::store(&it))?;
+    let Compacted { segments, blobs, details, bytes_freed, torn, is_stopped } = done;
+    if is_stopped {
+        let message = format!("stopped behind {segments} segments");
+        return Err(Failure::new(FailureKind::Cancelled, message)
+            .with_hint("What is done stays done. Run it again for the rest."));
+    }
+    let planned = answer(name, CompactHow::Run, &plan);
+    Ok(CompactAnswer { segments, blobs, details, bytes_freed, torn, ..planned })
+}
+
+/// What is condemned and what was erased, in all stores.
+pub(super) fn erasures(data: &DataDir) -> Result<Vec<ErasureShown>, Failure> {
+    all_stores::check_have_log(data)?;
+    let all = AllStores::open(data)?;
+    let mut shown = Vec::new();
+    for one in &all.stores {
+        let log = one.reading.store.log();
+        let condemned = log.condemned().map_err(|it| faults::log(&it))?;
+        let erased = log.erased().map_err(|it| faults::log(&it))?;
+        for row in condemned.iter().chain(&erased) {
+            shown.push(erasure(&one.name, log, row)?);
+        }
+    }
+    shown.sort_by_key(|it| (it.condemned, it.condemned_entry, it.id));
+    Ok(shown)
+}
+
+fn erasure(store: &str, log: &SegmentLog, row: &CondemnedRow) -> Result<ErasureShown, Failure> {
+    let ErasureDetail { rule, by, why, .. } = detail_of(log, row.entry)?;
+    Ok(ErasureShown {
+        store: store.to_owned(),
+        id: blob_of(log, row.message)?,
+        reason: match row.reason {
+            EraseReason::Retention => "retention",
+            EraseReason::Request => "request",
+        },
+        rule,
+        by,
+        why,
+        condemned_entry: row.entry.0,
+        condemned: row.at,
+        due: row.due,
+        erased: row.erased.map(|(entry, at)| (entry.0, at)),
+    })
+}
+
+fn detail_of(log: &SegmentLog, EntryNumber(number): EntryNumber) -> Result<ErasureDetail, Failure> {
+    let run = log.entries(number, ENTRY_BYTES).map_err(|it| faults::log(&it))?;
+    Ok(match run.items.into_iter().next() {
+        Some((_, Some(Detail::Erasure(detail)))) => detail,
+        _ => ErasureDetail::default(),
+    })
+}
+
+/// The hash of a message: its first entry keeps it.
+fn blob_of(log: &SegmentLog, MessageKey(number): MessageKey) -> Result<BlobId, Failure> {
+    let run = log.entries(number, ENTRY_BYTES).map_err(|it| faults::log(&it))?;
+    Ok(match run.items.into_iter().next().map(|(entry, _)| entry.fact) {
+        Some(Fact::Placed { blob, .. }) => blob,
+        _ => BlobId::default(),
+    })
+}
