@@ -14,6 +14,7 @@
 mod explain;
 mod judge;
 mod plan;
+mod run;
 
 use ports::{CatalogError, Covers, LogError};
 use rules::retention::Periods;
@@ -23,6 +24,7 @@ use types::{ArchiveId, HoldId};
 pub use explain::{Explained, HoldEffect, PolicyEffect, explain};
 pub use judge::Judge;
 pub use plan::{HoldCount, Plan, PlannedMessage, PolicyCount, hold_counts, plan};
+pub use run::{Orders, Report, run};
 
 /// A policy that is enabled. Their order is that of the list.
 #[derive(Clone, PartialEq, Eq, Debug)]

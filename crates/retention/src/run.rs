@@ -6,9 +6,9 @@ use ledger::{EraseReason, SpareReason};
 use ports::{Condemnation, CondemnedRow, Erase, Holds, RetentionViews, Sparing};
 use types::{MessageKey, Timestamp};
 
+use crate::RetentionError;
 use crate::judge::Judge;
 use crate::plan::{Plan, plan};
-use crate::RetentionError;
 
 /// Messages that are condemned together.
 const CONDEMNED_TOGETHER: usize = 256;
@@ -65,7 +65,10 @@ pub async fn run(
         report.erased = count(erased.erased.len());
         report.spared_by_hold += count(erased.held.len());
     }
-    let waiting: BTreeSet<MessageKey> = condemned.iter().map(|it| it.message).collect();
+    let spared: BTreeSet<MessageKey> =
+        verdicts.held.values().chain(verdicts.withdrawn.values()).flatten().copied().collect();
+    let waiting: BTreeSet<MessageKey> =
+        condemned.iter().map(|it| it.message).filter(|it| !spared.contains(it)).collect();
     report.plan = plan(views, judge, &waiting, orders.now)?;
     for (place, policy) in judge.policies.iter().enumerate() {
         let removes = report.plan.removes.iter().filter(|it| it.policy == place);

@@ -1,0 +1,4 @@
+//! Retention against a store in memory.
+
+mod cases;
+mod world;
