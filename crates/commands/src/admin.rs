@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use types::Secret;
+use types::{Secret, Timestamp};
 
 use crate::alert::AlertShown;
 use crate::apply::ApplyAnswer;
+use crate::approval::ApprovalShown;
 use crate::backup::BackupAnswer;
 use crate::daily::DailyReport;
 
@@ -200,6 +201,12 @@ pub enum AdminAnswer {
     Hold(Box<HoldShown>),
     /// Of `delete`.
     Deleted(DeleteAnswer),
+    /// Of `approval list`.
+    Approvals(Vec<ApprovalShown>),
+    /// Of `approval show` and `approve`, and of what waits for a second person.
+    Approval(Box<ApprovalShown>),
+    /// Of `approval persons`: names, and since when.
+    Persons(Vec<(String, Timestamp)>),
     /// Of a report that was written to this file.
     Written(PathBuf),
 }

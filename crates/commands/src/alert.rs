@@ -25,11 +25,13 @@ pub enum AlertKind {
     UnknownAddresses,
     /// Mail to those who look after the server cannot be sent.
     Mail,
+    /// The clock jumped, and retention stands still.
+    Clock,
 }
 
 impl AlertKind {
     /// All of them.
-    pub const ALL: [AlertKind; 10] = [
+    pub const ALL: [AlertKind; 11] = [
         AlertKind::Run,
         AlertKind::Stale,
         AlertKind::Quarantine,
@@ -40,6 +42,7 @@ impl AlertKind {
         AlertKind::Quota,
         AlertKind::UnknownAddresses,
         AlertKind::Mail,
+        AlertKind::Clock,
     ];
 
     /// The name in answers.
@@ -56,6 +59,7 @@ impl AlertKind {
             AlertKind::Quota => "quota",
             AlertKind::UnknownAddresses => "unknown_addresses",
             AlertKind::Mail => "mail",
+            AlertKind::Clock => "clock",
         }
     }
 

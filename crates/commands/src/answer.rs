@@ -6,6 +6,7 @@ use types::{Address, BlobId, Timestamp, UserName};
 
 use crate::admin::{AdminAnswer, Insecure};
 use crate::alert::AlertShown;
+use crate::approval::ApprovalState;
 use crate::failure::ExitCode;
 use crate::profile::Switch;
 use crate::progress::Hit;
@@ -74,6 +75,7 @@ impl Answer {
                 AdminAnswer::Insecure(list) => partly_if(!list.is_empty()),
                 AdminAnswer::Alerts(list) => partly_if(list.iter().any(AlertShown::waits)),
                 AdminAnswer::MailTest(it) => partly_if(!it.test.is_clean()),
+                AdminAnswer::Approval(it) => partly_if(it.state == ApprovalState::Waits),
                 AdminAnswer::Deleted(it) => partly_if(!it.kept.is_empty()),
                 _ => ExitCode::Done,
             },

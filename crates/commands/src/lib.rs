@@ -11,6 +11,7 @@ mod admin;
 mod alert;
 mod answer;
 mod apply;
+mod approval;
 mod backup;
 mod daily;
 mod failure;
@@ -41,6 +42,9 @@ pub use answer::{
     RunOutcome, SearchAnswer, ShowAnswer, UserListed, VerifyAnswer,
 };
 pub use apply::{Apply, ApplyAnswer, ApplyMode, FieldChange, PlanAction, Planned, Unnamed};
+pub use approval::{
+    ApprovalChoice, ApprovalRequest, ApprovalShown, ApprovalState, AsPerson, Wanted,
+};
 pub use backup::{
     BackupAnswer, BackupCreate, BackupCreated, BackupDefect, BackupKeys, BackupPurged,
     BackupReading, BackupRequest, BackupRestore, BackupShown, BackupVerified, Restored,

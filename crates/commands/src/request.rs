@@ -10,6 +10,7 @@ use types::{Secret, UserName};
 use crate::admin::{KeyRequest, SettingsRequest};
 use crate::alert::AlertRequest;
 use crate::apply::Apply;
+use crate::approval::ApprovalRequest;
 use crate::backup::BackupRequest;
 use crate::job::JobRequest;
 use crate::mail::MailRequest;
@@ -86,6 +87,8 @@ pub enum Request {
     Hold(HoldRequest),
     /// Remove messages.
     Delete(Delete),
+    /// Look after removals that wait for a second person.
+    Approval(ApprovalRequest),
     /// Show what the program does, in a data directory that is thrown away.
     Demo(Demo),
 }
@@ -140,6 +143,7 @@ impl Request {
             Request::Report(it) => !matches!(it, ReportRequest::Daily { send: Sending::Yes, .. }),
             Request::Retention(it) => it.only_reads(),
             Request::Hold(it) => it.only_reads(),
+            Request::Approval(it) => it.only_reads(),
             // These have directories of their own.
             Request::Demo(_) => true,
             Request::Backup(it) => !matches!(it, BackupRequest::Create(_)),
@@ -182,6 +186,7 @@ impl Request {
             Request::Retention(it) => it.name(),
             Request::Hold(it) => it.name(),
             Request::Delete(_) => "delete",
+            Request::Approval(it) => it.name(),
             Request::Demo(_) => "demo",
         }
     }

@@ -4,6 +4,7 @@ use types::retention::{AtTheEnd, CountedFrom, Coverage};
 use types::{BlobId, HoldId, Timestamp, UserName};
 
 use crate::Switch;
+use crate::approval::AsPerson;
 
 /// What can be asked about retention.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,8 +27,8 @@ pub enum RetentionRequest {
     Explain(String),
     /// What a run would do now. At most so many of the messages are named.
     Plan(u64),
-    /// Carry the policies out.
-    Run,
+    /// Carry the policies out; who asks, where a second person is needed.
+    Run(Option<AsPerson>),
     /// Say that the clock is right, after it jumped.
     ConfirmClock,
 }
@@ -47,7 +48,7 @@ impl RetentionRequest {
             RetentionRequest::Remove(_) => "retention remove",
             RetentionRequest::Explain(_) => "retention explain",
             RetentionRequest::Plan(_) => "retention plan",
-            RetentionRequest::Run => "retention run",
+            RetentionRequest::Run(_) => "retention run",
             RetentionRequest::ConfirmClock => "retention confirm-clock",
         }
     }
@@ -362,6 +363,8 @@ pub struct HoldLift {
     pub name: String,
     /// Why.
     pub reason: String,
+    /// Who asks, where a second person is needed.
+    pub by: Option<AsPerson>,
 }
 
 /// A hold.
@@ -394,6 +397,8 @@ pub struct Delete {
     pub ids: Vec<String>,
     /// Why.
     pub reason: String,
+    /// Who asks, where a second person is needed.
+    pub by: Option<AsPerson>,
 }
 
 /// What became of messages that were to be removed.

@@ -6,6 +6,7 @@
 mod admin;
 mod alert;
 mod apply;
+mod approval;
 mod archive;
 mod backup;
 mod import;
@@ -159,6 +160,9 @@ enum Command {
     /// Looks after legal holds, which keep messages whatever else is said
     #[command(subcommand)]
     Hold(Box<retention::HoldCommand>),
+    /// Looks after removals that wait for a second person
+    #[command(subcommand)]
+    Approval(Box<approval::ApprovalCommand>),
     /// Removes messages from the archive, unless a policy or a legal hold keeps them
     Delete(retention::DeleteArgs),
     /// Looks after addresses on mail that belong to nobody
@@ -380,9 +384,10 @@ fn request(command: Command, surroundings: &dyn Surroundings) -> Result<Request,
         Command::User(it) => it.request()?,
         Command::Quarantine(it) => it.request(|| surroundings.person())?,
         Command::Unknown(it) => it.request()?,
-        Command::Retention(it) => it.request()?,
-        Command::Hold(it) => it.request()?,
-        Command::Delete(it) => it.request()?,
+        Command::Retention(it) => it.request(surroundings)?,
+        Command::Hold(it) => it.request(surroundings)?,
+        Command::Approval(it) => it.request(surroundings)?,
+        Command::Delete(it) => it.request(surroundings)?,
         Command::Profile(it) => Request::Profile(it.request(surroundings)?),
         Command::Preset(it) => Request::Preset(it.request()),
         Command::Job(it) => Request::Job(it.request(surroundings)?),

@@ -9,6 +9,7 @@
 mod accept_rollback;
 mod alerts;
 mod all_stores;
+mod approvals;
 mod archive;
 mod backup;
 mod bench;
@@ -64,6 +65,7 @@ use std::pin::Pin;
 use commands::{Answer, BackupRequest, Failure, JobRequest, Progress, ProgressSink, Request, Work};
 use tokio::sync::watch;
 
+pub(crate) use approvals::ask_by_schedule;
 pub(crate) use bench::{SearchTimes, bench_search};
 pub(crate) use deliver::deliver_due;
 pub(crate) use governing::Governing;
@@ -71,6 +73,7 @@ pub(crate) use jobs::{jobs_of_profile, run_job};
 pub(crate) use ownership::{owner, take_lock};
 pub(crate) use rebuild::restart_views;
 pub(crate) use recorded::Recorded;
+pub(crate) use retention::look_at_clock;
 pub(crate) use sorting::options as sort_options;
 pub(crate) use stores::{Writing, end_log, end_within};
 pub(crate) use takeover::{
@@ -153,7 +156,8 @@ async fn carry_out(
         Request::Report(it) => daily::run(context, it, &title, progress).await,
         Request::Retention(it) => retention::run(context, it, &title, progress).await,
         Request::Hold(it) => retention::run_hold(context, it, &title, progress).await,
-        Request::Delete(_) => Err(Failure::new(commands::FailureKind::Internal, "not yet")),
+        Request::Approval(it) => approvals::run(context, it, &title, progress).await,
+        Request::Delete(it) => retention::delete(context, it, &title, progress).await,
         Request::Demo(it) => demo::demo(context, it, progress).await,
     }
 }

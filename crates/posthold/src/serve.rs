@@ -15,6 +15,7 @@ mod caught;
 mod client;
 mod jobs;
 mod mail;
+mod retention;
 mod scheduler;
 mod socket;
 mod status;
@@ -108,6 +109,7 @@ pub(crate) async fn serve(
         .send(Progress::Notice(format!("Serving {}. Ctrl-C or SIGTERM ends it.", data.display())));
     let mut tasks = JoinSet::new();
     tasks.spawn(mail::keep(context.clone(), Arc::clone(&serving)));
+    tasks.spawn(retention::keep(context.clone(), Arc::clone(&serving)));
     tasks.spawn(Scheduler::new(context.clone(), Arc::clone(&serving)).keep());
     accept(&context, &listener, &mut tasks).await;
     // Whoever comes now is told that the directory is in use, and by whom.

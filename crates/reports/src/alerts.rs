@@ -14,8 +14,8 @@ use commands::{Alert, AlertKind, FailureKind, RunOutcome, Severity};
 pub use letter::alert_letter;
 pub(crate) use letter::tone;
 pub use situation::{
-    AccountSituation, DiskSituation, JobSituation, KeySituation, MailSituation, QuotaSituation,
-    Situation, UnknownSituation,
+    AccountSituation, ClockSituation, DiskSituation, JobSituation, KeySituation, MailSituation,
+    QuotaSituation, Situation, UnknownSituation,
 };
 
 use crate::words::{count, counted, duration, minute, size};
@@ -134,6 +134,7 @@ pub fn found(it: &Situation) -> Vec<Finding> {
     found.extend(it.quotas.iter().map(quota));
     found.extend(it.unknown.iter().filter(|it| it.addresses != 0).map(unknown));
     found.extend(it.mail.as_ref().map(mail));
+    found.extend(it.clock.as_ref().map(clock));
     found
 }
 
@@ -339,6 +340,19 @@ fn key(it: &KeySituation) -> Finding {
     finding(AlertKind::Key, &it.id, Severity::Serious, message).with_hint(
         "Bring secret.key back, or name the key with POSTHOLD_KEY_FILE or POSTHOLD_KEY; else give \
          the passwords anew.",
+    )
+}
+
+fn clock(it: &ClockSituation) -> Finding {
+    let how = if it.ahead < 0 { "behind" } else { "ahead of" };
+    let message = format!(
+        "At {} the clock was {} {how} the last time that was known. Retention stands still.",
+        minute(it.since),
+        duration(it.ahead)
+    );
+    finding(AlertKind::Clock, "retention", Severity::Serious, message).with_hint(
+        "When the clock is right, or the machine was only off, `posthold retention confirm-clock` \
+         lets retention go on.",
     )
 }
 

@@ -70,6 +70,8 @@ pub async fn run(
     let waiting: BTreeSet<MessageKey> =
         condemned.iter().map(|it| it.message).filter(|it| !spared.contains(it)).collect();
     report.plan = plan(views, judge, &waiting, orders.now)?;
+    // Those that are gone now do not wait, though the views show them still.
+    report.plan.waiting = report.plan.waiting.saturating_sub(report.erased);
     for (place, policy) in judge.policies.iter().enumerate() {
         let removes = report.plan.removes.iter().filter(|it| it.policy == place);
         let messages: Vec<MessageKey> = removes.map(|it| it.message).collect();

@@ -28,6 +28,7 @@ mod peers;
 mod posthold;
 mod profiles;
 mod rebuild;
+mod retention;
 mod search;
 mod serve;
 mod stores;

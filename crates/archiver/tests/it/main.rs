@@ -17,6 +17,7 @@ mod fakes;
 mod filters;
 mod imports;
 mod model;
+mod partly_read;
 mod removals;
 mod sorting;
 mod world;

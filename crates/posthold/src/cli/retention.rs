@@ -7,8 +7,9 @@ use commands::{
 };
 use types::retention::{AtTheEnd, CountedFrom};
 
+use super::approval::AsArgs;
 use super::writing::{WaitArgs, WriteArgs};
-use super::{name_of, user_name};
+use super::{Surroundings, name_of, user_name};
 
 /// Messages that a plan names when nobody says how many.
 const PLANNED_DEFAULT: u64 = 20;
@@ -47,9 +48,19 @@ pub(super) enum RetentionCommand {
         limit: u64,
     },
     /// Carries the policies out: what goes is condemned, what was condemned and is due is erased
-    Run(WriteArgs),
+    Run(RunArgs),
     /// Says that the clock is right, after it jumped or the machine was off
     ConfirmClock(WaitArgs),
+}
+
+/// Who lets the policies be carried out.
+#[derive(Args, Debug)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    by: AsArgs,
+
+    #[command(flatten)]
+    write: WriteArgs,
 }
 
 /// A policy by its name.
@@ -174,7 +185,7 @@ impl RetentionCommand {
     /// What it is told of the data directory.
     pub(super) fn write_args(&self) -> Option<&WriteArgs> {
         match self {
-            RetentionCommand::Run(it) => Some(it),
+            RetentionCommand::Run(it) => Some(&it.write),
             _ => None,
         }
     }
@@ -192,13 +203,13 @@ impl RetentionCommand {
             RetentionCommand::Enable(it)
             | RetentionCommand::Disable(it)
             | RetentionCommand::Remove(it) => it.wait.wait,
-            RetentionCommand::Run(it) => it.wait,
+            RetentionCommand::Run(it) => it.write.wait,
             RetentionCommand::ConfirmClock(it) => it.wait,
         }
     }
 
     /// The request.
-    pub(super) fn request(self) -> Result<Request, Failure> {
+    pub(super) fn request(self, surroundings: &dyn Surroundings) -> Result<Request, Failure> {
         let named = |name| name_of("the name of a policy", name);
         let switched = |it: NameArgs, switch| Ok(RetentionRequest::Switch(it.name, switch));
         Ok(Request::Retention(match self {
@@ -224,7 +235,7 @@ impl RetentionCommand {
             RetentionCommand::Remove(it) => RetentionRequest::Remove(it.name),
             RetentionCommand::Explain { message } => RetentionRequest::Explain(message),
             RetentionCommand::Plan { limit } => RetentionRequest::Plan(limit),
-            RetentionCommand::Run(_) => RetentionRequest::Run,
+            RetentionCommand::Run(it) => RetentionRequest::Run(it.by.person(surroundings)?),
             RetentionCommand::ConfirmClock(_) => RetentionRequest::ConfirmClock,
         }))
     }
@@ -308,6 +319,9 @@ pub(super) struct HoldLiftArgs {
     reason: String,
 
     #[command(flatten)]
+    by: AsArgs,
+
+    #[command(flatten)]
     write: WriteArgs,
 }
 
@@ -322,7 +336,7 @@ impl HoldCommand {
     }
 
     /// The request.
-    pub(super) fn request(self) -> Result<Request, Failure> {
+    pub(super) fn request(self, surroundings: &dyn Surroundings) -> Result<Request, Failure> {
         Ok(Request::Hold(match self {
             HoldCommand::List { all } => {
                 HoldRequest::List(if all { HoldChoice::All } else { HoldChoice::Open })
@@ -340,6 +354,7 @@ impl HoldCommand {
             HoldCommand::Lift(it) => HoldRequest::Lift(HoldLift {
                 name: it.name,
                 reason: name_of("--reason", it.reason)?,
+                by: it.by.person(surroundings)?,
             }),
         }))
     }
@@ -357,16 +372,20 @@ pub(super) struct DeleteArgs {
     reason: String,
 
     #[command(flatten)]
+    by: AsArgs,
+
+    #[command(flatten)]
     pub(super) write: WriteArgs,
 }
 
 impl DeleteArgs {
     /// The request.
-    pub(super) fn request(self) -> Result<Request, Failure> {
+    pub(super) fn request(self, surroundings: &dyn Surroundings) -> Result<Request, Failure> {
         if self.ids.iter().any(String::is_empty) {
             return Err(Failure::new(FailureKind::Request, "an id is empty"));
         }
         let reason = name_of("--reason", self.reason)?;
-        Ok(Request::Delete(Delete { ids: self.ids, reason }))
+        let by = self.by.person(surroundings)?;
+        Ok(Request::Delete(Delete { ids: self.ids, reason, by }))
     }
 }

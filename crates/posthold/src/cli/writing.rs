@@ -54,6 +54,7 @@ pub(super) fn ownership(command: &Command) -> Ownership {
         Command::Key(it) => it.waits(),
         Command::Apply(it) => it.waits(),
         Command::Retention(it) => it.waits(),
+        Command::Approval(it) => it.waits(),
         _ => write_args(command).is_some_and(|it| it.wait),
     };
     if waits { Ownership::Wait } else { Ownership::AtOnce }

@@ -1,6 +1,7 @@
 //! Answers for people: short, aligned, a sentence where something is wrong.
 
 mod admin;
+mod approvals;
 mod backups;
 mod jobs;
 mod presets;

@@ -10,8 +10,8 @@ use commands::{
 use disk::SystemClock;
 use ports::Clock;
 use reports::alerts::{
-    AccountSituation, DiskSituation, JobSituation, KeySituation, MailSituation, QuotaSituation,
-    Situation, UnknownSituation,
+    AccountSituation, ClockSituation, DiskSituation, JobSituation, KeySituation, MailSituation,
+    QuotaSituation, Situation, UnknownSituation,
 };
 use state::{AccountStanding, State};
 use types::Timestamp;
@@ -125,6 +125,7 @@ fn situation(
         quotas: quotas(state, now)?,
         unknown: unknown(state)?,
         mail: mail(state, now)?,
+        clock: clock(state)?,
     };
     Ok((situation, looked))
 }
@@ -225,6 +226,13 @@ fn missing_keys(status: &KeyStatus) -> Vec<KeySituation> {
 pub(super) fn disk(data: &DataDir, values: &Values) -> Option<DiskSituation> {
     let (free, total) = disk::room(data.path()).ok()?;
     Some(DiskSituation { free, total, least_percent: values.number(&ALERT_DISK_FREE_PERCENT) })
+}
+
+/// A clock that jumped and that nobody has confirmed.
+fn clock(state: &State) -> Result<Option<ClockSituation>, Failure> {
+    let memory = state.clock_memory().map_err(|it| faults::state(&it))?;
+    let stopped = memory.and_then(|it| it.stopped);
+    Ok(stopped.map(|(since, ahead)| ClockSituation { since, ahead }))
 }
 
 /// A message that waits for long, and why.

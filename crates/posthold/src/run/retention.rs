@@ -2,14 +2,18 @@
 //!
 //! What it is not: the decision over a message (`rules::retention`), or over many (`retention`).
 
+mod carry_out;
 mod clock;
+mod erasing;
 mod holds;
 mod views;
 
+use ::settings::RETENTION_HOUR;
 use commands::{
-    AdminAnswer, Answer, ClockConfirmed, ExplainAnswer, Failure, FailureKind, HoldCounts,
-    HoldMeans, MessageGoes, PolicyAdd, PolicyCounts, PolicyMeans, PolicyPeriods, PolicyScope,
-    PolicySet, PolicyShown, ProgressSink, RetentionAnswer, RetentionRequest, Switch,
+    AdminAnswer, Answer, ClockConfirmed, Delete, DeleteAnswer, ExplainAnswer, Failure, FailureKind,
+    HoldCounts, HoldMeans, MessageGoes, PolicyAdd, PolicyCounts, PolicyMeans, PolicyPeriods,
+    PolicyScope, PolicySet, PolicyShown, ProgressSink, RetentionAnswer, RetentionRequest, Switch,
+    Wanted,
 };
 use disk::SystemClock;
 use ports::{Clock, RetentionViews};
@@ -20,11 +24,12 @@ use state::{PolicyChange, SavedPolicy, State};
 use types::Timestamp;
 use types::retention::Coverage;
 
-pub(super) use holds::run as run_hold;
+pub(super) use holds::{lift as lifted, run as run_hold};
 
 use self::views::StoreViews;
-use super::all_stores::AllStores;
-use super::{blocking, faults, ownership, show, users};
+use super::all_stores::{AllStores, check_have_log};
+use super::approvals::{self, Gate};
+use super::{blocking, faults, ownership, settings as values_of, show, users};
 use crate::context::{Context, DataDir};
 use crate::render::words;
 
@@ -52,8 +57,18 @@ pub(super) async fn run(
             let explained = blocking(move || explained(&data, &id)).await?;
             AdminAnswer::Explained(Box::new(explained))
         }
-        RetentionRequest::Run => {
-            return Err(Failure::new(FailureKind::Internal, "not yet"));
+        RetentionRequest::Run(person) => {
+            let wanted = blocking(move || {
+                let digest = digest(&*users::open(&data)?)?;
+                let wanted = Wanted::RetentionRun(digest);
+                approvals::gate(&data, wanted, person, "retention run", "")
+            });
+            match wanted.await? {
+                Gate::Waits(it) => AdminAnswer::Approval(it),
+                Gate::Open => {
+                    AdminAnswer::Retention(Box::new(carry_out::run(context, progress).await?))
+                }
+            }
         }
         RetentionRequest::ConfirmClock => {
             let now = SystemClock.now();
@@ -63,6 +78,82 @@ pub(super) async fn run(
         other => blocking(move || policies(&data, other, &by)).await?,
     };
     Ok(Answer::Admin(Box::new(answer)))
+}
+
+/// Removes messages.
+pub(super) async fn delete(
+    context: &Context,
+    request: Delete,
+    title: &str,
+    progress: &dyn ProgressSink,
+) -> Result<Answer, Failure> {
+    let _owned = ownership::take(context, title, progress).await?;
+    let (data, asked) = (context.data.clone(), request.clone());
+    let gate = blocking(move || {
+        let Delete { ids, reason, by } = asked;
+        let ids = carry_out::whole_ids(&data, &ids)?;
+        let n = u64::try_from(ids.len()).unwrap_or(u64::MAX);
+        let title = format!("delete {}", words::counted(n, "message"));
+        approvals::gate(&data, Wanted::Delete(ids), by, &title, &reason)
+    });
+    let answer = match gate.await? {
+        Gate::Waits(it) => AdminAnswer::Approval(it),
+        Gate::Open => AdminAnswer::Deleted(carry_out::delete(context, request, progress).await?),
+    };
+    Ok(Answer::Admin(Box::new(answer)))
+}
+
+/// Carries retention out; whoever has to has approved it.
+pub(super) async fn carried_out(
+    context: &Context,
+    progress: &dyn ProgressSink,
+) -> Result<RetentionAnswer, Failure> {
+    carry_out::run(context, progress).await
+}
+
+/// Removes messages; whoever has to has approved it.
+pub(super) async fn deleted(
+    context: &Context,
+    request: Delete,
+    progress: &dyn ProgressSink,
+) -> Result<DeleteAnswer, Failure> {
+    carry_out::delete(context, request, progress).await
+}
+
+/// Says which policies a run would carry out: others have another digest.
+pub(super) fn digest(state: &State) -> Result<String, Failure> {
+    let policies = policies_of(state, is_enabled)?;
+    Ok(types::Hash::of(format!("{policies:?}").as_bytes()).to_string())
+}
+
+/// When a server carries retention out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct RetentionDue {
+    /// The hour of the day; `None` when there is nothing to carry out, or nobody wants it.
+    pub(crate) hour: Option<u8>,
+}
+
+/// Looks at the clock, notes what was seen, and says when retention is due. What it cannot read
+/// is not due.
+pub(crate) async fn look_at_clock(context: &Context, now: Timestamp) -> RetentionDue {
+    let data = context.data.clone();
+    let looked = blocking(move || {
+        if check_have_log(&data).is_err() {
+            return Ok(RetentionDue::default());
+        }
+        let last = clock::last_of(&AllStores::open(&data)?)?;
+        let mut state = users::open(&data)?;
+        let has_policies = !policies_of(&state, is_enabled)?.is_empty();
+        // It says why by an alert.
+        let is_right = clock::check(&mut state, last, now).is_ok();
+        let hour = values_of::values(&state)?.number(&RETENTION_HOUR);
+        let hour = u8::try_from(hour).ok().filter(|it| *it < 24);
+        Ok(RetentionDue { hour: hour.filter(|_| has_policies && is_right) })
+    });
+    looked.await.unwrap_or_else(|failure| {
+        tracing::warn!("the clock was not looked at: {}", failure.message);
+        RetentionDue::default()
+    })
 }
 
 /// Who gives the command, as people know him.
@@ -264,7 +355,8 @@ fn planned(data: &DataDir, limit: u64) -> Result<RetentionAnswer, Failure> {
     for one in &all.stores {
         let views = StoreViews::new(&one.reading.store)?;
         let judge = Judge::new(&views, &policies, &holds).map_err(failed)?;
-        let condemned = std::collections::BTreeSet::new();
+        let condemned = one.reading.store.log().condemned().map_err(|it| faults::log(&it))?;
+        let condemned = condemned.iter().map(|it| it.message).collect();
         let plan = retention::plan(&views, &judge, &condemned, now).map_err(failed)?;
         let mut answer = answer_of(&plan, &judge, limit);
         answer.beyond = one.reading.entries().saturating_sub(plan.reach);
@@ -373,6 +465,8 @@ fn explained(data: &DataDir, id: &str) -> Result<ExplainAnswer, Failure> {
     let explained = retention::explain(&judge_all, &message);
     let names = judge.policy_names();
     let (decides, may_decide) = deciders(&verdict, &names);
+    let condemned = one.reading.store.log().condemned().map_err(|it| faults::log(&it))?;
+    let condemned = condemned.into_iter().find(|it| it.message == message.key);
     let mut warnings: Vec<String> = stores.read().told().into_iter().collect();
     if 1 < held.copies.len() {
         warnings.push(format!(
@@ -401,7 +495,7 @@ fn explained(data: &DataDir, id: &str) -> Result<ExplainAnswer, Failure> {
         may_decide,
         kept_until: verdict.kept_until,
         removed_from: verdict.removed_from,
-        erased_from: None,
+        erased_from: condemned.map(|it| it.due),
         warnings,
     })
 }

@@ -7,7 +7,7 @@ use commands::{
 use state::State;
 
 pub(super) use super::insecure::{is_loopback, of_profile as insecure};
-use super::{blocking, configuration, faults, insecure, ownership, users};
+use super::{approvals, blocking, configuration, faults, insecure, ownership, users};
 use crate::context::{Context, DataDir};
 
 /// Carries out a request about settings.
@@ -40,6 +40,7 @@ fn carry_out(data: &DataDir, request: SettingsRequest) -> Result<AdminAnswer, Fa
                 Failure::new(FailureKind::Request, error.to_string()).with_hint(setting.doc)
             })?;
             let mut state = users::open(data)?;
+            approvals::check_setting(&state, setting.key, value.as_deref())?;
             state.set_value(setting.key, value.as_deref()).map_err(|it| faults::state(&it))?;
             AdminAnswer::Setting(shown(setting, &values(&state)?))
         }

@@ -24,6 +24,17 @@ pub struct Situation {
     pub unknown: Vec<UnknownSituation>,
     /// Mail that could not be sent for a while.
     pub mail: Option<MailSituation>,
+    /// A clock that jumped.
+    pub clock: Option<ClockSituation>,
+}
+
+/// A clock that jumped, which retention does not believe.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ClockSituation {
+    /// When that was seen, by this clock.
+    pub since: Timestamp,
+    /// By how many seconds it was ahead of the last time that was known; below zero: behind.
+    pub ahead: i64,
 }
 
 /// A job and its newest run that ended.

@@ -192,11 +192,7 @@ impl World {
 
 impl Holds for World {
     /// As the log knows them at that moment: also those that whoever planned did not.
-    async fn held(
-        &self,
-        messages: &[MessageKey],
-        _: Position,
-    ) -> Result<Vec<Held>, LogError> {
+    async fn held(&self, messages: &[MessageKey], _: Position) -> Result<Vec<Held>, LogError> {
         let judge = Judge::new(self, &[], &self.holds).unwrap();
         let held = messages.iter().filter_map(|message| {
             let hold = judge.hold_of(u32::try_from(message.0).unwrap())?;

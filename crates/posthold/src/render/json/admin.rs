@@ -8,6 +8,7 @@ use commands::{
 };
 use serde::Serialize;
 
+use super::approvals::{ApprovalObject, PersonObject};
 use super::backups;
 use super::jobs::{FolderObject, JobObject, RunObject};
 use super::object;
@@ -104,6 +105,13 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
             list.iter().try_for_each(|it| object(&HoldObject::from(it), out))
         }
         AdminAnswer::Hold(it) => object(&HoldObject::from(&**it), out),
+        AdminAnswer::Approvals(list) => {
+            list.iter().try_for_each(|it| object(&ApprovalObject::from(it), out))
+        }
+        AdminAnswer::Approval(it) => object(&ApprovalObject::from(&**it), out),
+        AdminAnswer::Persons(list) => {
+            list.iter().try_for_each(|it| object(&PersonObject::from(it), out))
+        }
         AdminAnswer::Deleted(it) => object(&DeletedObject::from(it), out),
         AdminAnswer::Written(path) => {
             object(&WrittenObject { written: path.to_string_lossy().into_owned() }, out)

@@ -8,7 +8,9 @@ use commands::{
 };
 
 use super::{Align, counted, table, warnings, words};
-use super::{backups, jobs, presets, quarantine, reports, retention, service, stores, unknown};
+use super::{
+    approvals, backups, jobs, presets, quarantine, reports, retention, service, stores, unknown,
+};
 
 /// Writes an answer.
 pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()> {
@@ -88,6 +90,9 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
         AdminAnswer::ClockConfirmed(it) => retention::clock(it, out),
         AdminAnswer::Holds(list) => retention::holds(list, out),
         AdminAnswer::Hold(it) => retention::hold(it, out),
+        AdminAnswer::Approvals(list) => approvals::list(list, out),
+        AdminAnswer::Approval(it) => approvals::one(it, out),
+        AdminAnswer::Persons(list) => approvals::persons(list, out),
         AdminAnswer::Deleted(it) => retention::deleted(it, out),
         AdminAnswer::Written(path) => reports::written(path, out),
     }

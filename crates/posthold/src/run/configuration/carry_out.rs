@@ -174,7 +174,10 @@ fn carry_out(state: &mut State, step: &Step, keys: Option<&KeyRing>) -> Result<(
     let failed = |it| faults::state(&it);
     let now = SystemClock.now();
     match &step.deed {
-        Deed::Setting(key, value) => state.set_value(key, value.as_deref()).map_err(failed),
+        Deed::Setting(key, value) => {
+            crate::run::approvals::check_setting(state, key, value.as_deref())?;
+            state.set_value(key, value.as_deref()).map_err(failed)
+        }
         Deed::AddUser(name, change) => {
             state.add_user(name, &[], now, &OsRandom).map_err(failed)?;
             state.change_user(name, change).map(drop).map_err(failed)

@@ -5,17 +5,18 @@
 
 use commands::{
     AdminAnswer, Answer, Failure, FailureKind, HoldChoice, HoldCounts, HoldCovers, HoldLift,
-    HoldRequest, HoldSet, HoldShown, ProgressSink, StoreState, WaitForViews,
+    HoldRequest, HoldSet, HoldShown, ProgressSink, StoreState, WaitForViews, Wanted,
 };
 use disk::OsRandom;
 use ledger::{Detail, Fact, HoldChange, HoldDetail, HoldScope};
 use ports::{Change, Log, Random};
 use retention::{Hold, HoldScope as Scope, Judge};
 use state::SavedStore;
-use store::HoldRow;
+use store::{HoldRow, Store};
 use types::{HoldId, UserName};
 
 use super::super::all_stores::{AllStores, check_have_log, saved};
+use super::super::approvals::{self, Gate};
 use super::super::stores::Writing;
 use super::super::{blocking, faults, ownership, users};
 use super::views::{StoreViews, check_query};
@@ -44,7 +45,10 @@ pub(in crate::run) async fn run(
         }
         HoldRequest::Lift(it) => {
             let _owned = ownership::take(context, title, progress).await?;
-            AdminAnswer::Hold(Box::new(lift(context, it, progress).await?))
+            match asked_to_lift(&data, &it).await? {
+                Gate::Waits(it) => AdminAnswer::Approval(it),
+                Gate::Open => AdminAnswer::Hold(Box::new(lift(context, it, progress).await?)),
+            }
         }
     };
     Ok(Answer::Admin(Box::new(answer)))
@@ -119,7 +123,8 @@ pub(super) fn open_holds(all: &AllStores) -> Result<Vec<Hold>, Failure> {
     Ok(all_holds(all)?.iter().filter(|it| it.lifted.is_none()).map(hold_of).collect())
 }
 
-fn hold_of(row: &HoldRow) -> Hold {
+/// A hold as the engine takes it.
+pub(super) fn hold_of(row: &HoldRow) -> Hold {
     let scope = match (row.scope, &row.query) {
         (Some(HoldScope::Archive(archive)), _) => Scope::Archive(archive),
         (Some(HoldScope::Query), Some(query)) => Scope::Query(query.clone()),
@@ -204,12 +209,23 @@ fn refuse_taken(data: &DataDir, name: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn lift(
+async fn asked_to_lift(data: &DataDir, request: &HoldLift) -> Result<Gate, Failure> {
+    let (data, HoldLift { name, reason, by }) = (data.clone(), request.clone());
+    blocking(move || {
+        let row = named(&AllStores::open(&data)?, &name)?;
+        let title = format!("hold lift {}", row.name);
+        approvals::gate(&data, Wanted::LiftHold(row.id), by, &title, &reason)
+    })
+    .await
+}
+
+/// Lifts a hold; whoever has to has approved it.
+pub(in crate::run) async fn lift(
     context: &Context,
     request: HoldLift,
     progress: &dyn ProgressSink,
 ) -> Result<HoldShown, Failure> {
-    let HoldLift { name, reason } = request;
+    let HoldLift { name, reason, .. } = request;
     let (data, asked) = (context.data.clone(), name.clone());
     let row = blocking(move || named(&AllStores::open(&data)?, &asked)).await?;
     if row.lifted.is_some() {
@@ -248,6 +264,29 @@ async fn append(
     let shown = blocking(move || one(&AllStores::open(&data)?, &hold.to_string())).await?;
     warnings.extend(shown.warnings.iter().cloned());
     Ok(HoldShown { warnings, ..shown })
+}
+
+/// Writes the holds to a store that it does not know: one that was made after them.
+pub(super) async fn carry(store: &Store, rows: &[HoldRow]) -> Result<(), Failure> {
+    let known = store.catalog().holds().map_err(|it| faults::catalog(&it))?;
+    let is_known = |it: &&HoldRow| known.iter().any(|known| known.id == it.id);
+    let mut changes = Vec::new();
+    for row in rows.iter().filter(|it| !is_known(it)) {
+        let Some(scope) = row.scope else { continue };
+        let detail = HoldDetail {
+            name: row.name.clone(),
+            query: row.query.clone().unwrap_or_default(),
+            user: row.user.clone(),
+            by: row.set_by.clone(),
+            reason: row.reason.clone(),
+        };
+        let fact = Fact::Hold { hold: row.id, change: HoldChange::Set(scope) };
+        changes.push(Change::Fact(fact, Some(Detail::Hold(detail))));
+    }
+    if !changes.is_empty() {
+        store.log().append(changes).await.map_err(|it| faults::log(&it))?;
+    }
+    Ok(())
 }
 
 /// Whether something can be written to the log of a store. One that nothing was ever written to

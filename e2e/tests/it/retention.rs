@@ -1,0 +1,182 @@
+//! Retention policies, legal holds and removal by hand.
+
+use serde_json::{Value, json};
+
+use crate::json::check;
+use crate::mail::{id, samples, write_samples};
+use crate::posthold::Place;
+
+/// The samples in the archive of alice, and nothing that is condemned has to wait.
+fn archived() -> (Place, String) {
+    let place = Place::new();
+    write_samples(&place.path("mail"));
+    place.ok(["import", "mail", "--user", "alice"]);
+    place.ok(["settings", "set", "erasure_grace_days", "0"]);
+    (place, id(&samples()[0].1))
+}
+
+fn ask(place: &Place, line: &[&str]) -> Value {
+    let line: Vec<&str> = line.iter().copied().chain(["--json"]).collect();
+    place.ok(line).json()
+}
+
+/// A policy that removes the report, which is of 2024.
+fn remove_reports(place: &Place) {
+    let line = ["retention", "add", "reports", "--query", "subject:quarterly"];
+    let periods = ["--remove-after", "1y", "--from", "message"];
+    let line: Vec<&str> = line.into_iter().chain(periods).collect();
+    check("retention-policy", &ask(place, &line));
+}
+
+#[test]
+fn what_is_over_goes_and_what_is_held_stays() {
+    let (place, report) = archived();
+    remove_reports(&place);
+    place.ok(["retention", "add", "rest", "--all", "--keep", "100y"]);
+    let plan = ask(&place, &["retention", "plan"]);
+    check("retention-plan", &plan);
+    assert_eq!((&plan["removes"], &plan["policies"][1]["protected"]), (&json!(1), &json!(5)));
+    let explained = ask(&place, &["retention", "explain", &report]);
+    check("retention-explain", &explained);
+    assert_eq!(explained["decides"], "reports");
+
+    let hold = ["hold", "set", "case 7", "--query", "from:bob@example.org"];
+    let hold: Vec<&str> = hold.into_iter().chain(["--reason", "a court asks"]).collect();
+    let hold = ask(&place, &hold);
+    check("hold", &hold);
+    assert_eq!(hold["certain"], 1);
+    let run = ask(&place, &["retention", "run"]);
+    check("retention-run", &run);
+    assert_eq!((&run["removes"], &run["held"]), (&json!(0), &json!(1)));
+    let kept = place.run(["delete", &report, "--reason", "x", "--json"]);
+    check("delete", &kept.json());
+    assert_eq!(kept.json()["condemned"], json!([]));
+
+    place.ok(["hold", "lift", "case 7", "--reason", "closed"]);
+    assert_eq!(ask(&place, &["retention", "run"])["removes"], 1);
+    // It is condemned now. A hold still spares it.
+    place.ok(["hold", "set", "late", "--user", "alice", "--reason", "another court"]);
+    let run = ask(&place, &["retention", "run"]);
+    assert_eq!((&run["spared_by_hold"], &run["erased"]), (&json!(1), &json!(0)));
+    place.ok(["hold", "lift", "late", "--reason", "closed"]);
+    place.ok(["retention", "run"]);
+    assert_eq!(ask(&place, &["retention", "run"])["erased"], 1);
+    assert_eq!(ask(&place, &["retention", "plan"])["policies"][0]["decides"], 0);
+    place.ok(["verify"]);
+}
+
+#[test]
+fn a_policy_that_is_taken_back_spares_what_it_condemned() {
+    let (place, report) = archived();
+    remove_reports(&place);
+    assert_eq!(ask(&place, &["retention", "run"])["removes"], 1);
+    let plan = ask(&place, &["retention", "plan"]);
+    assert_eq!((&plan["removes"], &plan["waiting"]), (&json!(0), &json!(1)));
+    assert!(ask(&place, &["retention", "explain", &report])["erased_from"].is_string());
+    place.ok(["retention", "disable", "reports"]);
+    let run = ask(&place, &["retention", "run"]);
+    assert_eq!((&run["withdrawn"], &run["erased"]), (&json!(1), &json!(0)));
+    assert_eq!(place.ids("quarterly").len(), 1);
+}
+
+#[test]
+fn removal_by_hand_waits_for_the_minimum() {
+    let (place, report) = archived();
+    place.ok(["retention", "add", "all", "--all", "--keep", "1d"]);
+    let kept = place.run(["delete", &report, "--reason", "x", "--json"]).json();
+    assert!(kept["kept"][0]["why"].as_str().unwrap().starts_with("retention keeps it until"));
+    place.ok(["retention", "set", "all", "--keep", "1d", "--from", "message"]);
+    assert_eq!(ask(&place, &["delete", &report, "--reason", "x"])["condemned"], json!([report]));
+    assert_eq!(ask(&place, &["retention", "run"])["erased"], 1);
+}
+
+#[test]
+fn a_hold_covers_what_arrives_later() {
+    let (place, report) = archived();
+    place.ok(["hold", "set", "bob", "--user", "alice", "--reason", "x"]);
+    place.ok(["user", "add", "bob"]);
+    place.ok(["import", "mail/report.eml", "--user", "bob"]);
+    remove_reports(&place);
+    assert_eq!(ask(&place, &["retention", "plan"])["held"], 1, "alice has it still");
+    let shown = ask(&place, &["hold", "show", "bob"]);
+    assert_eq!(shown["certain"], 6);
+    let explained = ask(&place, &["retention", "explain", &report]);
+    assert_eq!(explained["holds"], json!([{"name": "bob", "covers": "yes"}]));
+}
+
+#[test]
+fn requests_that_make_no_sense() {
+    let (place, _) = archived();
+    let add = |rest: &[&str]| {
+        let line = ["retention", "add", "p"].iter().chain(rest).copied();
+        let line: Vec<&str> = line.chain(["--json"]).collect();
+        place.run(line).json()["error"]["message"].as_str().unwrap().to_owned()
+    };
+    assert!(add(&["--query", "before:1y", "--keep", "1d"]).contains("every day"));
+    assert!(add(&["--query", "(", "--keep", "1d"]).starts_with("the query is wrong"));
+    assert!(add(&["--all", "--keep", "1 hour"]).contains("is no period"));
+    assert!(add(&["--all", "--keep", "2y", "--remove-after", "1y"]).contains("longer"));
+    assert!(add(&["--all"]).contains("needs a minimum"));
+    assert_eq!(place.run(["hold", "lift", "none", "--reason", "x"]).code, 1);
+    assert_eq!(place.run(["retention", "remove", "none"]).code, 2);
+    place.ok(["hold", "set", "a", "--all", "--reason", "x"]);
+    assert_eq!(place.run(["hold", "set", "a", "--all", "--reason", "x"]).code, 2);
+    check("retention-clock", &ask(&place, &["retention", "confirm-clock"]));
+}
+
+/// Runs with a passphrase in the environment.
+fn as_person(place: &Place, passphrase: &str, line: &[&str]) -> (i32, Value) {
+    let line = line.iter().copied().chain(["--json"]);
+    let output = place.command(line).env("POSTHOLD_PASSWORD", passphrase).output().unwrap();
+    let ran = crate::posthold::Ran::of(output);
+    (ran.code, ran.json_lines().pop().unwrap())
+}
+
+#[test]
+fn removals_wait_for_a_second_person() {
+    let (place, report) = archived();
+    assert_eq!(place.run(["settings", "set", "four_eyes", "on"]).code, 2, "nobody could approve");
+    for (name, passphrase) in [("ann", "ann's secret"), ("bob", "bob's secret")] {
+        assert_eq!(as_person(&place, passphrase, &["approval", "add-person", name]).0, 0);
+    }
+    place.ok(["settings", "set", "four_eyes", "on"]);
+    assert_eq!(place.run(["settings", "set", "four_eyes", "off"]).code, 2);
+    check("approval-person", &place.ok(["approval", "persons", "--json"]).json_lines()[0]);
+
+    let delete = ["delete", &report, "--reason", "x"];
+    assert_eq!(place.run(delete).code, 2, "nobody said who he is");
+    let delete: Vec<&str> = delete.into_iter().chain(["--as", "ann"]).collect();
+    assert_eq!(as_person(&place, "a guess of it", &delete).0, 2);
+    let (code, waits) = as_person(&place, "ann's secret", &delete);
+    check("approval", &waits);
+    assert_eq!((code, &waits["state"], &waits["id"]), (1, &json!("waits"), &json!(1)));
+    assert_eq!(place.ok(["approval", "list", "--json"]).json_lines().len(), 1);
+
+    let approve = |name: &str, secret: &str, id: &str| {
+        as_person(&place, secret, &["approval", "approve", id, "--as", name])
+    };
+    assert_eq!(approve("ann", "ann's secret", "1").0, 2, "it is her own");
+    let (code, done) = approve("bob", "bob's secret", "1");
+    assert_eq!((code, &done["state"]), (0, &json!("done")));
+    assert_eq!(done["told"], "condemned 1, kept 0");
+    assert_eq!(approve("bob", "bob's secret", "1").0, 2, "it is decided");
+
+    place.ok(["hold", "set", "case", "--all", "--reason", "x"]);
+    let lift = ["hold", "lift", "case", "--reason", "x", "--as", "bob"];
+    let (code, waits) = as_person(&place, "bob's secret", &lift);
+    assert_eq!((code, &waits["kind"]), (1, &json!("hold lift")));
+    let reject = ["approval", "reject", "2", "--as", "ann"];
+    assert_eq!(as_person(&place, "ann's secret", &reject).1["state"], "rejected");
+    assert_eq!(place.ok(["hold", "list", "--json"]).json_lines().len(), 1, "it counts still");
+
+    remove_reports(&place);
+    let run = ["retention", "run", "--as", "ann"];
+    assert_eq!(as_person(&place, "ann's secret", &run).0, 1);
+    place.ok(["retention", "set", "reports", "--remove-after", "2y"]);
+    let (_, refused) = approve("bob", "bob's secret", "3");
+    assert!(refused["error"]["message"].as_str().unwrap().contains("policies have changed"));
+    let off = ["approval", "turn-off", "--as", "ann"];
+    assert_eq!(as_person(&place, "ann's secret", &off).0, 1);
+    assert_eq!(approve("bob", "bob's secret", "4").0, 0);
+    place.ok(["retention", "run"]);
+}
