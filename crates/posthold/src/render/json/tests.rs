@@ -29,7 +29,7 @@ fn fields_are_in_their_order() {
     check(
         |out| answer(&Answer::Show(Box::new(sample::shown())), out),
         &expect![[r#"
-        {"id":"6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b","size":20480,"date":"2026-11-21T18:01:40Z","from":[{"name":"Bob","address":"bob@example.org"}],"to":[{"name":"","address":"alice@example.org"},{"name":"","address":"carol@example.org"}],"cc":[],"bcc":[],"subject":"Quarterly\nreport","message_id":"1@example.org","folders":[{"user":"alice","folder":"alice@example.org/INBOX"}],"text":"Dear Alice,\r\n\u001b]0;title\u0007here it is.\r\n","parts":[{"name":"report.pdf","media_type":"application/pdf","size":15000},{"name":"","media_type":"image/png","size":70}],"defects":["missing_date"]}
+        {"id":"6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b","size":20480,"date":"2026-11-21T18:01:40Z","from":[{"name":"Bob","address":"bob@example.org"}],"to":[{"name":"","address":"alice@example.org"},{"name":"","address":"carol@example.org"}],"cc":[],"bcc":[],"subject":"Quarterly\nreport","message_id":"1@example.org","folders":[{"user":"alice","folder":"alice@example.org/INBOX"}],"text":"Dear Alice,\r\n\u001b]0;title\u0007here it is.\r\n","parts":[{"name":"report.pdf","media_type":"application/pdf","size":15000},{"name":"","media_type":"image/png","size":70}],"defects":["missing_date"],"stores":{"read":0,"of":0,"unread":[]}}
     "#]],
     );
 }

@@ -1,5 +1,6 @@
 //! Threads that decode and hash blobs while another one reads.
 
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,8 +13,15 @@ use super::super::read::{check_skeleton, read_blob};
 use super::super::tables::Tables;
 use super::{Defects, Erased};
 
-/// Payloads that wait for a worker. Each has at most half a megabyte.
-const QUEUE_MAX: usize = 16;
+/// Groups of payloads that wait for a worker. Each has at most a megabyte.
+const QUEUE_MAX: usize = 8;
+
+/// A group is handed over when its payloads have so many bytes: to wake a worker costs more than
+/// to hash a short message.
+const GROUP_BYTES: usize = 256 << 10;
+
+/// Or when it has so many of them.
+const GROUP_JOBS: usize = 512;
 
 /// A frame of a blob, a chunk or a list of chunks.
 pub(super) struct Job {
@@ -24,26 +32,52 @@ pub(super) struct Job {
 }
 
 /// Where jobs come from.
-pub(super) type Inbox = Arc<Mutex<Receiver<Job>>>;
+pub(super) type Inbox = Arc<Mutex<Receiver<Vec<Job>>>>;
 
 /// The way to the workers.
 pub(super) struct Workers<'a> {
-    outbox: SyncSender<Job>,
+    outbox: SyncSender<Vec<Job>>,
     defects: &'a Defects,
+    group: RefCell<Group>,
+}
+
+/// Jobs that go to a worker together.
+#[derive(Default)]
+struct Group {
+    jobs: Vec<Job>,
+    bytes: usize,
 }
 
 impl<'a> Workers<'a> {
     pub(super) fn new(defects: &'a Defects) -> (Workers<'a>, Inbox) {
         let (outbox, inbox) = sync_channel(QUEUE_MAX);
-        (Workers { outbox, defects }, Arc::new(Mutex::new(inbox)))
+        (Workers { outbox, defects, group: RefCell::default() }, Arc::new(Mutex::new(inbox)))
     }
 
     pub(super) fn check(&self, segment: u32, frame: &Frame<'_>) {
         let Frame { header, offset, payload } = *frame;
         let job = Job { segment, offset, header, payload: payload.to_vec() };
-        if self.outbox.send(job).is_err() {
-            self.defects.add(segment, offset, "the blob was not checked");
+        let mut group = self.group.borrow_mut();
+        group.bytes += job.payload.len();
+        group.jobs.push(job);
+        if GROUP_BYTES <= group.bytes || GROUP_JOBS <= group.jobs.len() {
+            self.send(std::mem::take(&mut group));
         }
+    }
+
+    fn send(&self, group: Group) {
+        let Err(unsent) = self.outbox.send(group.jobs) else { return };
+        for job in unsent.0 {
+            self.defects.add(job.segment, job.offset, "the blob was not checked");
+        }
+    }
+}
+
+/// What waits goes to the workers before they end.
+impl Drop for Workers<'_> {
+    fn drop(&mut self) {
+        let group = self.group.take();
+        self.send(group);
     }
 }
 
@@ -60,14 +94,16 @@ pub(super) fn work(
     blobs: &AtomicU64,
 ) {
     loop {
-        let job = inbox.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(job) = job else { return };
-        match check(&job, within) {
-            Ok(()) if job.header.kind == Kind::Chunk => (),
-            Ok(()) => {
-                blobs.fetch_add(1, Ordering::Relaxed);
+        let jobs = inbox.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(jobs) = jobs else { return };
+        for job in jobs {
+            match check(&job, within) {
+                Ok(()) if job.header.kind == Kind::Chunk => (),
+                Ok(()) => {
+                    blobs.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(what) => defects.add(job.segment, job.offset, what),
             }
-            Err(what) => defects.add(job.segment, job.offset, what),
         }
     }
 }
