@@ -166,6 +166,13 @@ fn write_fact(writer: &mut Writer, fact: &Fact) {
             writer.time(*started);
         }
         Fact::Detail { of } => writer.number(of.0),
+        kept => write_kept(writer, kept),
+    }
+}
+
+/// Facts about what is kept and what goes, and about the log itself.
+fn write_kept(writer: &mut Writer, fact: &Fact) {
+    match fact {
         Fact::Hold { hold, change } => write_hold(writer, *hold, *change),
         Fact::Condemned { messages, reason, due } => {
             write_messages(writer, messages);
@@ -189,6 +196,8 @@ fn write_fact(writer: &mut Writer, fact: &Fact) {
                 writer.raw(&it.root.0);
             });
         }
+        // The others are written above.
+        _ => (),
     }
 }
 
@@ -247,6 +256,13 @@ fn read_fact(reader: &mut Reader<'_>, kind: u64, optional: u8) -> Result<Fact, D
             started: reader.time()?,
         },
         kind::DETAIL => Fact::Detail { of: EntryNumber(reader.number()?) },
+        kept => return read_kept(reader, kept, optional),
+    })
+}
+
+fn read_kept(reader: &mut Reader<'_>, kind: u64, optional: u8) -> Result<Fact, DecodeError> {
+    let has = |bit: u8| optional & bit != 0;
+    Ok(match kind {
         kind::HOLD => Fact::Hold { hold: HoldId(reader.array()?), change: read_hold(reader)? },
         kind::CONDEMNED => Fact::Condemned {
             messages: read_messages(reader)?,

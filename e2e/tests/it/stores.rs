@@ -43,7 +43,7 @@ fn one_archive_over_all_stores() {
     let limited = place.ok(["search", "", "--limit", "3", "--json"]).json_lines();
     assert_eq!(limited, hits[..3]);
     let shared = id(&samples()[0].1);
-    let shown = place.ok(["show", &shared[..12], "--json"]).json();
+    let shown = place.ok(["show", shared.get(..12).unwrap(), "--json"]).json();
     assert_eq!(shown["folders"].as_array().unwrap().len(), 2, "{shown}");
     assert_eq!(place.ok(["show", &shared, "--raw"]).stdout, samples()[0].1);
     let exported = place.ok(["export", "--all", "--to", "out", "--json"]).json();

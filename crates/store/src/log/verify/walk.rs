@@ -58,10 +58,9 @@ impl<'a> SegmentWalk<'a> {
             Ok(bytes) => Prelude::decode(bytes).map_err(|it| it.to_string()),
             Err(error) => Err(error.to_string()),
         };
+        let (number, salt) = (self.segment.number, self.segment.casing.salt);
         match prelude {
-            Ok(it) if it.segment == self.segment.number && it.salt == self.segment.casing.salt => {
-                ()
-            }
+            Ok(it) if it.segment == number && it.salt == salt => (),
             Ok(_) => self.defect(0, Flaw::Mismatch("the prelude").to_string()),
             Err(what) => self.defect(0, what),
         }
