@@ -7,6 +7,7 @@ use types::{Secret, Timestamp};
 use crate::alert::AlertShown;
 use crate::apply::ApplyAnswer;
 use crate::approval::ApprovalShown;
+use crate::audit::AuditAnswer;
 use crate::backup::BackupAnswer;
 use crate::daily::DailyReport;
 
@@ -207,6 +208,8 @@ pub enum AdminAnswer {
     Approval(Box<ApprovalShown>),
     /// Of `approval persons`: names, and since when.
     Persons(Vec<(String, Timestamp)>),
+    /// Of `audit ...`.
+    Audit(AuditAnswer),
     /// Of a report that was written to this file.
     Written(PathBuf),
 }

@@ -12,10 +12,12 @@ mod alert;
 mod answer;
 mod apply;
 mod approval;
+mod audit;
 mod backup;
 mod daily;
 mod failure;
 mod job;
+mod logged;
 mod mail;
 mod preset;
 mod profile;
@@ -44,6 +46,10 @@ pub use answer::{
 pub use apply::{Apply, ApplyAnswer, ApplyMode, FieldChange, PlanAction, Planned, Unnamed};
 pub use approval::{
     ApprovalChoice, ApprovalRequest, ApprovalShown, ApprovalState, AsPerson, Wanted,
+};
+pub use audit::{
+    Activity, ActivityShown, AuditAnswer, AuditFilter, AuditLock, AuditRequest, AuditShown,
+    Grouping, Logged, Shows, Unlock, UnlockScope, UnlockShown,
 };
 pub use backup::{
     BackupAnswer, BackupCreate, BackupCreated, BackupDefect, BackupKeys, BackupPurged,

@@ -89,6 +89,8 @@ pub enum Request {
     Delete(Delete),
     /// Look after removals that wait for a second person.
     Approval(ApprovalRequest),
+    /// Look at the audit log, or say what stands in it and who may read whose mail.
+    Audit(crate::audit::AuditRequest),
     /// Show what the program does, in a data directory that is thrown away.
     Demo(Demo),
 }
@@ -140,6 +142,7 @@ impl Request {
             ),
             Request::Alert(it) => !matches!(it, AlertRequest::Acknowledge(_)),
             Request::Mail(it) => *it == MailRequest::Show,
+            Request::Audit(it) => it.only_reads(),
             Request::Report(it) => !matches!(it, ReportRequest::Daily { send: Sending::Yes, .. }),
             Request::Retention(it) => it.only_reads(),
             Request::Hold(it) => it.only_reads(),
@@ -187,6 +190,7 @@ impl Request {
             Request::Hold(it) => it.name(),
             Request::Delete(_) => "delete",
             Request::Approval(it) => it.name(),
+            Request::Audit(it) => it.name(),
             Request::Demo(_) => "demo",
         }
     }

@@ -21,6 +21,8 @@ pub enum Detail {
     Hold(HoldDetail),
     /// Of `Condemned` and `Spared`.
     Erasure(ErasureDetail),
+    /// Of `Audited`.
+    Audit(Box<crate::AuditDetail>),
 }
 
 /// How faithfully a transport hands out the bytes that the server received.

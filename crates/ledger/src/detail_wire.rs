@@ -9,6 +9,7 @@ use types::limits::DETAIL_BYTES_MAX;
 use types::{Address, BlobId, Hash};
 
 use crate::DecodeError;
+use crate::audit;
 use crate::detail::{
     Detail, EnvelopeDetail, Fidelity, FolderDetail, HoldDetail, MessageDetail, PartDetail,
     PlacementDetail, QuarantineDetail, RunDetail, SourceDetail,
@@ -25,6 +26,7 @@ const RUN: u8 = 5;
 // Later kinds have the number of the first kind of entry that they belong to.
 const ERASURE: u8 = 13;
 const HOLD: u8 = 16;
+const AUDIT: u8 = 21;
 
 /// The hash by which an entry names its detail: SHA-256 over the entry's salt and the bytes.
 #[must_use]
@@ -74,6 +76,10 @@ impl Detail {
                 writer.byte(QUARANTINE);
                 writer.section(|writer| write_text(writer, text));
             }
+            Detail::Audit(detail) => {
+                writer.byte(AUDIT);
+                writer.section(|writer| audit::write_detail(writer, detail));
+            }
             Detail::Run(RunDetail { title, warnings }) => {
                 writer.byte(RUN);
                 writer.section(|writer| {
@@ -106,7 +112,7 @@ impl Detail {
             return reader.malformed();
         }
         let kind = reader.byte()?;
-        if !matches!(kind, PLACED..=RUN | ERASURE | HOLD) {
+        if !matches!(kind, PLACED..=RUN | ERASURE | HOLD | AUDIT) {
             return Err(DecodeError::unsupported(format!("detail-kind-{kind}")));
         }
         let section = &mut reader.section()?;
@@ -140,6 +146,7 @@ impl Detail {
                 reason: section.field(Reader::text)?,
             }),
             ERASURE => Detail::Erasure(read_erasure(section)?),
+            AUDIT => Detail::Audit(Box::new(audit::read_detail(section)?)),
             _ => Detail::Run(RunDetail {
                 title: section.field(Reader::text)?,
                 warnings: section.field(read_texts)?,

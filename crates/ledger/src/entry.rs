@@ -155,6 +155,9 @@ pub enum Fact {
         /// When it began.
         started: Timestamp,
     },
+    /// Somebody did something that is not archiving. Only in an audit log. Detail:
+    /// [`AuditDetail`](crate::AuditDetail).
+    Audited(crate::Audited),
     /// A better detail for an older entry (a newer parser); the newest counts.
     Detail {
         /// The entry that it belongs to.

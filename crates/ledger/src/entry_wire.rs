@@ -15,7 +15,7 @@ use crate::entry::{
 };
 use crate::erasure::{EraseReason, SpareReason};
 use crate::wire::{Reader, Writer};
-use crate::{DecodeError, kind};
+use crate::{DecodeError, audit, kind};
 
 /// Bits of the byte behind the kind: which optional fields are there.
 const HAS_DETAIL: u8 = 1;
@@ -73,9 +73,7 @@ impl Entry {
 }
 
 fn is_known(kind: u64) -> bool {
-    let erasure = matches!(kind, kind::CONDEMNED..=kind::ERASED);
-    let later = [kind::HOLD, kind::CONFIRMED, kind::EPOCH, kind::SOURCE_OPENED, kind::SIGHTED];
-    matches!(kind, kind::PLACED..=kind::DETAIL) || erasure || later.contains(&kind)
+    matches!(kind, kind::PLACED..=kind::DETAIL | kind::CONDEMNED..=kind::AUDITED)
 }
 
 /// The kind of a fact, and which of its optional fields are there.
@@ -108,6 +106,7 @@ fn shape(fact: &Fact) -> (u64, u8) {
         Fact::Erased { .. } => (kind::ERASED, 0),
         Fact::Confirmed { .. } => (kind::CONFIRMED, 0),
         Fact::Epoch { lost, .. } => (kind::EPOCH, bit(lost.is_some(), HAS_FIRST)),
+        Fact::Audited(it) => (kind::AUDITED, bit(it.of.is_some(), HAS_FIRST)),
     }
 }
 
@@ -196,6 +195,7 @@ fn write_kept(writer: &mut Writer, fact: &Fact) {
                 writer.raw(&it.root.0);
             });
         }
+        Fact::Audited(it) => audit::write_audited(writer, it),
         // The others are written above.
         _ => (),
     }
@@ -282,6 +282,7 @@ fn read_kept(reader: &mut Reader<'_>, kind: u64, optional: u8) -> Result<Fact, D
                 Ok(Position { entries: it.number()?, root: it.hash()? })
             })?,
         },
+        kind::AUDITED => Fact::Audited(audit::read_audited(reader, has(HAS_FIRST))?),
         other => return Err(DecodeError::unsupported(kind::feature(other))),
     })
 }

@@ -22,6 +22,7 @@ pub(crate) const CONFIRMED: u64 = 17;
 pub(crate) const EPOCH: u64 = 18;
 pub(crate) const SOURCE_OPENED: u64 = 19;
 pub(crate) const SIGHTED: u64 = 20;
+pub(crate) const AUDITED: u64 = 21;
 
 /// The feature that a reader needs for entries of a kind that this version cannot read.
 pub(crate) fn feature(kind: u64) -> String {
@@ -31,6 +32,7 @@ pub(crate) fn feature(kind: u64) -> String {
         HOLD => "holds".into(),
         CONFIRMED => "confirmations".into(),
         EPOCH => "epochs".into(),
+        AUDITED => "audit".into(),
         other => format!("entry-kind-{other}"),
     }
 }

@@ -9,6 +9,7 @@
 //! - What is personal stands in the detail, which the entry names by a salted hash.
 //! - An unknown entry kind is refused by the name of the feature that it needs.
 
+mod audit;
 pub mod checkpoint;
 mod confirmed;
 mod detail;
@@ -26,6 +27,7 @@ mod shorten;
 pub mod tiles;
 mod wire;
 
+pub use audit::{AUDITED_MESSAGES_MAX, AuditDetail, AuditOutcome, Audited};
 pub use checkpoint::{Checkpoint, Moment};
 pub use confirmed::{ConfirmedLeaf, confirmed};
 pub use detail::{

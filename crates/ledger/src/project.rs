@@ -257,6 +257,8 @@ pub fn project(number: EntryNumber, entry: &Entry, detail: Option<&Detail>) -> V
                 title,
             }]
         }
+        // It stands in a log that has no catalog.
+        Fact::Audited(_) => Vec::new(),
         Fact::Detail { of } => described_anew(*of, detail),
         Fact::Condemned { .. } | Fact::Spared { .. } | Fact::Erased { .. } => {
             erasure(number, &entry.fact)

@@ -2,6 +2,7 @@
 
 use types::Address;
 
+use crate::audit::AuditDetail;
 use crate::detail::{Detail, MessageDetail, PartDetail};
 
 /// The name of the defect that says so in a message's detail.
@@ -135,6 +136,7 @@ fn fields(detail: &mut Detail) -> Vec<Box<dyn Field + '_>> {
             Box::new(&mut it.mailbox),
         ],
         Detail::Quarantine(it) => vec![Box::new(&mut it.text)],
+        Detail::Audit(it) => audit_fields(it),
         Detail::Run(it) => vec![Box::new(&mut it.title), texts(&mut it.warnings)],
         Detail::Hold(it) => vec![
             Box::new(&mut it.name),
@@ -148,6 +150,20 @@ fn fields(detail: &mut Detail) -> Vec<Box<dyn Field + '_>> {
             vec![Box::new(&mut it.rule), Box::new(&mut it.by), Box::new(&mut it.why)]
         }
     }
+}
+
+fn audit_fields(detail: &mut AuditDetail) -> Vec<Box<dyn Field + '_>> {
+    vec![
+        Box::new(&mut detail.who),
+        Box::new(&mut detail.identity),
+        Box::new(&mut detail.endpoint),
+        Box::new(&mut detail.workstation),
+        Box::new(&mut detail.agent),
+        Box::new(&mut detail.command),
+        texts(&mut detail.objects),
+        Box::new(&mut detail.reason),
+        Box::new(&mut detail.told),
+    ]
 }
 
 fn message_fields(message: &mut MessageDetail) -> Vec<Box<dyn Field + '_>> {

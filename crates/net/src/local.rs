@@ -29,6 +29,8 @@ pub struct LocalPeer {
     pub stream: UnixStream,
     /// The user whose process it is.
     pub uid: u32,
+    /// The process, as long as it runs.
+    pub pid: Option<u32>,
 }
 
 impl LocalListener {
@@ -79,8 +81,9 @@ pub async fn connect_local(dir: &Path, name: &str) -> io::Result<LocalPeer> {
 }
 
 fn peer(stream: UnixStream) -> io::Result<LocalPeer> {
-    let uid = stream.peer_cred()?.uid();
-    Ok(LocalPeer { stream, uid })
+    let peer = stream.peer_cred()?;
+    let pid = peer.pid().and_then(|it| u32::try_from(it).ok());
+    Ok(LocalPeer { stream, uid: peer.uid(), pid })
 }
 
 /// The same place by a short name: addresses of sockets have 107 bytes at most.

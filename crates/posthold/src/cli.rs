@@ -8,6 +8,7 @@ mod alert;
 mod apply;
 mod approval;
 mod archive;
+mod audit;
 mod backup;
 mod import;
 mod job;
@@ -51,6 +52,8 @@ pub(crate) struct Invocation {
     pub(crate) ownership: Ownership,
     /// What to do when the data directory is on a network file system.
     pub(crate) network_files: NetworkFiles,
+    /// Why, as far as somebody said so.
+    pub(crate) reason: Option<String>,
     /// What to do.
     pub(crate) task: Task,
 }
@@ -119,6 +122,10 @@ struct Cli {
     #[arg(long, global = true)]
     json: bool,
 
+    /// Why: it stands in the audit log beside what the command does
+    #[arg(long, global = true, value_name = "TEXT")]
+    reason: Option<String>,
+
     #[command(subcommand)]
     command: Command,
 }
@@ -183,6 +190,9 @@ enum Command {
     /// Looks after alerts: what a person should know
     #[command(subcommand)]
     Alert(alert::AlertCommand),
+    /// Shows who did what, and unlocks the mail of others
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Makes reports
     #[command(subcommand)]
     Report(alert::ReportCommand),
@@ -342,7 +352,9 @@ pub(crate) fn parse(
     let format = if cli.json { Format::Json } else { Format::Text };
     let data = cli.data.or_else(|| surroundings.data_dir());
     let data = data.unwrap_or_else(|| DATA_DIR_DEFAULT.into());
-    Ok(Invocation { data, format, ownership, network_files, task })
+    let reason = cli.reason.map(|it| name_of("--reason", it)).transpose();
+    let reason = reason.map_err(Refused::Request)?;
+    Ok(Invocation { data, format, ownership, network_files, reason, task })
 }
 
 /// The definition of the command line, from which help and reference are made.
@@ -394,6 +406,7 @@ fn request(command: Command, surroundings: &dyn Surroundings) -> Result<Request,
         Command::Run(it) => it.request()?,
         Command::Alert(it) => Request::Alert(it.request()),
         Command::Report(it) => Request::Report(it.request()?),
+        Command::Audit(it) => Request::Audit(it.request()?),
         Command::Mail(it) => Request::Mail(it.request(surroundings)?),
         Command::Settings(it) => Request::Settings(it.request()),
         Command::Apply(it) => it.request(),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use archiver::CancelToken;
 use types::Secret;
 
-use crate::run::Governing;
+use crate::run::{Asker, Governing, Reads};
 use crate::serving::Serving;
 
 pub(crate) use data_dir::{DataDir, OpenState};
@@ -53,6 +53,10 @@ pub(crate) struct Context {
     pub(crate) serving: Option<Arc<Serving>>,
     /// What holds steps to their limits: one for the whole process.
     pub(crate) governing: Governing,
+    /// Who asks.
+    pub(crate) asker: Asker,
+    /// Where a command notes the messages that it shows.
+    pub(crate) reads: Reads,
 }
 
 /// Where the keys of secrets are.

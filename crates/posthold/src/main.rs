@@ -30,7 +30,7 @@ use tracing::level_filters::LevelFilter;
 use crate::cli::{Format, Invocation, Refused, Task};
 use crate::context::{Context, DataDir, KeySource};
 use crate::progress::Surface;
-use crate::run::Governing;
+use crate::run::{Asker, Governing, Reads};
 use crate::serve::Typed;
 
 /// Threads that run tasks. Fetching, writing and answering want two; hashing, compression and
@@ -53,13 +53,31 @@ fn command() -> ExitCode {
         Ok(Invocation { task: Task::BenchSearch(queries), data, .. }) => {
             bench_search(&DataDir::new(data), &queries)
         }
-        Ok(Invocation { task: Task::Request(request), data, format, ownership, network_files }) => {
+        Ok(Invocation {
+            task: Task::Request(request),
+            data,
+            format,
+            ownership,
+            network_files,
+            reason,
+        }) => {
             let surface = Arc::new(Surface::of_process(format));
             let (data, stop) = (DataDir::new(data), CancelToken::new());
             let keys = KeySource::of_process();
             let governing = Governing::default();
-            let context =
-                Context { data, ownership, network_files, stop, keys, serving: None, governing };
+            let (asker, reads) = (Asker::of_process(&args, reason), Reads::default());
+            let serving = None;
+            let context = Context {
+                data,
+                ownership,
+                network_files,
+                stop,
+                keys,
+                serving,
+                governing,
+                asker,
+                reads,
+            };
             let typed = Typed { args, secrets: recorded.secrets() };
             execute(request, &context, &surface, &typed)
         }

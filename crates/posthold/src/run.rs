@@ -11,6 +11,7 @@ mod alerts;
 mod all_stores;
 mod approvals;
 mod archive;
+mod audit;
 mod backup;
 mod bench;
 mod bounded;
@@ -66,6 +67,7 @@ use commands::{Answer, BackupRequest, Failure, JobRequest, Progress, ProgressSin
 use tokio::sync::watch;
 
 pub(crate) use approvals::ask_by_schedule;
+pub(crate) use audit::{Asker, Place, Reads, begin_run, end as end_audited};
 pub(crate) use bench::{SearchTimes, bench_search};
 pub(crate) use deliver::deliver_due;
 pub(crate) use governing::Governing;
@@ -96,7 +98,13 @@ pub(crate) async fn run(
         Request::Archive(_) | Request::Import(_) | Request::Job(JobRequest::Run(_))
     );
     let title = request.title();
-    let answer = carry_out(request, context, progress).await;
+    if !has_own_directory(&request) {
+        restore::check_is_whole(&context.data)?;
+    }
+    let begun = audit::begin(context, &request).await?;
+    let within = Context { reads: begun.reads(), ..context.clone() };
+    let answer = carry_out(request, &within, &begun.noting(progress)).await;
+    let answer = audit::end(context, begun, answer).await;
     if archives {
         // Nobody is told twice what the answer says: this is for those who do not see it.
         deliver::after_run(context, &title).await;
@@ -109,9 +117,6 @@ async fn carry_out(
     context: &Context,
     progress: &dyn ProgressSink,
 ) -> Result<Answer, Failure> {
-    if !has_own_directory(&request) {
-        restore::check_is_whole(&context.data)?;
-    }
     let title = request.title();
     let own = || ownership::take(context, &title, progress);
     match request {
@@ -158,6 +163,7 @@ async fn carry_out(
         Request::Hold(it) => retention::run_hold(context, it, &title, progress).await,
         Request::Approval(it) => approvals::run(context, it, &title, progress).await,
         Request::Delete(it) => retention::delete(context, it, &title, progress).await,
+        Request::Audit(it) => audit::run(context, it, &title, progress).await,
         Request::Demo(it) => demo::demo(context, it, progress).await,
     }
 }

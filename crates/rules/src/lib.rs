@@ -10,6 +10,7 @@
 //! - Archiving too much harms nobody; leaving out too much loses mail. Where a name could mean
 //!   something else, the mailbox stays in.
 
+pub mod access;
 pub mod address;
 pub mod age;
 pub mod batch_file;

@@ -111,6 +111,68 @@ pub const ALLOW_PLAIN_MAIL_CONNECTIONS: Setting = Setting {
           read on the way then. Connections to this machine need no permission.",
 };
 
+/// Whether it is logged who looks at settings, jobs and reports.
+pub const AUDIT_CONFIGURATION_READ: Setting = Setting {
+    key: "audit_configuration_read",
+    value: ValueType::Switch,
+    default: "off",
+    applies: Applies::None,
+    doc: "Whether the audit log says who looked at settings, users, jobs, runs, reports \
+          and alerts. No mail is shown by these, and nothing is changed.",
+};
+
+/// Whether it is logged that users run jobs of their own.
+pub const AUDIT_JOB_RUN: Setting = Setting {
+    key: "audit_job_run",
+    value: ValueType::Switch,
+    default: "on",
+    applies: Applies::None,
+    doc: "Whether the audit log says that users run jobs of their own. What administrators \
+          run, and what is run on the command line of the server, is always logged.",
+};
+
+/// Whether it is logged that users export their own mail.
+pub const AUDIT_MESSAGE_EXPORT: Setting = Setting {
+    key: "audit_message_export",
+    value: ValueType::Switch,
+    default: "on",
+    applies: Applies::None,
+    doc: "Whether the audit log says that users export mail of their own. Exports of the mail of \
+          others, and on the command line of the server, are always logged.",
+};
+
+/// Whether it is logged that users read their own mail.
+pub const AUDIT_MESSAGE_RETRIEVE_CONTENT: Setting = Setting {
+    key: "audit_message_retrieve_content",
+    value: ValueType::Switch,
+    default: "on",
+    applies: Applies::None,
+    doc: "Whether the audit log says that users read mail of their own, which is very many \
+          entries. Reading the mail of others, and on the command line of the server, is \
+          always logged.",
+};
+
+/// Whether it is logged that users search their own mail.
+pub const AUDIT_MESSAGE_SEARCH: Setting = Setting {
+    key: "audit_message_search",
+    value: ValueType::Switch,
+    default: "on",
+    applies: Applies::None,
+    doc: "Whether the audit log says that users search mail of their own. Searching the mail of \
+          others, and on the command line of the server, is always logged.",
+};
+
+/// Whether reading on the command line needs a reason.
+pub const AUDIT_READING_NEEDS_REASON: Setting = Setting {
+    key: "audit_reading_needs_reason",
+    value: ValueType::Switch,
+    default: "off",
+    applies: Applies::None,
+    doc: "Whether commands of the server's command line show mail only with a reason: one that is \
+          given with --reason, or for a while with `posthold audit unlock`. It stands in the audit \
+          log. Who may read the files of the server can do so without asking Posthold.",
+};
+
 /// When the daily report is sent.
 pub const DAILY_REPORT_HOUR: Setting = Setting {
     key: "daily_report_hour",
@@ -178,6 +240,12 @@ pub const SETTINGS: &[Setting] = &[
     ALERT_MAILS_PER_HOUR,
     ALERT_STALE_HOURS,
     ALLOW_PLAIN_MAIL_CONNECTIONS,
+    AUDIT_CONFIGURATION_READ,
+    AUDIT_JOB_RUN,
+    AUDIT_MESSAGE_EXPORT,
+    AUDIT_MESSAGE_RETRIEVE_CONTENT,
+    AUDIT_MESSAGE_SEARCH,
+    AUDIT_READING_NEEDS_REASON,
     DAILY_REPORT_HOUR,
     ERASURE_GRACE_DAYS,
     FOUR_EYES,

@@ -26,6 +26,7 @@ mod service;
 mod settings;
 mod stores;
 mod unknown;
+mod unlocks;
 mod users;
 
 use std::io;
@@ -52,6 +53,7 @@ pub use runs::{PlannedStep, RUNS_LISTED_MAX};
 pub use secrets::{SecretCounts, SecretPlace};
 pub use stores::{SavedStore, StoreFailure};
 pub use unknown::{UNKNOWN_KEPT_MAX, UnknownFound};
+pub use unlocks::KeptUnlock;
 pub use users::{Standing, User, UserChange};
 
 /// Statements that a connection keeps prepared: about as many as the steps of a run use.

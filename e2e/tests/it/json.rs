@@ -62,6 +62,7 @@ fn answers_have_the_fields_of_the_examples() {
     check("user-list", &place.ok(["user", "list", "--json"]).json_lines()[0]);
     check("demo", &place.ok(["demo", "--json"]).json());
     administration(&place);
+    audit(&place);
     let path = place.data().join("stores/default/segments/000001.seg");
     let mut bytes = fs::read(&path).unwrap();
     let middle = bytes.len() / 2;
@@ -75,6 +76,15 @@ fn stores(place: &Place) {
     place.ok(["store", "create", "second"]);
     check("store-compact", &place.ok(["store", "compact", "--json"]).json());
     check("store-detach", &place.ok(["store", "detach", "second", "--json"]).json());
+}
+
+fn audit(place: &Place) {
+    check("audit", &place.ok(["audit", "list", "--json"]).json_lines()[0]);
+    check("audit", &place.ok(["audit", "show", "0", "--json"]).json());
+    check("audit-activity", &place.ok(["audit", "activities", "--json"]).json_lines()[0]);
+    let unlock = ["audit", "unlock", "alice", "--reason", "case 7", "--json"];
+    check("audit-unlock", &place.ok(unlock).json_lines()[0]);
+    assert!(place.ok(["audit", "lock", "alice", "--json"]).json_lines().is_empty());
 }
 
 fn administration(place: &Place) {

@@ -12,6 +12,7 @@
 
 mod alerts;
 mod apply;
+mod audit;
 mod backup;
 mod cli;
 mod damage;

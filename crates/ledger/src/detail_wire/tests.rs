@@ -2,7 +2,7 @@ use expect_test::expect;
 use types::Timestamp;
 
 use super::*;
-use crate::{DecodeErrorKind, ERASURE_PARTS_MAX};
+use crate::{AuditDetail, DecodeErrorKind, ERASURE_PARTS_MAX};
 
 fn message() -> MessageDetail {
     MessageDetail {
@@ -44,6 +44,24 @@ fn enveloped() -> PlacementDetail {
     PlacementDetail { transport: "smtp".into(), envelope, ..PlacementDetail::default() }
 }
 
+fn audited() -> AuditDetail {
+    AuditDetail {
+        who: "alice".into(),
+        identity: "uid 0".into(),
+        channel: "command line".into(),
+        endpoint: "pts/1".into(),
+        workstation: "h".into(),
+        agent: "posthold".into(),
+        command: "show 03".into(),
+        objects: vec!["message:03".into()],
+        reason: "r".into(),
+        told: "t".into(),
+        messages: vec![types::BlobId([3; 32])],
+        n_messages: 2,
+        messages_hash: Hash([4; 32]),
+    }
+}
+
 fn details() -> Vec<Detail> {
     vec![
         Detail::Placed(PlacementDetail::default(), None),
@@ -72,6 +90,8 @@ fn details() -> Vec<Detail> {
             why: "expired".into(),
             parts: vec![vec![BlobId([7; 32])], Vec::new()],
         }),
+        Detail::Audit(Box::new(AuditDetail { who: "alice".into(), ..AuditDetail::default() })),
+        Detail::Audit(Box::new(audited())),
     ]
 }
 
@@ -98,6 +118,8 @@ fn bytes_are_fixed() {
         \x05\x0e\x07archive\x01\x04slow
         \x10\x1b\x05Smith\x08from:bob\x00\x03ann\x06case 7
         \r:\tten years\x04root\x07expired\x02\x01\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x00
+        \x15\x0f\x05alice\x00\x00\x00\x00\x00\x00\x00\x00\x00
+        \x15\x84\x01\x05alice\x05uid 0\x0ccommand line\x05pts/1\x01h\x08posthold\x07show 03\x01\nmessage:03\x01r\x01t\x01\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x02\x04\x04\x04\x04\x04\x04\x04\x04\x04\x04\x04\x04\x04\x04\x04\x04\x04\x04\x04\x04\x04\x04\x04\x04\x04\x04\x04\x04\x04\x04\x04\x04
     "#]].assert_eq(&(lines.join("\n") + "\n"));
 }
 
@@ -201,10 +223,15 @@ fn every_kind_of_detail_fits() {
         Detail::Quarantine(QuarantineDetail { text: long.clone() }),
         Detail::Run(RunDetail { title: String::new(), warnings: vec![long.clone(); 9] }),
         Detail::Erasure(ErasureDetail {
-            why: long,
+            why: long.clone(),
             parts: vec![vec![BlobId::default()], vec![BlobId::default(); ERASURE_PARTS_MAX]],
             ..ErasureDetail::default()
         }),
+        Detail::Audit(Box::new(AuditDetail {
+            objects: vec![long.clone(); 9],
+            told: long,
+            ..audited()
+        })),
     ];
     for detail in all {
         let bytes = detail.encode();

@@ -1,7 +1,7 @@
 use types::{Hash, Timestamp};
 
 use super::*;
-use crate::DecodeErrorKind;
+use crate::{AuditOutcome, Audited, DecodeErrorKind};
 
 fn entry(fact: Fact) -> Entry {
     Entry { time: Timestamp(1_795_284_100), salt: [7; 16], detail: Some(Hash([9; 32])), fact }
@@ -91,6 +91,12 @@ fn facts() -> Vec<Fact> {
         },
         Fact::Hold { hold: HoldId([5; 16]), change: HoldChange::Set(HoldScope::Query) },
         Fact::Hold { hold: HoldId([5; 16]), change: HoldChange::Lifted },
+        Fact::Audited(Audited { activity: 1, outcome: AuditOutcome::Asked, of: None }),
+        Fact::Audited(Audited {
+            activity: u16::MAX,
+            outcome: AuditOutcome::Failed,
+            of: Some(EntryNumber(300)),
+        }),
     ]
 }
 
@@ -142,6 +148,8 @@ fn bytes_are_fixed() {
         100188f28eb00d SALT DETAIL 0505050505050505050505050505050502ac02
         100188f28eb00d SALT DETAIL 0505050505050505050505050505050503
         100188f28eb00d SALT DETAIL 0505050505050505050505050505050500
+        150188f28eb00d SALT DETAIL 0100
+        150388f28eb00d SALT DETAIL ffff0304ac02
     "#]]
     .assert_eq(&(lines.join("\n") + "\n"));
 }
@@ -172,7 +180,7 @@ fn what_decodes_encodes_to_the_same_bytes() {
 fn unknown_kinds_are_refused_by_feature() {
     let cases = [
         (12, Some("deferred-changes")),
-        (21, Some("entry-kind-21")),
+        (22, Some("entry-kind-22")),
         (127, Some("entry-kind-127")),
         (0, None),
     ];

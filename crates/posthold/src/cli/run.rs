@@ -68,7 +68,7 @@ impl ListArgs {
     fn filter(self) -> Result<RunFilter, Failure> {
         Ok(RunFilter {
             job: self.job,
-            since: self.since.as_deref().map(day).transpose()?,
+            since: self.since.as_deref().map(|it| day("--since", it)).transpose()?,
             outcome: self.outcome.map(|it| match it {
                 OutcomeArg::Succeeded => RunOutcome::Succeeded,
                 OutcomeArg::Partial => RunOutcome::Partial,
@@ -80,7 +80,7 @@ impl ListArgs {
 }
 
 /// The beginning of a day.
-fn day(text: &str) -> Result<Timestamp, Failure> {
+pub(super) fn day(option: &str, text: &str) -> Result<Timestamp, Failure> {
     let parsed = || {
         let mut parts = text.splitn(3, '-');
         let year = parts.next()?.parse().ok()?;
@@ -91,7 +91,7 @@ fn day(text: &str) -> Result<Timestamp, Failure> {
         (at.civil() == civil).then_some(at)
     };
     parsed().ok_or_else(|| {
-        Failure::new(FailureKind::Request, format!("--since {text}: this is no day"))
+        Failure::new(FailureKind::Request, format!("{option} {text}: this is no day"))
             .with_hint("Write it as YYYY-MM-DD, such as 2026-11-30.")
     })
 }
@@ -102,9 +102,9 @@ mod tests {
 
     #[test]
     fn days() {
-        assert_eq!(day("2026-11-21").unwrap().to_string(), "2026-11-21T00:00:00Z");
+        assert_eq!(day("--since", "2026-11-21").unwrap().to_string(), "2026-11-21T00:00:00Z");
         for bad in ["", "2026", "2026-11", "2026-06-31", "2026-13-01", "21.11.2026", "x-1-1"] {
-            assert!(day(bad).is_err(), "{bad}");
+            assert!(day("--since", bad).is_err(), "{bad}");
         }
     }
 }

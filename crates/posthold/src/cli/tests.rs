@@ -4,6 +4,8 @@ use expect_test::{Expect, expect};
 
 use super::*;
 
+mod audited;
+
 /// Knows one password and counts how often it was asked.
 #[derive(Default)]
 struct Asked(Cell<usize>);

@@ -49,6 +49,7 @@ pub(super) fn ownership(command: &Command) -> Ownership {
         Command::Profile(it) => it.waits(),
         Command::Alert(it) => it.waits(),
         Command::Report(it) => it.waits(),
+        Command::Audit(it) => it.waits(),
         Command::Mail(it) => it.waits(),
         Command::Settings(it) => it.waits(),
         Command::Key(it) => it.waits(),

@@ -3,6 +3,7 @@
 
 mod admin;
 mod approvals;
+mod audit;
 mod backups;
 mod jobs;
 mod presets;

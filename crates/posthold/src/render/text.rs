@@ -2,6 +2,7 @@
 
 mod admin;
 mod approvals;
+mod audit;
 mod backups;
 mod jobs;
 mod presets;
@@ -289,7 +290,10 @@ fn verify(verify: &VerifyAnswer, out: &mut dyn Write) -> io::Result<()> {
     }
     let defects = counted(count_of(&verify.defects), "defect");
     writeln!(out, "Found {defects} in {checked}:")?;
-    let of = |it: &DefectFound| format!("{}, {}, {}: {}", it.store, it.part, it.place, it.message);
+    let of = |it: &DefectFound| {
+        let store = if it.store.is_empty() { String::new() } else { format!("{}, ", it.store) };
+        format!("{store}{}, {}: {}", it.part, it.place, it.message)
+    };
     list(verify.defects.iter().map(of), out)
 }
 

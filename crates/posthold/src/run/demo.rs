@@ -15,7 +15,7 @@ use disk::{OsRandom, RealDisk};
 use ports::{Access, Disk, Random};
 use types::UserName;
 
-use super::{Governing, blocking, faults, run};
+use super::{Governing, Reads, blocking, faults, run};
 use crate::context::{Context, DataDir, KeySource, Ownership};
 
 /// Whose mail the sample is.
@@ -49,6 +49,8 @@ fn within(context: &Context, dir: &Path) -> Context {
         keys: KeySource::DataDir,
         serving: None,
         governing: Governing::default(),
+        asker: context.asker.clone(),
+        reads: Reads::default(),
     }
 }
 

@@ -21,7 +21,7 @@ use types::{ArchiveId, BlobId, FolderPath, MessageSet};
 use super::all_stores::AllStores;
 use super::search::Resolution;
 use super::stores::Reading;
-use super::{Teller, faults, telling, users};
+use super::{Reads, Teller, faults, telling, users};
 use crate::context::{Context, DataDir};
 
 /// Messages that are looked up together.
@@ -40,10 +40,12 @@ pub(super) async fn export(
     progress: &dyn ProgressSink,
 ) -> Result<ExportAnswer, Failure> {
     let (data, stop) = (context.data.clone(), context.stop.clone());
+    let reads = context.reads.clone();
     telling(progress, move |teller| {
         let selection = Selection::new(&data, &request)?;
         let (reach, read) = (selection.reach, selection.all.read());
         let mut exporting = Exporting::new(&request, reach, read)?;
+        exporting.reads = reads;
         exporting.write_all(&selection, &stop, teller)?;
         exporting.close()
     })
@@ -153,6 +155,8 @@ struct Exporting {
     /// Messages in each file of the stage.
     staged: HashMap<PathBuf, u64>,
     answer: ExportAnswer,
+    /// Who reads the audit log reads which messages went out.
+    reads: Reads,
 }
 
 impl Exporting {
@@ -183,7 +187,8 @@ impl Exporting {
             stores,
             cancelled: false,
         };
-        Ok(Exporting { writer, stage, staged: HashMap::new(), answer })
+        let reads = Reads::default();
+        Ok(Exporting { writer, stage, staged: HashMap::new(), answer, reads })
     }
 
     fn write_all(
@@ -293,6 +298,7 @@ impl Exporting {
             Ok(bytes) => {
                 let path = self.writer.finish().map_err(failed)?;
                 *self.staged.entry(path).or_default() += 1;
+                self.reads.note(&outgoing.id);
                 self.answer.exported += 1;
                 self.answer.bytes += bytes;
                 return Ok(true);
@@ -312,7 +318,7 @@ impl Exporting {
     }
 
     fn close(self) -> Result<ExportAnswer, Failure> {
-        let Exporting { writer, stage, staged, mut answer } = self;
+        let Exporting { writer, stage, staged, mut answer, .. } = self;
         let failed = |it: io::Error| faults::io(&it, "failed to finish the export");
         writer.close().map_err(failed)?;
         let Some(stage) = stage else { return Ok(answer) };

@@ -12,8 +12,9 @@ use tokio::sync::mpsc;
 use types::limits::PARSE_BYTES_MAX;
 
 use super::all_stores::{AllStores, Held};
+use super::audit::{Whose, may_read};
 use super::{blocking, faults};
-use crate::context::{Context, DataDir};
+use crate::context::Context;
 
 /// Pieces of a message that wait to be written.
 const PIECES_WAITING_MAX: usize = 4;
@@ -27,13 +28,13 @@ pub(super) async fn show(
     request: Show,
     progress: &dyn ProgressSink,
 ) -> Result<Answer, Failure> {
-    let data = context.data.clone();
+    let within = context.clone();
     match request.form {
         ShowForm::Decoded => {
-            let shown = blocking(move || decoded(&data, &request.id)).await?;
+            let shown = blocking(move || decoded(&within, &request.id)).await?;
             Ok(Answer::Show(Box::new(shown)))
         }
-        ShowForm::Raw => raw(data, request.id, progress).await,
+        ShowForm::Raw => raw(within, request.id, progress).await,
     }
 }
 
@@ -64,6 +65,15 @@ pub(super) fn found<'a>(all: &'a AllStores, id: &str) -> Result<Held<'a>, Failur
                 .with_hint(format!("Give more digits: {}.", ids.join(", "))))
         }
     }
+}
+
+/// The same, when whoever asks may read it. It is noted as read.
+fn readable<'a>(all: &'a AllStores, context: &Context, id: &str) -> Result<Held<'a>, Failure> {
+    let held = found(all, id)?;
+    let users = all.places(&held.id)?.into_iter().map(|it| it.user).collect();
+    may_read(&context.data, &context.asker, &Whose::Users(users))?;
+    context.reads.note(&held.id);
+    Ok(held)
 }
 
 /// Reads a message from the first store that gives it whole.
@@ -98,9 +108,9 @@ enum Piece<'a> {
     Again,
 }
 
-fn decoded(data: &DataDir, id: &str) -> Result<ShowAnswer, Failure> {
-    let all = AllStores::open(data)?;
-    let held = found(&all, id)?;
+fn decoded(context: &Context, id: &str) -> Result<ShowAnswer, Failure> {
+    let all = AllStores::open(&context.data)?;
+    let held = readable(&all, context, id)?;
     let mut bytes = Vec::new();
     let read = read(&held, |piece| {
         match piece {
@@ -145,11 +155,11 @@ fn decoded(data: &DataDir, id: &str) -> Result<ShowAnswer, Failure> {
 }
 
 /// Sends the bytes piece by piece: each has been checked, and a last check of the whole follows.
-async fn raw(data: DataDir, id: String, progress: &dyn ProgressSink) -> Result<Answer, Failure> {
+async fn raw(context: Context, id: String, progress: &dyn ProgressSink) -> Result<Answer, Failure> {
     let (sender, mut pieces) = mpsc::channel::<Vec<u8>>(PIECES_WAITING_MAX);
     let reads = blocking(move || {
-        let all = AllStores::open(&data)?;
-        let held = found(&all, &id)?;
+        let all = AllStores::open(&context.data)?;
+        let held = readable(&all, &context, &id)?;
         let read = read(&held, |piece| match piece {
             Piece::Bytes(piece) => {
                 let sent = sender.blocking_send(piece.to_vec());

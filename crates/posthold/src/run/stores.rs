@@ -379,6 +379,8 @@ mod tests {
             keys: KeySource::DataDir,
             serving: Some(Arc::clone(&serving)),
             governing: Governing::default(),
+            asker: crate::run::Asker::default(),
+            reads: crate::run::Reads::default(),
         };
         let one = Writing::open(&context).await.unwrap();
         let other = Writing::open(&context).await.unwrap();

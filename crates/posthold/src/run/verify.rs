@@ -15,13 +15,14 @@ use store::{SqlCatalog, Store, StoreErrorKind};
 use types::Position;
 
 use super::stores::{check_has_log, is_empty, recorded_by_state};
-use super::{Teller, all_stores, faults, telling};
+use super::{Teller, all_stores, audit, faults, telling};
 use crate::context::{Context, DataDir};
 
 /// Names of the parts of a store in answers.
 const LOG: &str = "log";
 const CATALOG: &str = "catalog";
 const INDEX: &str = "index";
+const AUDIT: &str = "audit";
 
 /// Verifies the store: the log frame by frame, and that both views are views of it.
 pub(super) async fn verify(
@@ -55,7 +56,16 @@ fn verified(data: &DataDir, teller: &Teller) -> Result<VerifyAnswer, Failure> {
         };
         answer.add(of_store);
     }
+    answer.defects.extend(of_audit_log(data)?);
     Ok(answer)
+}
+
+/// The audit log is no store, and is checked like one.
+fn of_audit_log(data: &DataDir) -> Result<Vec<DefectFound>, Failure> {
+    let found = audit::check(data)?.into_iter();
+    let defect =
+        |(place, message)| DefectFound { store: String::new(), part: AUDIT, place, message };
+    Ok(found.map(defect).collect())
 }
 
 /// What cannot even be looked at is a defect of the store that it is.

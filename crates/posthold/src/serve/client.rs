@@ -19,6 +19,7 @@ use super::wire::{self, Command, ToCommand, ToServer};
 use super::{SOCKET, version};
 use crate::context::DataDir;
 use crate::progress::Ends;
+use crate::run::Place;
 
 /// Frames that may wait to be written here.
 const FRAMES_WAITING_MAX: usize = 64;
@@ -137,7 +138,8 @@ fn command(typed: &Typed) -> Result<Command, Failure> {
     debug_assert_eq!(err_columns.is_some(), io::stderr().is_terminal());
     let err_columns = err_columns.map(|it| columns(it()));
     let Typed { args, secrets } = typed.clone();
-    Ok(Command { args, dir, out_columns: out_columns.map(columns), err_columns, secrets })
+    let (place, out_columns) = (Place::of_process(), out_columns.map(columns));
+    Ok(Command { args, dir, out_columns, err_columns, place, secrets })
 }
 
 fn other_version(its: &str, ours: &str) -> Failure {

@@ -45,7 +45,9 @@ pub(super) async fn run(
     loop {
         let within = Context { stop: entered.stop(), ..context.clone() };
         let noting = entered.noting(progress);
+        let begun = run::begin_run(&within, name, trigger).await?;
         let ended = caught(Box::pin(run::run_job(&within, name, trigger, &noting))).await;
+        let ended = run::end_audited(&within, begun, ended).await;
         if ended.as_ref().is_err_and(|it| it.kind == FailureKind::Internal) {
             // Nobody else says in the record that it is over.
             if let Err(failure) = run::interrupt_job(context, name).await {

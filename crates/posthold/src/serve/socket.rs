@@ -24,7 +24,7 @@ use super::{apply, version};
 use crate::cli::{self, Format, Invocation, Refused, Surroundings, Task};
 use crate::context::Context;
 use crate::progress::{Columns, Ends, Surface};
-use crate::run;
+use crate::run::{self, Asker};
 
 /// How long a command may take to say what it wants.
 const HELLO_WAIT: Duration = Duration::from_secs(10);
@@ -40,6 +40,7 @@ const ERR_WAITING_MAX: usize = 1 << 20;
 
 /// Hears one command out, carries it out, and answers.
 pub(super) async fn serve_peer(context: Context, peer: LocalPeer) {
+    let whose = (peer.uid, peer.pid);
     let (mut reader, mut writer) = peer.stream.into_split();
     let heard = tokio::time::timeout(HELLO_WAIT, hear(&mut reader, &mut writer)).await;
     let Ok(Ok(Some(command))) = heard else { return };
@@ -47,7 +48,7 @@ pub(super) async fn serve_peer(context: Context, peer: LocalPeer) {
     let waiting = Arc::new(AtomicUsize::new(0));
     let writes = tokio::spawn(write_all(writer, receiver, Arc::clone(&waiting)));
     let outbox = Outbox { sender, waiting };
-    let code = carry_out(context, command, &outbox, reader).await;
+    let code = carry_out(context, command, whose, &outbox, reader).await;
     // Nobody is left to tell when the other end is closed.
     let _ = outbox.sender.send(ToCommand::End(code as u8));
     drop(outbox);
@@ -90,10 +91,11 @@ async fn hear(
 async fn carry_out(
     context: Context,
     command: Command,
+    peer: (u32, Option<u32>),
     outbox: &Outbox,
     reader: impl AsyncRead + Unpin + Send + 'static,
 ) -> ExitCode {
-    let Command { args, dir, out_columns, err_columns, secrets } = command;
+    let Command { args, dir, out_columns, err_columns, place, secrets } = command;
     let wants_json = args.iter().any(|it| it == "--json");
     let typed = Handed { dir, secrets: Mutex::new(secrets.into()) };
     let ends = |out_columns: Option<u32>| Ends {
@@ -102,7 +104,7 @@ async fn carry_out(
         out_columns: out_columns.and_then(|it| usize::try_from(it).ok()),
         err_columns: err_columns.map(columns),
     };
-    let (request, format) = match requested(args, &typed) {
+    let (request, format, reason) = match requested(args.clone(), &typed) {
         Ok(requested) => requested,
         Err(failure) => {
             let format = if wants_json { Format::Json } else { Format::Text };
@@ -110,7 +112,8 @@ async fn carry_out(
         }
     };
     let surface = Arc::new(Surface::new(format, ends(out_columns)));
-    let context = Context { stop: context.stop.child(), ..context };
+    let asker = Asker::of_peer(peer.0, peer.1, place, &args, reason);
+    let context = Context { stop: context.stop.child(), asker, ..context };
     let listens = tokio::spawn(listen(reader, context.clone(), Arc::clone(&surface)));
     let ended = isolated(request, context, Arc::clone(&surface)).await;
     listens.abort();
@@ -137,13 +140,18 @@ fn columns(n_columns: u32) -> Columns {
 }
 
 /// Understands the arguments as the command did before it handed them over.
-fn requested(args: Vec<OsString>, typed: &Handed) -> Result<(Request, Format), Failure> {
+fn requested(
+    args: Vec<OsString>,
+    typed: &Handed,
+) -> Result<(Request, Format, Option<String>), Failure> {
     let not_here = |what: &str| Err(Failure::new(FailureKind::Request, what));
     match cli::parse(args, typed) {
         Ok(Invocation { task: Task::Request(Request::Serve), .. }) => {
             not_here("the data directory is served already")
         }
-        Ok(Invocation { task: Task::Request(request), format, .. }) => Ok((request, format)),
+        Ok(Invocation { task: Task::Request(request), format, reason, .. }) => {
+            Ok((request, format, reason))
+        }
         Ok(_) => not_here("this is nothing for a server"),
         Err(Refused::Request(failure)) => Err(failure),
         Err(Refused::Usage(error)) => {

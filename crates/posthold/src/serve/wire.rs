@@ -21,6 +21,8 @@ use commands::{Failure, FailureKind};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use types::Secret;
 
+use crate::run::Place;
+
 /// The longest frame, in bytes. Command lines have two megabytes at most on Linux.
 const FRAME_BYTES_MAX: u32 = 4 << 20;
 
@@ -49,6 +51,8 @@ pub(super) struct Command {
     pub(super) out_columns: Option<u32>,
     /// Columns of its standard error, when it is a terminal.
     pub(super) err_columns: Option<u32>,
+    /// Where it was typed, as the command says: terminal or address, and the machine.
+    pub(super) place: Place,
     /// What was read from files, the environment or a person while the arguments were parsed,
     /// in order.
     pub(super) secrets: Vec<Secret>,
@@ -131,6 +135,8 @@ impl Frame for ToServer {
                 put(&mut out, it.dir.as_os_str().as_bytes());
                 put_number(&mut out, it.out_columns.unwrap_or(0));
                 put_number(&mut out, it.err_columns.unwrap_or(0));
+                put(&mut out, it.place.endpoint.as_bytes());
+                put(&mut out, it.place.workstation.as_bytes());
                 put_list(&mut out, it.secrets.iter().map(|it| it.declassify().as_bytes()));
                 out
             }
@@ -149,9 +155,11 @@ impl Frame for ToServer {
                 let columns = |it: u32| (it != 0).then_some(it);
                 let out_columns = columns(take_number(&mut rest)?);
                 let err_columns = columns(take_number(&mut rest)?);
+                let mut text = || String::from_utf8(take(&mut rest)?).ok();
+                let place = Place { endpoint: text()?, workstation: text()? };
                 let secrets = take_list(&mut rest)?.into_iter().map(String::from_utf8);
                 let secrets = secrets.map(|it| it.ok().map(Secret::new)).collect::<Option<_>>()?;
-                let command = Command { args, dir, out_columns, err_columns, secrets };
+                let command = Command { args, dir, out_columns, err_columns, place, secrets };
                 rest.is_empty().then_some(ToServer::Command(command))?
             }
             _ => return None,
@@ -241,6 +249,7 @@ mod tests {
             dir: "/home/alice".into(),
             out_columns: None,
             err_columns: Some(80),
+            place: Place { endpoint: "/dev/pts/1".into(), workstation: "h".into() },
             secrets: vec![Secret::new("hunter2".into()), Secret::new(String::new())],
         })
     }

@@ -113,6 +113,7 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
             list.iter().try_for_each(|it| object(&PersonObject::from(it), out))
         }
         AdminAnswer::Deleted(it) => object(&DeletedObject::from(it), out),
+        AdminAnswer::Audit(it) => super::audit::answer(it, out),
         AdminAnswer::Written(path) => {
             object(&WrittenObject { written: path.to_string_lossy().into_owned() }, out)
         }

@@ -94,6 +94,7 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
         AdminAnswer::Approval(it) => approvals::one(it, out),
         AdminAnswer::Persons(list) => approvals::persons(list, out),
         AdminAnswer::Deleted(it) => retention::deleted(it, out),
+        AdminAnswer::Audit(it) => super::audit::answer(it, out),
         AdminAnswer::Written(path) => reports::written(path, out),
     }
 }

@@ -1,0 +1,59 @@
+//! Going on with an audit log of which something is lost or damaged.
+//!
+//! Rules: what is damaged is set aside and stays; the log that goes on begins with who accepted
+//! that, why, and what was wrong.
+
+use commands::{Activity, Failure, FailureKind};
+use disk::RealDisk;
+use ledger::{AuditDetail, AuditOutcome, Audited};
+use ports::Disk;
+use store::log::OpenErrorKind;
+
+use super::asker::Asker;
+use super::records;
+use crate::context::DataDir;
+use crate::run::faults;
+
+/// How many damaged logs may stand beside the one that counts.
+const ASIDE_MAX: u32 = 1_000;
+
+/// Goes on, and returns what was wrong. Blocks.
+pub(super) fn accept(data: &DataDir, asker: &Asker, reason: &str) -> Result<String, Failure> {
+    let Some(error) = records::defect(data)? else {
+        let message = "nothing is wrong with the audit log";
+        return Err(Failure::new(FailureKind::Request, message));
+    };
+    let what = faults::chain(&error);
+    let recorded = match error.kind() {
+        // What is there is whole, and goes on.
+        OpenErrorKind::Rollback | OpenErrorKind::OtherHistory => records::Trust::Files,
+        OpenErrorKind::Damaged => {
+            set_aside(data)?;
+            records::Trust::Files
+        }
+        _ => return Err(records::broken(&error)),
+    };
+    let detail = AuditDetail {
+        objects: vec![format!("audit:{what}")],
+        reason: reason.to_owned(),
+        told: format!("something of this log is lost: {what}"),
+        ..asker.detail()
+    };
+    let activity = Activity::ComplianceChangeSettings.number();
+    let audited = Audited { activity, outcome: AuditOutcome::Done, of: None };
+    records::append_trusting(data, audited, detail, recorded)?;
+    Ok(what)
+}
+
+fn set_aside(data: &DataDir) -> Result<(), Failure> {
+    let dir = records::dir(data);
+    let free = (1..ASIDE_MAX).map(|n| dir.join(format!("segments.damaged-{n}")));
+    let Some(to) = free.into_iter().find(|it| !it.exists()) else {
+        let message = "too many damaged audit logs are set aside";
+        return Err(Failure::new(FailureKind::Io, message));
+    };
+    RealDisk
+        .rename(&dir.join("segments"), &to)
+        .and_then(|()| RealDisk.sync_dir(&dir))
+        .map_err(|it| faults::io(&it, "failed to set the damaged audit log aside"))
+}
