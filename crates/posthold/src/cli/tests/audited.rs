@@ -188,6 +188,9 @@ fn every_command_has_its_place_in_the_audit_log() {
         store rename s t: acts, StoreChange Nothing store:s store:t
         store set-state s disabled: acts, StoreChange Nothing store:s state:disabled
         store accept-rollback: acts, StoreChange Nothing
+        store compact --plan: reads, ConfigurationRead Nothing
+        store compact s: acts, MessageRemove Nothing store:s
+        store erasures: reads, ConfigurationRead Nothing
         store rebuild-catalog: acts, StoreChange Nothing view:catalog
         store rebuild-index: acts, StoreChange Nothing view:index
         user add bob: acts, UserChange Nothing user:bob
@@ -254,6 +257,14 @@ fn every_command_has_its_place_in_the_audit_log() {
         hold set h --all --reason why: acts, HoldChange Nothing hold:h
         hold lift h --reason why: acts, HoldChange Nothing hold:h
         delete 0123456789 --reason why: acts, MessageRemove Nothing message:0123456789
+        approval list: reads, ConfigurationRead Nothing
+        approval show 1: reads, ConfigurationRead Nothing approval:1
+        approval approve 1 --as ann: acts, MessageRemove Nothing approval:1 person:ann
+        approval reject 1 --as ann: acts, ComplianceChangeSettings Nothing approval:1 person:ann
+        approval persons: reads, ConfigurationRead Nothing
+        approval add-person bob: acts, ComplianceChangeSettings Nothing person:bob
+        approval remove-person bob: acts, ComplianceChangeSettings Nothing person:bob
+        approval turn-off --as ann: acts, ComplianceChangeSettings Nothing person:ann
         backup create b: acts, BackupRun Nothing backups:b
         backup list b: reads, ConfigurationRead Nothing backups:b
         backup verify b: reads, ConfigurationRead Nothing backups:b
@@ -279,6 +290,7 @@ fn every_command_has_its_place_in_the_audit_log() {
         key status: acts, ConfigurationRead Nothing
         key new: reads, KeyChange Nothing
         key rotate: acts, KeyChange Nothing
+        key show: reads, ConfigurationRead Nothing
         key split --shares 3 --needed 2: acts, KeyChange Nothing shares:3 needed:2
         key join f: reads, KeyChange Nothing
         serve: acts, ServiceChange Nothing
