@@ -19,11 +19,11 @@ use ledger::{Fact, Outcome};
 use message::Journal;
 use ports::{
     Again, ArchivedCopy, ArchivedRow, Body, Catalog, Change, Clock, Connect, Fetched, InFlight,
-    Kept, MailboxStatus, Proof, ReadBack, ReadError, Removed, Removes, Source, SourceError,
+    Kept, MailboxStatus, Needed, Proof, ReadBack, ReadError, Removed, Removes, Source, SourceError,
     SourceErrorKind, SourceRow, Standing, Unproven,
 };
 use rules::filter::{Answer, Facts, Filter, HeaderFacts};
-use rules::removal::{Archived, Decision, Removal, RemovalFacts, StayReason, When};
+use rules::removal::{Archived, Copies, Decision, Removal, RemovalFacts, StayReason, When};
 use tokio::sync::mpsc;
 use types::{BlobId, Flags, FolderId, MailboxName, Timestamp};
 
@@ -99,6 +99,7 @@ impl From<Unproven> for Stayed {
             Unproven::AnotherMessage => Stayed::AnotherMessage,
             Unproven::Flagged => Stayed::Rule(StayReason::Flagged),
             Unproven::Shorter => Stayed::Shorter,
+            Unproven::NotBackedUp => Stayed::Rule(StayReason::NotBackedUp),
         }
     }
 }
@@ -123,6 +124,8 @@ pub struct RemovalOptions<'a> {
     pub sorting: Option<&'a SortOptions>,
     /// What may leave.
     pub rule: &'a Removal,
+    /// Entries of the log that the newest whole backup has; 0 when there is none.
+    pub backed_up: u64,
 }
 
 /// Removes what a rule lets go, after a run over the whole account.
@@ -142,7 +145,7 @@ where
     L: ReadBack,
     K: Catalog,
 {
-    let RemovalOptions { archive: options, sorting, rule: removal } = options;
+    let RemovalOptions { archive: options, sorting, rule: removal, backed_up } = options;
     let mut report = RemovalReport { moved_to: moved_to(removal), ..RemovalReport::default() };
     if removal.when == When::Never {
         return report;
@@ -174,6 +177,10 @@ where
             _ => Holds::Messages,
         },
         rule: Arc::new((removal.clone(), options.filter.clone())),
+        needed: match removal.copies {
+            Copies::Archive => Needed::Nothing,
+            Copies::Backup => Needed::Backup(backed_up),
+        },
         warnings: Warnings::default(),
         report,
     };
@@ -214,6 +221,7 @@ struct Leaving<'a, C: Connect, L, K> {
     target: Target,
     holds: Holds,
     rule: Arc<(Removal, Filter)>,
+    needed: Needed,
     warnings: Warnings,
     report: RemovalReport,
 }
@@ -294,7 +302,9 @@ where
         for some in uids.chunks(ROWS_TOGETHER) {
             for archived in self.catalog.archived(row.source, some)? {
                 let rule = &self.rule.0;
-                if rule.is_too_young(archived.date, archived.placed, self.now) {
+                if !self.needed.is_met(archived.placement) {
+                    self.report.stay(Stayed::Rule(StayReason::NotBackedUp), 1);
+                } else if rule.is_too_young(archived.date, archived.placed, self.now) {
                     self.report.stay(Stayed::Rule(StayReason::NotOldEnough), 1);
                 } else {
                     candidates.push(archived);
@@ -398,7 +408,7 @@ where
         let again = self.hashes(&unclear).await?;
         let mut proofs = Vec::new();
         for (copy, now) in leaves {
-            match copy.prove(opened, &now, again.get(&now.uid).copied()) {
+            match copy.prove(opened, &now, again.get(&now.uid).copied(), self.needed) {
                 Ok(proof) => proofs.push(proof),
                 Err(why) => self.report.stay(why.into(), 1),
             }
@@ -531,6 +541,8 @@ fn decide(
         filter: filter.decide_removal(&facts, now),
         date: parsed.date,
         received,
+        // Others were left out before.
+        backed_up: true,
     };
     Ok(match rule.decide(&facts, now) {
         Decision::Stays(why) => Read::Stays(Stayed::Rule(why)),

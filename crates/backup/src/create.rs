@@ -77,7 +77,10 @@ pub fn create(
     let Copying { bytes_read, bytes_written, .. } = copying;
     let mut erased = repository.erased()?;
     for log in &logs {
-        let messages = source.erased(&log.id, erased.known(&log.id));
+        // What the backup before has was looked through then.
+        let before = previous.iter().flat_map(|it| &it.logs).find(|it| it.id == log.id);
+        let from = before.map_or(0, |it| it.position.entries);
+        let messages = source.erased(&log.id, from);
         erased.add(&log.id, messages.map_err(BackupError::io("read what was erased"))?);
     }
     repository.write_erased(&erased)?;

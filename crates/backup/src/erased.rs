@@ -44,12 +44,6 @@ impl Erased {
         self.by_log.entry(log.to_owned()).or_default().extend(messages);
     }
 
-    /// From which entry of a log on others are to be looked for.
-    pub(crate) fn known(&self, log: &str) -> u64 {
-        let last = self.by_log.get(log).and_then(|it| it.last());
-        last.map_or(0, |it| it.entry + 1)
-    }
-
     /// What of it a backup holds: placed below its end, and not gone from the files that it has.
     pub(crate) fn held_by(&self, manifest: &Manifest) -> Held {
         let mut messages = Vec::new();
@@ -59,6 +53,16 @@ impl Erased {
             messages.extend(held.map(|it| (log.id.clone(), *it)));
         }
         Held { number: manifest.number, messages }
+    }
+
+    /// Messages that a backup would bring back: its own logs do not say yet that they are erased.
+    pub(crate) fn revived_by(&self, manifest: &Manifest) -> usize {
+        let ends = |id: &str| {
+            let log = manifest.logs.iter().find(|it| it.id == id);
+            log.map_or(0, |it| it.position.entries)
+        };
+        let held = self.held_by(manifest).messages;
+        held.iter().filter(|(log, it)| ends(log) <= it.entry).count()
     }
 
     pub(crate) fn to_text(&self) -> String {

@@ -41,12 +41,11 @@ pub fn restore(
     to: &Path,
     watch: &mut dyn Watch,
 ) -> Result<Restored, BackupError> {
-    let held = repository.held_by(manifest)?;
-    if !held.messages.is_empty() {
+    let revived = repository.erased()?.revived_by(manifest);
+    if revived != 0 {
         let text = format!(
-            "backup {} holds {} messages that were erased since it was made",
-            manifest.number,
-            held.messages.len()
+            "backup {} holds {revived} messages that were erased since it was made",
+            manifest.number
         );
         return Err(BackupError::new(BackupErrorKind::Erased, text));
     }

@@ -30,7 +30,8 @@ pub use log::{
 };
 pub use memory::{LeaseRow, Leases, MemoryError, PauseRow, Traffic};
 pub use removal::{
-    Again, ArchivedCopy, Identity, Kept, Proof, ReadBack, Removed, Removes, Standing, Unproven,
+    Again, ArchivedCopy, Identity, Kept, Needed, Proof, ReadBack, Removed, Removes, Standing,
+    Unproven,
 };
 pub use retention::{Covered, Covers, MessageTimes, RetentionViews};
 pub use source::{

@@ -2,7 +2,8 @@
 //!
 //! Rules:
 //! - One function removes mail, [`Removes::remove`], and all that it is given are [`Proof`]s.
-//! - A [`Proof`] is made in one place, [`ArchivedCopy::prove`], of three things: the archived copy,
+//! - A [`Proof`] is made in one place, [`ArchivedCopy::prove`], of three things, and where that is
+//!   asked for of a backup that has the message as the fourth: the archived copy,
 //!   which was read back from storage and has its hash; its placement, which stands at this place
 //!   of the source; and the message at the source, which is still the same one, as the source says
 //!   it just now.
@@ -13,7 +14,7 @@ use std::future::Future;
 
 use rules::removal::Way;
 use sha2::{Digest, Sha256};
-use types::{BlobId, Flags, MailboxName, Timestamp};
+use types::{BlobId, Flags, MailboxName, PlacementId, Timestamp};
 
 use crate::catalog::ArchivedRow;
 use crate::log::{Log, ReadError, ReadErrorKind};
@@ -87,14 +88,18 @@ impl ArchivedCopy {
     ///
     /// `opened` is the mailbox as it is open for removal, `now` what the source said of the message
     /// since then. `again` is what came when it was fetched once more, and is needed when
-    /// [`needs_bytes`](Self::needs_bytes) says so.
+    /// [`needs_bytes`](Self::needs_bytes) says so. `needed` is what has to be besides.
     pub fn prove(
         &self,
         opened: &MailboxStatus,
         now: &Standing,
         again: Option<Again>,
+        needed: Needed,
     ) -> Result<Proof, Unproven> {
         let row = &self.row;
+        if !needed.is_met(row.placement) {
+            return Err(Unproven::NotBackedUp);
+        }
         if opened.uid_validity != row.uid_validity || now.uid != row.place.uid {
             return Err(Unproven::AnotherMessage);
         }
@@ -122,6 +127,27 @@ impl ArchivedCopy {
     }
 }
 
+/// What has to be beside the archived copy before a message may leave.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Needed {
+    /// Nothing.
+    Nothing,
+    /// A whole backup that has the copy. It has what was placed in the log before this many
+    /// entries; 0 when there is none.
+    Backup(u64),
+}
+
+impl Needed {
+    /// Whether it is there for this placement.
+    #[must_use]
+    pub fn is_met(self, placement: PlacementId) -> bool {
+        match self {
+            Needed::Nothing => true,
+            Needed::Backup(entries) => placement.0 < entries,
+        }
+    }
+}
+
 /// What came when a message was fetched once more, to the last byte.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Again {
@@ -145,6 +171,8 @@ pub enum Unproven {
     Flagged,
     /// The source says that it is longer than what it gave.
     Shorter,
+    /// No whole backup has it yet.
+    NotBackedUp,
 }
 
 /// The proof that a message is archived: only [`ArchivedCopy::prove`] makes it.

@@ -26,6 +26,18 @@ pub struct Removal {
     pub when: When,
     /// Whither.
     pub way: Way,
+    /// Where else it has to be.
+    pub copies: Copies,
+}
+
+/// Where a message has to be before it leaves its source.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Copies {
+    /// In the archive.
+    #[default]
+    Archive,
+    /// In the archive, and in a whole backup of it.
+    Backup,
 }
 
 /// When a message leaves its source.
@@ -74,6 +86,8 @@ pub struct RemovalFacts {
     pub date: Option<Timestamp>,
     /// When it arrived at the source.
     pub received: Option<Timestamp>,
+    /// Whether a whole backup has it.
+    pub backed_up: bool,
 }
 
 /// What the archive has of a message.
@@ -115,6 +129,8 @@ pub enum StayReason {
     NotOldEnough,
     /// The date that its age is counted from is not known.
     NoDate,
+    /// It is in no whole backup yet.
+    NotBackedUp,
 }
 
 /// The reason in words.
@@ -128,6 +144,7 @@ impl fmt::Display for StayReason {
             StayReason::OutsideFilter => "outside the filter",
             StayReason::NotOldEnough => "not old enough",
             StayReason::NoDate => "its date is not known",
+            StayReason::NotBackedUp => "in no backup yet",
         })
     }
 }
@@ -157,6 +174,9 @@ impl Removal {
         }
         if facts.filter != Answer::Yes {
             return Some(StayReason::OutsideFilter);
+        }
+        if self.copies == Copies::Backup && !facts.backed_up {
+            return Some(StayReason::NotBackedUp);
         }
         let When::After(age, by) = self.when else { return None };
         let dated = match by {
@@ -210,6 +230,9 @@ impl fmt::Display for Removal {
             When::After(age, DateBy::Message) => write!(f, "after {age}")?,
             When::After(age, DateBy::Archived) => write!(f, "after {age} by archive date")?,
         }
+        if self.copies == Copies::Backup {
+            write!(f, " if backed up")?;
+        }
         match &self.way {
             Way::Removed => Ok(()),
             Way::Moved(mailbox) => write!(f, " into {mailbox}"),
@@ -221,7 +244,7 @@ const WHEN_HINT: &str = "Write never, at once, or after 3 months.";
 const AGE_HINT: &str = "Write a number and days, weeks, months or years: after 90 days, after 3m.";
 
 /// `never`, `at once`, `after 3 months`; behind the last two `by archive date` or `by message
-/// date`, and then `into MAILBOX`.
+/// date`, then `if backed up`, and then `into MAILBOX`.
 impl FromStr for Removal {
     type Err = WordingError;
 
@@ -248,11 +271,15 @@ impl FromStr for Removal {
         if let Some(by) = rest.next_if(|it| it.text.eq_ignore_ascii_case("by")) {
             when = dated_by(when, by, &mut rest)?;
         }
+        let copies = match rest.next_if(|it| it.text.eq_ignore_ascii_case("if")) {
+            Some(word) => backed_up(when, word, &mut rest)?,
+            None => Copies::Archive,
+        };
         let way = match rest.next() {
             None => Way::Removed,
             Some(into) => moved(when, into, rest.next(), text)?,
         };
-        Ok(Removal { when, way })
+        Ok(Removal { when, way, copies })
     }
 }
 
@@ -287,6 +314,21 @@ fn dated_by<'a>(
         Some("archive") if date => Ok(When::After(age, DateBy::Archived)),
         _ => Err(by.wrong("this is not one of the two dates", HINT)),
     }
+}
+
+fn backed_up<'a>(
+    when: When,
+    word: Word<'a>,
+    rest: &mut impl Iterator<Item = Word<'a>>,
+) -> Result<Copies, WordingError> {
+    let mut is = |text: &str| rest.next().is_some_and(|it| it.text.eq_ignore_ascii_case(text));
+    if when == When::Never {
+        return Err(word.wrong("what is never removed needs no backup for it", WHEN_HINT));
+    }
+    if is("backed") && is("up") {
+        return Ok(Copies::Backup);
+    }
+    Err(word.wrong("\"if\" is followed by \"backed up\"", "Write at once if backed up."))
 }
 
 fn moved(
@@ -336,6 +378,7 @@ mod tests {
             filter: Answer::Yes,
             date: Some(at("2026-01-15T00:00:00Z")),
             received: Some(at("2026-01-15T00:00:10Z")),
+            backed_up: true,
         }
     }
 
@@ -358,6 +401,11 @@ mod tests {
         check("at once into Old/2026", |_| (), "moved to Old/2026");
         check("at once", |it| it.flags = Flags::FLAGGED.with(Flags::SEEN), "flagged");
         check("at once into Old", |it| it.flags = Flags::FLAGGED, "flagged");
+        check("at once if backed up", |_| (), "removed");
+        check("at once if backed up into Old", |_| (), "moved to Old");
+        check("at once if backed up", |it| it.backed_up = false, "in no backup yet");
+        check("after 11 months if backed up", |_| (), "not old enough");
+        check("at once", |it| it.backed_up = false, "removed");
         check("at once", |it| it.archived = Archived::No, "not archived");
         check("at once", |it| it.archived = Archived::Quarantined, "in quarantine");
         check("at once", |it| it.filter = Answer::No, "outside the filter");
@@ -415,6 +463,11 @@ mod tests {
             ("never", "never"),
             ("  At   Once ", "at once"),
             ("at-once", "at once"),
+            ("at once IF backed UP", "at once if backed up"),
+            (
+                "after 1y by archive date if backed up into Old mail",
+                "after 1 year by archive date if backed up into Old mail",
+            ),
             ("immediately", "at once"),
             ("after 90d", "after 90 days"),
             ("after 1 Week", "after 1 week"),

@@ -511,3 +511,27 @@ async fn what_is_moved_stays_in_its_folder_of_the_archive() {
     "#]]
     .assert_eq(&world.archive());
 }
+
+/// What no backup has stays, and says why.
+#[tokio::test(start_paused = true)]
+async fn w28_what_is_in_no_backup_stays() {
+    let mut world = world("a b c");
+    let (_, report) = world.run_and_remove("at once if backed up").await;
+    check(
+        &report,
+        expect![[r#"
+            left 0
+            stayed 3: in no backup yet
+        "#]],
+    );
+    assert_eq!(left(&world, "INBOX"), "a b c");
+    world.backed_up = u64::MAX;
+    let (_, report) = world.run_and_remove("at once if backed up").await;
+    check(
+        &report,
+        expect![[r#"
+            left 3
+        "#]],
+    );
+    archive_has(&world, "a b c").await;
+}

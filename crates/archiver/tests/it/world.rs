@@ -22,6 +22,8 @@ pub(crate) struct World {
     pub(crate) log: Arc<MemoryLog>,
     pub(crate) catalog: Arc<MemoryCatalog>,
     pub(crate) options: ArchiveOptions,
+    /// Entries that the newest backup has.
+    pub(crate) backed_up: u64,
 }
 
 pub(crate) fn target() -> Target {
@@ -56,7 +58,7 @@ impl World {
             limits: Limits { pause_first: Duration::from_millis(10), ..Limits::default() },
             shared: None,
         };
-        World { server: Server::new(kind), log, catalog, options }
+        World { server: Server::new(kind), log, catalog, options, backed_up: 0 }
     }
 
     pub(crate) fn full() -> World {
@@ -97,7 +99,12 @@ impl World {
             Arc::clone(&self.log),
             Arc::clone(&self.catalog),
             self.clock(),
-            RemovalOptions { archive: &self.options, sorting: None, rule: &rule.parse().unwrap() },
+            RemovalOptions {
+                archive: &self.options,
+                sorting: None,
+                rule: &rule.parse().unwrap(),
+                backed_up: self.backed_up,
+            },
             run,
         )
         .await

@@ -437,6 +437,8 @@ fn what_was_erased_is_listed_and_does_not_come_back() {
     let held: Vec<_> = second.held.iter().map(|it| (it.number, it.messages.len())).collect();
     assert_eq!(held, [(1, 1), (2, 2)], "the first one never had the message of entry 5");
     assert_eq!(restored_to(&data.disk, 1, TO).unwrap_err().kind(), BackupErrorKind::Erased);
+    // The second one knows itself what is erased.
+    restored_to(&data.disk, 2, "/two").unwrap();
     let disk = data.disk.clone();
     let repository = Repository::open(&disk, Path::new(BACKUPS)).unwrap();
     let purged = purge(&repository, None).unwrap();

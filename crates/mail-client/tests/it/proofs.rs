@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use ledger::SourceRef;
 use ports::{
-    Again, ArchivedCopy, ArchivedRow, Change, Found, Log, LogError, MailboxStatus, Proof, ReadBack,
-    ReadError, Removed, Removes, SourceError, Standing,
+    Again, ArchivedCopy, ArchivedRow, Change, Found, Log, LogError, MailboxStatus, Needed, Proof,
+    ReadBack, ReadError, Removed, Removes, SourceError, Standing,
 };
 use rules::removal::Way;
 use types::{
@@ -57,7 +57,7 @@ pub(crate) fn prove(
         let copy = ArchivedCopy::read_back(&log, &row).unwrap();
         let now = standing.iter().find(|it| it.uid == *uid).unwrap();
         let again = copy.needs_bytes(now).then_some(Again::Message(row.blob));
-        copy.prove(opened, now, again).unwrap()
+        copy.prove(opened, now, again, Needed::Nothing).unwrap()
     });
     proofs.collect()
 }

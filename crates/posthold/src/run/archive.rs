@@ -279,7 +279,7 @@ where
         Some(it) => archiver::sort_account(source, log, catalog, clock, asked, it, tell).await,
         None => archiver::archive_account(source, log, catalog, clock, asked, tell).await,
     };
-    let what = RemovalOptions { archive: options, sorting: sorting.as_deref(), rule };
+    let what = RemovalOptions { archive: options, sorting: sorting.as_deref(), rule, backed_up: 0 };
     let removed = removal::after(account, writing, what, &report).await;
     (report, removed)
 }

@@ -11,7 +11,7 @@ use commands::{
 use disk::SystemClock;
 use ports::{Connect, Removes, Source};
 use rules::WordingError;
-use rules::removal::{Removal, When};
+use rules::removal::{Copies, Removal, When};
 
 use super::stores::Writing;
 use super::{archive, faults, report};
@@ -49,6 +49,11 @@ where
     if what.rule.when == When::Never {
         return None;
     }
+    let backed_up = match what.rule.copies {
+        Copies::Archive => 0,
+        Copies::Backup => writing.backed_up().await,
+    };
+    let what = RemovalOptions { backed_up, ..what };
     let (log, catalog, clock) = (writing.log(), writing.catalog(), Arc::new(SystemClock));
     let removed = archiver::remove_archived(connector, log, catalog, clock, what, run).await;
     Some(answer(what.rule, removed))

@@ -86,6 +86,20 @@ impl Writing {
         Arc::clone(self.store().catalog())
     }
 
+    /// Entries of its log that the newest whole backup has; 0 when there is none, or when nobody can
+    /// say. A backup of another history of the log is none.
+    pub(super) async fn backed_up(&self) -> u64 {
+        let (data, log) = (self.data.clone(), self.log());
+        let id = self.store().description().id.clone();
+        let found = blocking(move || {
+            let row = users::open(&data)?.backed_up(&id).map_err(|it| faults::state(&it))?;
+            let Some(Position { entries, root }) = row.map(|it| it.position) else { return Ok(0) };
+            let there = log.root_at(entries).map_err(|it| faults::log(&it))?;
+            Ok(if there == Some(root) { entries } else { 0 })
+        });
+        found.await.unwrap_or(0)
+    }
+
     /// The store itself.
     pub(super) fn store(&self) -> &Store {
         match &self.store {

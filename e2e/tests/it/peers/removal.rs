@@ -78,6 +78,33 @@ fn w28_imap_what_is_archived_leaves_and_what_is_flagged_stays() {
 }
 
 #[test]
+fn w28_what_is_in_no_backup_stays() {
+    let Some(dovecot) = server(false) else { return };
+    let before = source(&dovecot);
+    let place = Place::new();
+    let rule = ["--remove", "at once if backed up"];
+    let run = archive_ok(&place, dovecot.imap(), &rule);
+    assert_eq!(run["removal"]["left"], 0, "{run}");
+    assert_eq!(stayed(&run), json!([{"reason": "in no backup yet", "count": 3}]));
+    assert_eq!(inbox(&dovecot).len(), 3);
+    place.ok(["backup", "create", "backups"]);
+    // What came behind the backup waits for the next one.
+    dovecot.login("alice").append("INBOX", "", b"Subject: 4\r\n\r\nmessage 4\r\n");
+    let run = archive_ok(&place, dovecot.imap(), &rule);
+    assert_eq!(run["removal"]["left"], 2, "{run}");
+    assert_eq!(inbox(&dovecot), ["2 \\Flagged", "4"]);
+    // A backup that holds them gives them back.
+    place.ok(["restore", "backups", "--to", "new"]);
+    let mut command = place.command(["store", "rebuild-index"]);
+    command.env("POSTHOLD_DATA", place.path("new"));
+    assert!(command.output().unwrap().status.success());
+    let mut command = place.command(["search", "", "--count"]);
+    let found = Ran::of(command.env("POSTHOLD_DATA", place.path("new")).output().unwrap());
+    assert_eq!(found.text().trim(), "3");
+    assert_eq!(before.values().map(std::collections::BTreeMap::len).sum::<usize>(), 3);
+}
+
+#[test]
 fn w28_pop3_what_is_archived_leaves() {
     let Some(dovecot) = server(true) else { return };
     let before = source(&dovecot);

@@ -1,5 +1,6 @@
 //! What of a data directory is copied into a backup: the one place that lists it.
 
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,10 +8,12 @@ use std::sync::Arc;
 use backup::{Content, ErasedMessage, LogState, Source, SourceFile};
 use commands::BackupKeys;
 use disk::RealDisk;
-use ports::Disk;
+use ledger::{Entry, Fact};
+use ports::{Disk, LogError};
 use state::{SavedStore, State};
 use store::Description;
 use store::log::{SALT_OFFSET, SegmentLog};
+use types::limits::BATCH_BYTES_MAX;
 
 use super::length;
 use crate::context::DataDir;
@@ -33,12 +36,21 @@ pub(super) struct DataSource {
     log: Arc<SegmentLog>,
     keys: BackupKeys,
     left_out: Vec<(String, String)>,
+    /// The logs by the ids of their stores.
+    opened: HashMap<String, Arc<SegmentLog>>,
 }
 
 impl DataSource {
     /// A data directory whose current store has this log.
     pub(super) fn new(data: &DataDir, log: Arc<SegmentLog>, keys: BackupKeys) -> DataSource {
-        DataSource { data: data.clone(), current: data.store(), log, keys, left_out: Vec::new() }
+        DataSource {
+            data: data.clone(),
+            current: data.store(),
+            log,
+            keys,
+            left_out: Vec::new(),
+            opened: HashMap::new(),
+        }
     }
 
     /// Stores that could not be read, and why.
@@ -56,18 +68,20 @@ impl DataSource {
         Ok(stores.filter(|(path, dir)| is_there(dir) && !is_left_out(path)).collect())
     }
 
-    fn store(&self, path: &str, dir: &Path) -> io::Result<LogState> {
+    fn store(&mut self, path: &str, dir: &Path) -> io::Result<LogState> {
         // Checkpoints first: the log has then at least what they are about.
         let checkpoints = file_of(path, dir, CHECKPOINTS, Content::Grows)?;
         let description = Description::read(&RealDisk, dir).map_err(io::Error::other)?;
         let description = description.ok_or(io::ErrorKind::NotFound)?;
         let segments = dir.join("segments");
-        let files = if dir == self.current {
-            self.log.files()
+        let log = if dir == self.current {
+            Arc::clone(&self.log)
         } else {
             let opened = SegmentLog::open_for_reading(Arc::new(RealDisk), &segments, &[]);
-            opened.map_err(io::Error::other)?.files()
+            Arc::new(opened.map_err(io::Error::other)?)
         };
+        let files = log.files();
+        self.opened.insert(description.id.clone(), log);
         let mut all: Vec<SourceFile> = files
             .segments
             .iter()
@@ -138,9 +152,38 @@ impl Source for DataSource {
         Ok(files)
     }
 
-    fn erased(&mut self, _: &str, _: u64) -> io::Result<Vec<ErasedMessage>> {
-        Ok(Vec::new())
+    fn erased(&mut self, id: &str, from: u64) -> io::Result<Vec<ErasedMessage>> {
+        match self.opened.get(id) {
+            Some(log) => erased_in(log, from).map_err(io::Error::other),
+            None => Ok(Vec::new()),
+        }
     }
+}
+
+/// What was erased by entry `from` or a later one. Blocks.
+fn erased_in(log: &SegmentLog, from: u64) -> Result<Vec<ErasedMessage>, LogError> {
+    let (mut at, mut found) = (from, Vec::new());
+    loop {
+        let run = log.entries(at, BATCH_BYTES_MAX)?;
+        if run.items.is_empty() {
+            break;
+        }
+        for (number, (entry, _)) in (run.first..).zip(&run.items) {
+            if let Fact::Erased { messages } = &entry.fact {
+                found.extend(messages.iter().map(|it| (number, *it, entry.time)));
+            }
+        }
+        at = run.first + run.items.len() as u64;
+    }
+    let mut messages = Vec::new();
+    for (entry, message, at) in found {
+        let run = log.entries(message.0, 1)?;
+        let placed = (run.first..).zip(&run.items).find(|(number, _)| *number == message.0);
+        if let Some((_, (Entry { fact: Fact::Placed { blob, .. }, .. }, _))) = placed {
+            messages.push(ErasedMessage { entry, message: message.0, blob: *blob, at });
+        }
+    }
+    Ok(messages)
 }
 
 /// Where a store is in a backup, and in a data directory that is restored from it: one with a
