@@ -20,6 +20,7 @@ pub mod dovecot;
 pub mod fault_proxy;
 pub mod faulty_disk;
 pub mod hostile;
+pub mod log_conformance;
 pub mod made_imap;
 pub mod odd_imap;
 pub mod peers;

@@ -9,5 +9,6 @@
     reason = "a test may fail"
 )]
 
+mod conformance;
 mod log;
 mod log_sealed;
