@@ -5,8 +5,8 @@
 //! works again. [`check`] then runs every rule. Each rule is a function of its own, so that a test
 //! of one rule can be named and run alone.
 //!
-//! Rules of the suite: it asks only what [`ports::Log`] and [`ports::ReadBack`] promise; it looks at
-//! no clock; a failing rule panics with what was expected.
+//! Rules of the suite: it asks only what [`ports::Log`] and [`ports::ReadBack`] promise; it looks
+//! at no clock; a failing rule panics with what was expected.
 
 use std::collections::BTreeSet;
 use std::future::Future;

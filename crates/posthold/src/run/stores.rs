@@ -86,8 +86,8 @@ impl Writing {
         Arc::clone(self.store().catalog())
     }
 
-    /// Entries of its log that the newest whole backup has; 0 when there is none, or when nobody can
-    /// say. A backup of another history of the log is none.
+    /// Entries of its log that the newest whole backup has; 0 when there is none, or when nobody
+    /// can say. A backup of another history of the log is none.
     pub(super) async fn backed_up(&self) -> u64 {
         let (data, log) = (self.data.clone(), self.log());
         let id = self.store().description().id.clone();
