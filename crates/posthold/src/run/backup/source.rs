@@ -81,6 +81,9 @@ impl DataSource {
             Arc::new(opened.map_err(io::Error::other)?)
         };
         let files = log.files();
+        // Behind the files: what left them since is in a segment that was made anew, and the log is
+        // asked again then.
+        let purged = purged(&log, files.position.entries).map_err(io::Error::other)?;
         self.opened.insert(description.id.clone(), log);
         let mut all: Vec<SourceFile> = files
             .segments
@@ -100,7 +103,7 @@ impl DataSource {
             id: description.id,
             position: files.position,
             epoch: description.epoch,
-            purged: 0,
+            purged,
             files: all,
         })
     }
@@ -158,6 +161,17 @@ impl Source for DataSource {
             None => Ok(Vec::new()),
         }
     }
+}
+
+/// Below which entry all that was erased has left the files of a log. Blocks.
+fn purged(log: &SegmentLog, entries: u64) -> Result<u64, LogError> {
+    let plan = log.compact_plan()?;
+    if plan.segments.is_empty() && plan.torn.is_empty() {
+        return Ok(entries);
+    }
+    let erased = log.erased()?;
+    let first = erased.iter().filter_map(|it| it.erased).map(|(entry, _)| entry.0).min();
+    Ok(first.unwrap_or(entries))
 }
 
 /// What was erased by entry `from` or a later one. Blocks.
