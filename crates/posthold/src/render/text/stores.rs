@@ -64,6 +64,9 @@ pub(super) fn compacted(it: &CompactAnswer, out: &mut dyn Write) -> io::Result<(
 
 /// Writes what is condemned and what was erased.
 pub(super) fn erasures(list: &[ErasureShown], out: &mut dyn Write) -> io::Result<()> {
+    if list.is_empty() {
+        return writeln!(out, "Nothing is to be erased, and nothing was.");
+    }
     let head = ["Message", "Reason", "Rule", "By", "Condemned", "Erased", "Why"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for it in list {
