@@ -141,11 +141,10 @@ pub(crate) async fn look_at_clock(context: &Context, now: Timestamp) -> Retentio
         if check_have_log(&data).is_err() {
             return Ok(RetentionDue::default());
         }
-        let last = clock::last_of(&AllStores::open(&data)?)?;
         let mut state = users::open(&data)?;
         let has_policies = !policies_of(&state, is_enabled)?.is_empty();
-        // It says why by an alert.
-        let is_right = clock::check(&mut state, last, now).is_ok();
+        // With the logs it is compared when retention runs. It says why by an alert.
+        let is_right = clock::was_seen(&state, now)? || clock::check(&mut state, None, now).is_ok();
         let hour = values_of::values(&state)?.number(&RETENTION_HOUR);
         let hour = u8::try_from(hour).ok().filter(|it| *it < 24);
         Ok(RetentionDue { hour: hour.filter(|_| has_policies && is_right) })

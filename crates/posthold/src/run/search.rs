@@ -171,6 +171,14 @@ pub(super) fn rows_beginning(store: &Store, prefix: &IdPrefix) -> Result<Vec<Mes
             rows.extend(catalog.message(key).map_err(|it| faults::catalog(&it))?);
         }
     }
+    // The log does not find what is condemned, so that it is stored again when it comes again.
+    for row in log.condemned().map_err(|it| faults::log(&it))? {
+        let is_known = rows.iter().any(|it: &MessageRow| it.key == row.message);
+        if !is_known && row.parts.iter().any(|it| prefix.matches(it)) {
+            let message = catalog.message(row.message).map_err(|it| faults::catalog(&it))?;
+            rows.extend(message.filter(|it| prefix.matches(&it.blob)));
+        }
+    }
     Ok(rows)
 }
 

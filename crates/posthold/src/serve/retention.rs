@@ -7,7 +7,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use commands::{Gone, Progress, ProgressSink, Request, RetentionRequest};
+use commands::{
+    AdminAnswer, Answer, CompactHow, Gone, Progress, ProgressSink, Request, RetentionRequest,
+    StoreRequest,
+};
 use disk::SystemClock;
 use ports::Clock;
 
@@ -55,7 +58,25 @@ async fn carry_out(context: &Context, serving: &Serving) {
     let request = Request::Retention(RetentionRequest::Run(None));
     let ran = caught(Box::pin(apply::carry_out(serving, context, request, &Silent)));
     match ran.await {
+        Ok(answer) if has_erased(&answer) => compact(context, serving).await,
         Ok(_) => tracing::info!("retention ran"),
         Err(failure) => tracing::warn!("retention did not run: {}", failure.message),
+    }
+}
+
+fn has_erased(answer: &Answer) -> bool {
+    let Answer::Admin(answer) = answer else { return false };
+    let AdminAnswer::Retention(answer) = &**answer else { return false };
+    answer.reviewed.is_some_and(|it| it.erased != 0)
+}
+
+/// Takes the bytes of what was erased out of the files of the current store. Of the others they go
+/// by `posthold store compact`.
+async fn compact(context: &Context, serving: &Serving) {
+    let request = Request::Store(StoreRequest::Compact { name: None, how: CompactHow::Run });
+    let ran = caught(Box::pin(apply::carry_out(serving, context, request, &Silent)));
+    match ran.await {
+        Ok(_) => tracing::info!("retention ran, and what was erased is out of the files"),
+        Err(failure) => tracing::warn!("what was erased is in the files: {}", failure.message),
     }
 }

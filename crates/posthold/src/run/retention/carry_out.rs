@@ -71,6 +71,12 @@ pub(super) async fn run(
         add(&mut sum, answer, 0);
         sum.warnings.extend(closed.warnings);
     }
+    if reviewed.erased != 0 && context.serving.is_none() {
+        sum.warnings.push(
+            "`posthold store compact` takes the bytes of what was erased out of the files."
+                .to_owned(),
+        );
+    }
     sum.reviewed = Some(reviewed);
     for store in stores.iter().filter(|it| it.state.is_active() && !takes_entries(it)) {
         sum.warnings.push(format!("The store {} is not written to: nothing left it.", store.name));

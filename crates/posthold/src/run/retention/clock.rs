@@ -50,6 +50,16 @@ fn verdict(
     look_at_clock(now, last_entry.into_iter().chain(memory.map(|it| it.seen)))
 }
 
+/// How often the clock is remembered while nothing is wrong with it.
+const REMEMBERED_EVERY_SECONDS: i64 = 600;
+
+/// Whether the clock was looked at a moment ago, and nothing was wrong.
+pub(super) fn was_seen(state: &State, now: Timestamp) -> Result<bool, Failure> {
+    let memory = state.clock_memory().map_err(|it| faults::state(&it))?;
+    let since = memory.filter(|it| it.stopped.is_none()).map(|it| now.0.saturating_sub(it.seen.0));
+    Ok(since.is_some_and(|it| (0..REMEMBERED_EVERY_SECONDS).contains(&it)))
+}
+
 /// Looks at the clock, and remembers what was seen. Fails when retention must not run.
 pub(super) fn check(
     state: &mut State,
