@@ -38,8 +38,9 @@ pub(crate) const LAYERS: &[(&str, u8)] = &[
     ("retention", 5),
     // Surfaces: protocols toward people and programs.
     ("smtpd", 6),
-    // The binary.
+    // The binaries.
     ("posthold", 7),
+    ("posthold-verify", 7),
     // Aside: tests and automation. Nothing of the product uses these.
     ("testkit", 8),
     ("e2e", 9),

@@ -27,7 +27,15 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     unpack_cyrus();
     let left_out = tempfile::NamedTempFile::new().map_err(|it| format!("temporary file: {it}"))?;
     // Tests of the binary find it built.
-    run::run(&mut cargo(&["build", "--quiet", "--locked", "--package", "posthold"]))?;
+    run::run(&mut cargo(&[
+        "build",
+        "--quiet",
+        "--locked",
+        "--package",
+        "posthold",
+        "--package",
+        "posthold-verify",
+    ]))?;
     let mut runner = runner();
     runner.args(args).env("POSTHOLD_TEST_LEFT_OUT", left_out.path());
     let has_python = testkit::peers::program("python3").is_some();

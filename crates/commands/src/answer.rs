@@ -10,6 +10,7 @@ use crate::approval::ApprovalState;
 use crate::failure::ExitCode;
 use crate::profile::Switch;
 use crate::progress::Hit;
+use crate::proof::ProofCounts;
 use crate::removal::RemovalAnswer;
 use crate::request::{ExportFormat, View};
 use crate::run::ManyAnswer;
@@ -295,6 +296,8 @@ pub struct ExportAnswer {
     pub index: IndexReach,
     /// Which stores it was taken from.
     pub stores: StoresRead,
+    /// What was proven, if that was asked for.
+    pub proof: Option<ProofCounts>,
     /// Whether it was asked to stop before the end.
     pub cancelled: bool,
 }
@@ -306,6 +309,7 @@ impl ExportAnswer {
         self.missing.is_empty()
             && self.damaged.is_empty()
             && self.conflicts.is_empty()
+            && self.proof.is_none_or(|it| it.unsigned == 0)
             && self.stores.is_whole()
             && !self.cancelled
     }

@@ -22,6 +22,7 @@ mod mail;
 mod preset;
 mod profile;
 mod progress;
+mod proof;
 mod quarantine;
 mod removal;
 mod report;
@@ -74,6 +75,7 @@ pub use profile::{
     Security, ServerName, ServerNameError, Switch, check_name, trust_from_words, trust_words,
 };
 pub use progress::{Gone, Hit, Phase, Progress, ProgressSink, Work};
+pub use proof::{Proof, ProofCounts};
 pub use quarantine::{
     AcceptedShown, QuarantineAccept, QuarantineExport, QuarantineExported, QuarantineId,
     QuarantineRequest, QuarantineShown,

@@ -16,6 +16,7 @@ use crate::job::JobRequest;
 use crate::mail::MailRequest;
 use crate::preset::PresetRequest;
 use crate::profile::ProfileRequest;
+use crate::proof::Proof;
 use crate::quarantine::QuarantineRequest;
 use crate::report::{ReportRequest, Sending};
 use crate::retention::{Delete, HoldRequest, RetentionRequest};
@@ -548,6 +549,8 @@ pub struct Export {
     pub to: PathBuf,
     /// How.
     pub format: ExportFormat,
+    /// Whether with proofs.
+    pub proof: Proof,
 }
 
 /// Which messages are exported.

@@ -24,6 +24,7 @@ pub mod note;
 pub mod project;
 pub mod proof;
 mod shorten;
+pub mod statement;
 pub mod tiles;
 mod wire;
 

@@ -30,8 +30,8 @@ use std::path::{Path, PathBuf};
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use commands::{
-    Demo, Export, ExportFormat, ExportScope, Failure, FailureKind, KeepDir, Order, Request, Search,
-    SearchOutput, Show, ShowForm, WaitForViews,
+    Demo, Export, ExportFormat, ExportScope, Failure, FailureKind, KeepDir, Order, Proof, Request,
+    Search, SearchOutput, Show, ShowForm, WaitForViews,
 };
 use types::{Secret, UserName};
 
@@ -313,6 +313,11 @@ struct ExportArgs {
     /// How to write them
     #[arg(long, default_value = "eml")]
     format: FormatArg,
+
+    /// Also write what proves them, into the directory `proof` there, made anew: entries, inclusion
+    /// proofs, a signed checkpoint and statements in words, for `posthold-verify`. Not for mbox
+    #[arg(long)]
+    proof: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum, Debug)]
@@ -438,6 +443,11 @@ fn search(args: SearchArgs) -> Result<Search, Failure> {
 }
 
 fn export(args: ExportArgs) -> Result<Export, Failure> {
+    if args.proof && matches!(args.format, FormatArg::Mbox) {
+        let message = "--proof needs a file for each message, which mbox does not have";
+        return Err(Failure::new(FailureKind::Request, message)
+            .with_hint("Use --format eml or --format maildir."));
+    }
     Ok(Export {
         scope: match (args.query, args.folder) {
             (Some(query), _) => ExportScope::Query(query),
@@ -451,6 +461,7 @@ fn export(args: ExportArgs) -> Result<Export, Failure> {
             FormatArg::Mbox => ExportFormat::Mbox,
             FormatArg::Maildir => ExportFormat::Maildir,
         },
+        proof: if args.proof { Proof::Wanted } else { Proof::None },
     })
 }
 

@@ -15,6 +15,7 @@
 //!   found by the log, a Message-ID by the full-text index.
 
 mod apply;
+mod compare;
 mod digest;
 mod holds;
 mod look_ups;
@@ -28,6 +29,7 @@ mod values;
 mod writer;
 
 pub use apply::NewMessage;
+pub use compare::TableDiffers;
 pub use reader::{Reach, SqlCatalog};
 pub use rows::{
     CatalogCounts, CertifiedRow, FolderRow, HoldLifted, HoldRow, MessageRow, Place, PlacedMessage,

@@ -14,12 +14,12 @@ mod views;
 
 pub use catalog::{
     CatalogCounts, CatalogWriter, CertifiedRow, FolderRow, HoldLifted, HoldRow, MessageRow,
-    NewMessage, Place, PlacedMessage, QuarantineListed, Reach, RunRow, SqlCatalog, Unusable,
-    UserRow,
+    NewMessage, Place, PlacedMessage, QuarantineListed, Reach, RunRow, SqlCatalog, TableDiffers,
+    Unusable, UserRow,
 };
 pub use error::{StoreError, StoreErrorKind};
 pub use store::{
     Description, IndexOpener, RebuildProgress, Rebuilt, Store, StoreCompactPlan, StoreOptions,
-    StoreReport, accept_rollback, add_feature, begin_epoch,
+    StoreReport, accept_rollback, add_feature, begin_epoch, compare_catalog,
 };
 pub use views::ViewsReach;

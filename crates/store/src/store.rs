@@ -18,6 +18,7 @@ mod description;
 mod epoch;
 mod erase;
 mod rebuild;
+mod rows;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,7 @@ pub use description::{Description, add_feature};
 pub use epoch::{accept_rollback, begin_epoch};
 pub use erase::StoreCompactPlan;
 pub use rebuild::{RebuildProgress, Rebuilt};
+pub use rows::compare_catalog;
 
 use crate::catalog::{CatalogWriter, Reach, SqlCatalog, Unusable};
 use crate::catalog_files::{catalog_path, start_anew};

@@ -104,6 +104,8 @@ fn administration(place: &Place) {
     check("key-split", &place.ok(split.iter().chain(&["--json"])).json());
     fs::write(place.path("shares"), place.ok(split).stdout).unwrap();
     check("key-join", &place.ok(["key", "join", "shares", "--json"]).json());
+    let proof = ["export", "--all", "--to", "proven", "--proof", "--json"];
+    check("export-proof", &place.ok(proof).json());
     check("key-show", &place.ok(["key", "show", "--json"]).json());
     check("key-rotate", &place.ok(["key", "rotate", "--json"]).json());
     let add = ["job", "add", "j", "--user", "bob", "--profile", "p", "--login", "b", "--json"];

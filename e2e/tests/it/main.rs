@@ -28,6 +28,7 @@ mod ownership;
 mod peers;
 mod posthold;
 mod profiles;
+mod proof;
 mod rebuild;
 mod retention;
 mod search;

@@ -21,7 +21,8 @@ static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
         return binary;
     }
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args(["build", "--quiet", "-p", "posthold"]);
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args(["build", "--quiet"]);
+    cargo.args(["-p", "posthold", "-p", "posthold-verify"]);
     if dir.file_name() == Some(OsStr::new("release")) {
         cargo.arg("--release");
     }
@@ -29,6 +30,11 @@ static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
     std::fs::write(&stamp, run).expect("the stamp of the build");
     binary
 });
+
+/// The binary that checks exports with proofs and copied stores.
+pub(crate) fn verifier() -> PathBuf {
+    BINARY.with_file_name("posthold-verify")
+}
 
 /// A directory with a data directory for one test.
 pub(crate) struct Place {

@@ -182,6 +182,7 @@ fn export() {
                     user: None,
                     to: "OUT",
                     format: Eml,
+                    proof: None,
                 },
             ),
         )"#]],

@@ -343,7 +343,15 @@ struct ExportObject<'a> {
     conflicts: Vec<String>,
     index_complete: bool,
     stores: stores::ReadObject<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proof: Option<ProofObject>,
     cancelled: bool,
+}
+
+#[derive(Serialize)]
+struct ProofObject {
+    proven: u64,
+    unsigned: u64,
 }
 
 #[derive(Serialize)]
@@ -373,6 +381,7 @@ impl<'a> From<&'a ExportAnswer> for ExportObject<'a> {
             conflicts: it.conflicts.iter().map(|it| it.to_string_lossy().into_owned()).collect(),
             index_complete: it.index.is_complete(),
             stores: (&it.stores).into(),
+            proof: it.proof.map(|it| ProofObject { proven: it.proven, unsigned: it.unsigned }),
             cancelled: it.cancelled,
         }
     }

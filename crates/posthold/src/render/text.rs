@@ -242,6 +242,14 @@ fn export(export: &ExportAnswer, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{files} there with other content, left alone:")?;
         list(export.conflicts.iter().map(|it| it.display().to_string()), out)?;
     }
+    if let Some(proof) = &export.proof {
+        let proven = counted(proof.proven, "proof");
+        writeln!(out, "Wrote {proven}; `posthold-verify DIR --key FILE` checks them.")?;
+        if proof.unsigned != 0 {
+            let unsigned = counted(proof.unsigned, "message");
+            writeln!(out, "{unsigned} without a proof: not signed yet. Try again in a minute.")?;
+        }
+    }
     stores::read(&export.stores, out)?;
     views_reach(export.index, out)
 }

@@ -8,8 +8,8 @@ use std::sync::{Mutex, PoisonError};
 
 use commands::{
     Answer, Demo, DemoAnswer, DemoImport, DemoSearch, Export, ExportFormat, ExportScope, Failure,
-    FailureKind, Gone, Hit, Import, KeepDir, MboxForm, Order, Progress, ProgressSink, Request,
-    Search, SearchOutput, WaitForViews,
+    FailureKind, Gone, Hit, Import, KeepDir, MboxForm, Order, Progress, ProgressSink, Proof,
+    Request, Search, SearchOutput, WaitForViews,
 };
 use disk::{OsRandom, RealDisk};
 use ports::{Access, Disk, Random};
@@ -82,6 +82,7 @@ impl Stage {
             user: None,
             to: self.dir.join("out"),
             format: ExportFormat::Eml,
+            proof: Proof::None,
         };
         let Answer::Export(exported) = self.run(Request::Export(export), progress).await? else {
             return Err(another_answer());

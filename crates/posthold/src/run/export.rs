@@ -1,6 +1,8 @@
 //! `export`: messages become files.
 
-use std::collections::HashMap;
+mod proofs;
+
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -9,14 +11,14 @@ use std::sync::Arc;
 use archiver::CancelToken;
 use commands::{
     DamagedMessage, Export, ExportAnswer, ExportFormat, ExportScope, Failure, FailureKind,
-    IndexReach, Phase, ProgressSink, StoresRead, Work,
+    IndexReach, Phase, ProgressSink, Proof, ProofCounts, StoresRead, Work,
 };
 use disk::RealDisk;
 use mail_files::write::{MailWriter, Outgoing, WriteFormat, writer};
 use ports::{Disk, ReadErrorKind};
 use sha2::{Digest, Sha256};
 use store::{Place, PlacedMessage};
-use types::{ArchiveId, BlobId, FolderPath, MessageSet};
+use types::{ArchiveId, BlobId, FolderPath, MessageSet, PlacementId};
 
 use super::all_stores::AllStores;
 use super::search::Resolution;
@@ -47,6 +49,7 @@ pub(super) async fn export(
         let mut exporting = Exporting::new(&request, reach, read)?;
         exporting.reads = reads;
         exporting.write_all(&selection, &stop, teller)?;
+        exporting.prove(&selection)?;
         exporting.close()
     })
     .await
@@ -154,6 +157,8 @@ struct Exporting {
     stage: Option<PathBuf>,
     /// Messages in each file of the stage.
     staged: HashMap<PathBuf, u64>,
+    /// Of each store the placements that are proven; `None` when that was not asked for.
+    proven: Option<Vec<BTreeSet<PlacementId>>>,
     answer: ExportAnswer,
     /// Who reads the audit log reads which messages went out.
     reads: Reads,
@@ -185,10 +190,12 @@ impl Exporting {
             bytes: 0,
             index: reach,
             stores,
+            proof: None,
             cancelled: false,
         };
+        let proven = (request.proof == Proof::Wanted).then(Vec::new);
         let reads = Reads::default();
-        Ok(Exporting { writer, stage, staged: HashMap::new(), answer, reads })
+        Ok(Exporting { writer, stage, staged: HashMap::new(), proven, answer, reads })
     }
 
     fn write_all(
@@ -266,7 +273,27 @@ impl Exporting {
                 return Ok(());
             }
             written.push(folder);
+            if let Some(proven) = &mut self.proven {
+                proven.resize_with(proven.len().max(store + 1), BTreeSet::new);
+                proven.get_mut(store).map(|it| it.insert(place.placement));
+            }
         }
+        Ok(())
+    }
+
+    /// Writes the proofs of what was written.
+    fn prove(&mut self, selection: &Selection) -> Result<(), Failure> {
+        let Some(proven) = self.proven.take().filter(|_| !self.answer.cancelled) else {
+            return Ok(());
+        };
+        proofs::begin(&self.answer.to)?;
+        let mut counts = ProofCounts::default();
+        for (one, placements) in selection.all.stores.iter().zip(&proven) {
+            let of_store = proofs::write_store(one, &self.answer.to, placements)?;
+            counts.proven += of_store.proven;
+            counts.unsigned += of_store.unsigned;
+        }
+        self.answer.proof = Some(counts);
         Ok(())
     }
 

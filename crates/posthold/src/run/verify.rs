@@ -11,7 +11,7 @@ use search::{Resolved, Scope, Searcher};
 use state::State;
 use store::evidence::Evidence;
 use store::log::{LogDefect, LogVerdict, Recorded, SegmentLog, VerifyProgress};
-use store::{SqlCatalog, Store, StoreErrorKind};
+use store::{SqlCatalog, Store, StoreErrorKind, TableDiffers};
 use types::Position;
 
 use super::stores::{check_has_log, is_empty, recorded_by_state};
@@ -97,7 +97,11 @@ fn one(data: &DataDir, teller: &Teller) -> Result<VerifyAnswer, Failure> {
         teller.tell(Work { phase: Phase::Verifying, bytes, bytes_total, ..Work::default() });
     });
     found.evidence(evidence.as_ref(), &log);
+    let rows = catalog.clone();
     let catalog = catalog.and_then(|it| found.catalog(&log, &it));
+    if let Some(rows) = rows.filter(|_| catalog.is_some() && found.verdict.is_sound()) {
+        found.rows(&log, &rows);
+    }
     if let Some(searcher) = index {
         found.compare_index(&log, &searcher, catalog);
     }
@@ -184,6 +188,18 @@ impl Found {
         Some(CatalogState { position, messages })
     }
 
+    /// Holds the rows of the catalog against those that the log gives.
+    fn rows(&mut self, log: &SegmentLog, catalog: &SqlCatalog) {
+        match store::compare_catalog(catalog, log) {
+            Ok(found) => {
+                for TableDiffers { table, what } in found.into_iter().flatten() {
+                    self.defect(CATALOG, &format!("catalog.db, table {table}"), what);
+                }
+            }
+            Err(error) => self.defect(CATALOG, "catalog.db", faults::chain(&error)),
+        }
+    }
+
     /// Opens the index and checks its files.
     fn index(&mut self, data: &DataDir) -> Option<Searcher> {
         let dir = data.index();
@@ -214,6 +230,12 @@ impl Found {
         if messages != catalog.messages && self.verdict.is_sound() {
             let message = format!("has {messages} messages, not {}", catalog.messages);
             self.defect(INDEX, "index", message);
+            return;
+        }
+        // Numbers are dense: as many as there are messages, and none beyond, are all of them.
+        let beyond = u32::try_from(catalog.messages).unwrap_or(u32::MAX);
+        if let Some(n) = matches.messages.iter_from(beyond).next() {
+            self.defect(INDEX, "index", format!("has message {n}, which there is not"));
         }
     }
 

@@ -8,8 +8,10 @@ use rusqlite::Connection;
 use tokio::sync::watch;
 use types::Position;
 
+use super::compare::{TableDiffers, differing};
 use super::schema;
 use super::values::{failed, refused};
+use super::writer::CatalogWriter;
 
 /// How far a view has read the log.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -67,6 +69,27 @@ impl SqlCatalog {
         const WHAT: &str = "how far it has read";
         let head = self.with(WHAT, |it| schema::read_head(it, &self.store))?;
         head.map(|it| it.position).map_err(|why| refused(WHAT, why))
+    }
+
+    /// The id of its store.
+    pub(crate) fn store(&self) -> &str {
+        &self.store
+    }
+
+    /// The tables whose rows are not those of `right`, when it is at `upto` as that is; else
+    /// `None`.
+    pub(crate) fn compare(
+        &self,
+        right: &CatalogWriter,
+        upto: Position,
+    ) -> Result<Option<Vec<TableDiffers>>, CatalogError> {
+        self.with("comparing its rows", |it| {
+            // One moment of it, whoever writes meanwhile.
+            let it = it.unchecked_transaction()?;
+            let is_there =
+                schema::read_head(&it, &self.store)?.is_ok_and(|head| head.position == upto);
+            is_there.then(|| differing(&it, right.connection())).transpose()
+        })
     }
 
     pub(crate) fn reach(&self) -> Option<watch::Receiver<Reach>> {

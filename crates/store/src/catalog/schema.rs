@@ -222,6 +222,19 @@ pub(crate) fn create(path: &Path, store: &str, root: Hash) -> rusqlite::Result<C
     let made = RealDisk.open(path, Access::CreateNew);
     made.map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
     let connection = Connection::open(path)?;
+    fill(&connection, store, root)?;
+    Ok(connection)
+}
+
+/// The same in a file without a name, which goes when it is closed.
+pub(crate) fn create_nameless(store: &str, root: Hash) -> rusqlite::Result<Connection> {
+    // SQLite's own temporary file, in memory as far as its cache goes.
+    let connection = Connection::open("")?;
+    fill(&connection, store, root)?;
+    Ok(connection)
+}
+
+fn fill(connection: &Connection, store: &str, root: Hash) -> rusqlite::Result<()> {
     connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     connection.pragma_update(None, "journal_mode", "OFF")?;
     connection.pragma_update(None, "synchronous", "OFF")?;
@@ -230,7 +243,7 @@ pub(crate) fn create(path: &Path, store: &str, root: Hash) -> rusqlite::Result<C
     connection.execute_batch(&format!("BEGIN;{SCHEMA}COMMIT;"))?;
     let sql = "INSERT INTO head (id, store, entries, root, messages) VALUES (0, ?1, 0, ?2, 0)";
     connection.execute(sql, (store, root.0))?;
-    Ok(connection)
+    Ok(())
 }
 
 /// Makes the indexes that are not there.

@@ -67,12 +67,29 @@ impl CatalogWriter {
     /// synced, it has no indexes, and it cannot be read by others, before
     /// [`finish`](CatalogWriter::finish).
     pub(crate) fn create(path: &Path, store: &str) -> Result<CatalogWriter, CatalogError> {
+        let root = Tree::new().root();
+        let connection = schema::create(path, store, root).map_err(failed("making it"))?;
+        Ok(CatalogWriter::of_new(connection))
+    }
+
+    /// The same in a file without a name, which goes with this value.
+    pub(crate) fn nameless(store: &str) -> Result<CatalogWriter, CatalogError> {
+        let root = Tree::new().root();
+        let connection = schema::create_nameless(store, root).map_err(failed("making one"))?;
+        Ok(CatalogWriter::of_new(connection))
+    }
+
+    /// What it has written.
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    fn of_new(connection: Connection) -> CatalogWriter {
         let position = Tree::new().position();
-        let connection = schema::create(path, store, position.root).map_err(failed("making it"))?;
         connection.set_prepared_statement_cache_capacity(64);
         let _ = connection.pragma_update(None, "cache_size", -64_000);
         let shortcuts = Shortcuts { lacks_indexes: true, no_quarantine: true };
-        Ok(CatalogWriter::new(connection, Head { position, messages: 0 }, shortcuts))
+        CatalogWriter::new(connection, Head { position, messages: 0 }, shortcuts)
     }
 
     fn new(connection: Connection, head: Head, shortcuts: Shortcuts) -> CatalogWriter {

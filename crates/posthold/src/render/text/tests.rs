@@ -177,6 +177,7 @@ fn exports() {
         conflicts: Vec::new(),
         bytes: 2_345,
         index: IndexReach::default(),
+        proof: None,
         cancelled: false,
     };
     check(

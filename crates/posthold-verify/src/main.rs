@@ -1,0 +1,136 @@
+//! `posthold-verify DIR [--key FILE]`: checks an export with proofs, or a copied store.
+//!
+//! What it is not: a part of Posthold that runs anywhere else. It knows neither server, database
+//! nor index, writes nothing, and asks no network. What it checks stands in
+//! `docs/format/proof.md`, so that somebody could write it again.
+//!
+//! Rules: nothing in DIR is trusted. With `--key`, signatures count when a key of that file made
+//! them; without, the keys in DIR are taken, and it says so.
+
+mod export;
+mod findings;
+mod keys;
+mod notes;
+mod stored;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use findings::Findings;
+use keys::Keys;
+
+const USAGE: &str = "\
+Checks an export that `posthold export --proof` made, a store or a data directory, without Posthold.
+
+Usage: posthold-verify DIR [--key FILE]
+
+  DIR         the export, the store, or the data directory
+  --key FILE  keys that you got elsewhere, one a line, as `posthold key show` prints them
+
+Exit codes: 0 everything holds; 1 something does not, or is missing: it says what; 2 the command
+is wrong; 3 it could not be read.
+";
+
+/// What is asked.
+struct Asked {
+    dir: PathBuf,
+    key: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let Some(asked) = asked(std::env::args_os().skip(1)) else {
+        let _ = io::stderr().write_all(USAGE.as_bytes());
+        return ExitCode::from(2);
+    };
+    let mut findings = Findings::default();
+    let checked = Keys::elsewhere(asked.key.as_deref())
+        .and_then(|keys| check(&asked.dir, &keys, &mut findings));
+    let shown = match checked {
+        Ok(()) => findings.show(&mut io::stdout().lock()),
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "posthold-verify: {error}");
+            return ExitCode::from(3);
+        }
+    };
+    match shown {
+        Ok(()) if findings.is_whole() => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::from(1),
+        Err(_) => ExitCode::from(3),
+    }
+}
+
+fn asked(arguments: impl Iterator<Item = OsString>) -> Option<Asked> {
+    let (mut dir, mut key) = (None, None);
+    let mut arguments = arguments;
+    while let Some(argument) = arguments.next() {
+        if argument == "--key" {
+            key = Some(PathBuf::from(arguments.next()?));
+        } else if argument.to_string_lossy().starts_with('-') || dir.is_some() {
+            return None;
+        } else {
+            dir = Some(PathBuf::from(argument));
+        }
+    }
+    Some(Asked { dir: dir?, key })
+}
+
+fn check(dir: &Path, keys: &Keys, findings: &mut Findings) -> io::Result<()> {
+    if dir.join("proof").is_dir() {
+        return export::check(dir, keys, findings);
+    }
+    if dir.join("segments").is_dir() {
+        return stored::check(dir, keys, findings);
+    }
+    let mut logs = Vec::new();
+    if dir.join("stores").is_dir() {
+        logs = subdirectories(&dir.join("stores"))?;
+        logs.retain(|it| it.join("segments").is_dir());
+    }
+    logs.extend(Some(dir.join("audit")).filter(|it| it.join("segments").is_dir()));
+    if logs.is_empty() {
+        let message = format!("{} is no export with proofs and no store", dir.display());
+        return Err(io::Error::new(io::ErrorKind::NotFound, message));
+    }
+    logs.iter().try_for_each(|it| stored::check(it, keys, findings))
+}
+
+/// Directories in a directory, by name.
+fn subdirectories(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments() {
+        let read = |text: &str| {
+            let asked = asked(text.split_whitespace().map(OsString::from))?;
+            Some(format!("{} {:?}", asked.dir.display(), asked.key))
+        };
+        let cases = [
+            ("out", Some("out None")),
+            ("out --key k", Some("out Some(\"k\")")),
+            ("--key k out", Some("out Some(\"k\")")),
+            ("", None),
+            ("--key k", None),
+            ("out --key", None),
+            ("a b", None),
+            ("--help", None),
+        ];
+        for (text, want) in cases {
+            assert_eq!(read(text).as_deref(), want, "{text}");
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! A store, or an audit log: its segments are read again, from the first frame to the last.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use frames::{
+    Casing, Chain, ChunkList, Frame, FrameReader, Kind, PRELUDE_BYTES, Prelude, ReadAt, ReadFlaw,
+    ReadMode, Skeleton, State, Step, decode_body, decode_details, decode_entries, split_id,
+};
+use ledger::{Entry, Fact, detail_hash};
+use message::parts::{Form, Joiner};
+use sha2::{Digest, Sha256};
+use types::{BlobId, Hash};
+
+use crate::findings::Findings;
+use crate::keys::Keys;
+use crate::notes::Notes;
+
+pub(crate) fn check(dir: &Path, keys: &Keys, findings: &mut Findings) -> io::Result<()> {
+    let known = keys.beside(&dir.join("checkpoint.pub"), findings);
+    let mut notes = Notes::read(dir, &known, findings);
+    let segments = Segment::open_all(&dir.join("segments"))?;
+    let mut log = Log::new(dir, &segments, findings);
+    for index in 0..segments.len() {
+        log.segment(index, &mut notes);
+    }
+    log.end();
+    let position = log.chain.state().position();
+    if let Some((path, left)) = log.left_over.take() {
+        let what = format!("{left} bytes at its end are no whole batch");
+        // Behind the end that was signed nothing was ever written but the end of the file.
+        match notes.is_closed_at(&position) {
+            true => log.findings.wrong(path, what),
+            false => log.findings.note(format!("{path}: {what}.")),
+        }
+    }
+    let (n_messages, n_blobs) = (log.messages.len(), log.places.len());
+    let place = dir.to_string_lossy().into_owned();
+    let n_notes = notes.n_notes;
+    notes.end(&position, &place, findings);
+    findings.checked(format!(
+        "{place}: {} entries, {n_messages} messages and {n_blobs} blobs in {} segments, against \
+         {n_notes} checkpoints.",
+        position.entries,
+        segments.len()
+    ));
+    Ok(())
+}
+
+struct Bytes(File);
+
+impl ReadAt for Bytes {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.0.read_at(buf, offset)
+    }
+}
+
+/// A segment file.
+struct Segment {
+    path: PathBuf,
+    bytes: Bytes,
+    casing: Casing,
+    /// Where what counts of it ends.
+    end: u64,
+    is_last: bool,
+}
+
+impl Segment {
+    fn open_all(dir: &Path) -> io::Result<Vec<Segment>> {
+        let mut segments: Vec<Segment> = Vec::new();
+        for number in 1u32.. {
+            let path = dir.join(format!("{number:06}.seg"));
+            let named = |what: String| {
+                let message = format!("{}: {what}", path.display());
+                io::Error::new(io::ErrorKind::InvalidData, message)
+            };
+            let file = match File::open(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+                file => file.map_err(|it| named(it.to_string()))?,
+            };
+            let end = file.metadata()?.len();
+            let mut start = vec![0; PRELUDE_BYTES];
+            let n = file.read_at(&mut start, 0)?;
+            let prelude = Prelude::decode(start.get(..n).unwrap_or_default());
+            let prelude = prelude.map_err(|it| named(it.to_string()))?;
+            if prelude.key.is_some() {
+                let what = "it is encrypted, and this program has no keys of stores".to_owned();
+                return Err(named(what));
+            }
+            if let Some(before) = segments.last_mut() {
+                before.is_last = false;
+                before.end = prelude.previous_end;
+            }
+            let casing = Casing::from(prelude.salt);
+            segments.push(Segment { path, bytes: Bytes(file), casing, end, is_last: true });
+        }
+        let names = std::fs::read_dir(dir)?.count();
+        if segments.is_empty() && names != 0 {
+            let message = format!("{}: segment 1 is missing", dir.display());
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+        }
+        Ok(segments)
+    }
+
+    fn reader(&self, mode: ReadMode) -> FrameReader<'_> {
+        FrameReader::new(&self.bytes, self.casing.clone(), self.end, mode)
+    }
+}
+
+/// A log that is being read.
+struct Log<'a> {
+    dir: &'a Path,
+    segments: &'a [Segment],
+    findings: &'a mut Findings,
+    chain: Chain,
+    /// Where every blob, chunk, list and skeleton stands: segment and offset.
+    places: HashMap<BlobId, (usize, u64)>,
+    /// Blobs that are put together, with where they stand.
+    composed: Vec<(BlobId, usize, u64)>,
+    /// First placements: message and its blob.
+    messages: HashMap<u64, BlobId>,
+    placed: Vec<(u64, BlobId)>,
+    /// Entries whose details have not come: salt, hash, and the message that they speak of.
+    details: HashMap<u64, ([u8; 16], Hash, Option<u64>)>,
+    erased: HashSet<u64>,
+    /// Bytes behind the last whole batch of the last segment, and its path.
+    left_over: Option<(String, u64)>,
+}
+
+impl<'a> Log<'a> {
+    fn new(dir: &'a Path, segments: &'a [Segment], findings: &'a mut Findings) -> Log<'a> {
+        Log {
+            dir,
+            segments,
+            findings,
+            chain: Chain::new(State::default()),
+            places: HashMap::new(),
+            composed: Vec::new(),
+            messages: HashMap::new(),
+            placed: Vec::new(),
+            details: HashMap::new(),
+            erased: HashSet::new(),
+            left_over: None,
+        }
+    }
+
+    fn wrong(&mut self, index: usize, offset: u64, what: impl AsRef<str>) {
+        let path = self.segments.get(index).map(|it| it.path.to_string_lossy().into_owned());
+        self.findings.wrong(format!("{} at {offset}", path.unwrap_or_default()), what);
+    }
+
+    fn segment(&mut self, index: usize, notes: &mut Notes) {
+        let Some(segment) = self.segments.get(index) else { return };
+        let mut reader = segment.reader(ReadMode::Through);
+        self.chain = Chain::new(self.chain.state().clone());
+        let mut at = PRELUDE_BYTES as u64;
+        let mut whole = at;
+        while at < segment.end {
+            let frame = match reader.frame(at) {
+                Ok(frame) => frame,
+                // What was never acknowledged may stand behind the last whole batch.
+                Err(ReadFlaw::Flaw { .. }) if segment.is_last && whole == at => break,
+                Err(error) => return self.wrong(index, at, error.to_string()),
+            };
+            let step = match self.chain.push(&frame) {
+                Ok(step) => step,
+                Err(flaw) => return self.wrong(index, at, flaw.to_string()),
+            };
+            if let Err(what) = self.frame(index, &frame) {
+                self.wrong(index, at, what);
+            }
+            at = frame.end();
+            if step != Step::Inside {
+                whole = at;
+                let position = self.chain.state().position();
+                notes.at(&position, &segment.path.to_string_lossy(), self.findings);
+            }
+        }
+        if whole < segment.end {
+            let left = segment.end - whole;
+            if segment.is_last {
+                self.left_over = Some((segment.path.to_string_lossy().into_owned(), left));
+            } else {
+                self.wrong(index, whole, format!("{left} bytes are no whole batch"));
+            }
+        }
+    }
+
+    fn frame(&mut self, index: usize, frame: &Frame<'_>) -> Result<(), String> {
+        let told = |it: frames::Flaw| it.to_string();
+        match frame.header.kind {
+            Kind::Blob | Kind::Chunk => {
+                let (id, body) = split_id(frame.payload).map_err(told)?;
+                let raw = decode_body(&frame.header, body).map_err(told)?;
+                if BlobId::of(&raw) != id {
+                    return Err(format!("the bytes of blob {id} do not have its hash"));
+                }
+                self.places.entry(id).or_insert((index, frame.offset));
+            }
+            Kind::ChunkList | Kind::Skeleton => {
+                let (id, _) = split_id(frame.payload).map_err(told)?;
+                self.places.entry(id).or_insert((index, frame.offset));
+                self.composed.push((id, index, frame.offset));
+            }
+            Kind::Entries => {
+                let raw = decode_body(&frame.header, frame.payload).map_err(told)?;
+                let (first, entries) = decode_entries(&raw).map_err(told)?;
+                for (number, bytes) in (first..).zip(entries) {
+                    let entry = Entry::decode(bytes).map_err(|it| format!("{number}: {it}"))?;
+                    self.entry(number, &entry);
+                }
+            }
+            Kind::Details => {
+                let raw = decode_body(&frame.header, frame.payload).map_err(told)?;
+                for (number, bytes) in decode_details(&raw).map_err(told)? {
+                    match self.details.remove(&number) {
+                        Some((salt, hash, _)) if detail_hash(&salt, bytes) == hash => (),
+                        _ => return Err(format!("the detail of entry {number} is not its own")),
+                    }
+                }
+            }
+            _ => (),
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, number: u64, entry: &Entry) {
+        let mut of = None;
+        match &entry.fact {
+            Fact::Placed { message, blob, .. } => {
+                let message = message.map_or(number, |it| it.0);
+                self.messages.entry(message).or_insert(*blob);
+                self.placed.push((number, *blob));
+                of = Some(message);
+            }
+            Fact::Detail { of: older } => of = Some(older.0),
+            Fact::Erased { messages } => self.erased.extend(messages.iter().map(|it| it.0)),
+            _ => (),
+        }
+        if let Some(hash) = entry.detail {
+            self.details.insert(number, (entry.salt, hash, of));
+        }
+    }
+
+    /// What has to be true when all was read.
+    fn end(&mut self) {
+        let place = self.dir.to_string_lossy().into_owned();
+        for (id, index, offset) in std::mem::take(&mut self.composed) {
+            let mut hasher = Sha256::new();
+            let joined = self.join(&id, 0, &mut |bytes| hasher.update(bytes));
+            let what = match joined {
+                Ok(()) if hasher.finalize().as_slice() == id.0 => continue,
+                Ok(()) => format!("the bytes of blob {id} do not have its hash"),
+                Err(what) => what,
+            };
+            let is_erased =
+                self.messages.iter().any(|(key, blob)| *blob == id && self.erased.contains(key));
+            if !is_erased {
+                self.wrong(index, offset, what);
+            }
+        }
+        let erased: HashSet<BlobId> =
+            self.erased.iter().filter_map(|it| self.messages.get(it)).copied().collect();
+        for (number, blob) in &self.placed {
+            if !self.places.contains_key(blob) && !erased.contains(blob) {
+                let what = format!("entry {number} places blob {blob}, which is not there");
+                self.findings.wrong(&place, what);
+            }
+        }
+        let mut missing: Vec<_> = self.details.iter().map(|(it, (.., of))| (*it, *of)).collect();
+        missing.sort_unstable();
+        for (number, of) in missing {
+            if !of.is_some_and(|it| self.erased.contains(&it)) {
+                self.findings.wrong(&place, format!("the detail of entry {number} is missing"));
+            }
+        }
+    }
+
+    /// Hands out the bytes of a blob. Lists name chunks, skeletons name blobs and lists.
+    fn join(&self, id: &BlobId, depth: u8, sink: &mut dyn FnMut(&[u8])) -> Result<(), String> {
+        let place = self.places.get(id).filter(|_| depth < 3);
+        let missing = || format!("blob {id} is not there");
+        let (segment, offset) = place
+            .and_then(|(index, offset)| Some((self.segments.get(*index)?, *offset)))
+            .ok_or_else(missing)?;
+        let told = |it: &dyn std::fmt::Display| format!("blob {id}: {it}");
+        let mut reader = segment.reader(ReadMode::Hopping);
+        let frame = reader.frame(offset).map_err(|it| told(&it))?;
+        let (_, body) = split_id(frame.payload).map_err(|it| told(&it))?;
+        match frame.header.kind {
+            Kind::ChunkList => {
+                let raw = decode_body(&frame.header, body).map_err(|it| told(&it))?;
+                let list = ChunkList::decode(&raw).map_err(|it| told(&it))?;
+                list.chunks.iter().try_for_each(|(chunk, _)| self.join(chunk, depth + 1, sink))
+            }
+            Kind::Skeleton => {
+                let skeleton = Skeleton::decode(&frame.header, frame.payload);
+                self.join_parts(&skeleton.map_err(|it| told(&it))?, depth, sink)
+            }
+            _ => {
+                sink(&decode_body(&frame.header, body).map_err(|it| told(&it))?);
+                Ok(())
+            }
+        }
+    }
+
+    fn join_parts(
+        &self,
+        skeleton: &Skeleton,
+        depth: u8,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), String> {
+        let mut text = skeleton.text.as_slice();
+        for piece in &skeleton.pieces {
+            let (mut joiner, mut out) = (Joiner::new(&piece.form), Vec::new());
+            let is_plain = piece.form == Form::PLAIN;
+            let mut take = |bytes: &[u8]| {
+                if is_plain {
+                    return sink(bytes);
+                }
+                joiner.push(bytes, &mut out);
+                sink(&out);
+                out.clear();
+            };
+            match &piece.blob {
+                Some(part) => self.join(part, depth + 1, &mut take)?,
+                None => {
+                    let len = usize::try_from(piece.len).unwrap_or(usize::MAX);
+                    let (content, rest) = text.split_at_checked(len).unwrap_or((text, b""));
+                    text = rest;
+                    take(content);
+                }
+            }
+            joiner.end(&mut out);
+            sink(&out);
+        }
+        Ok(())
+    }
+}

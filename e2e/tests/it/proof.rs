@@ -1,0 +1,174 @@
+//! Exports with proofs, copied stores, and what is done to them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::mail::write_samples;
+use crate::posthold::{Place, Ran, verifier};
+
+fn archived() -> Place {
+    let place = Place::new();
+    write_samples(&place.path("mail"));
+    place.ok(["import", "mail", "--user", "alice"]);
+    let key = place.ok(["key", "show"]).stdout;
+    fs::write(place.path("key"), key).unwrap();
+    place
+}
+
+fn proven() -> Place {
+    let place = archived();
+    let export = place.ok(["export", "--all", "--to", "out", "--proof", "--json"]).json();
+    assert_eq!(export["proof"]["unsigned"], 0, "{export}");
+    assert_eq!(export["proof"]["proven"], export["exported"], "{export}");
+    place
+}
+
+fn check(place: &Place, args: &[&str]) -> Ran {
+    let mut command = Command::new(verifier());
+    command.current_dir(place.path("")).args(args).env_clear();
+    Ran::of(command.output().expect("the checker runs"))
+}
+
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn an_export_with_proofs_is_checked_without_posthold() {
+    let place = proven();
+    let ran = check(&place, &["out", "--key", "key"]);
+    assert_eq!(ran.code, 0, "{}", ran.text());
+    assert!(ran.text().contains("Everything holds."), "{}", ran.text());
+    assert!(!ran.text().contains("The key is its own"), "{}", ran.text());
+    let ran = check(&place, &["out"]);
+    assert_eq!(ran.code, 0, "{}", ran.text());
+    assert!(ran.text().contains("The key is its own"), "{}", ran.text());
+    // The key of somebody else.
+    let other = archived();
+    fs::copy(other.path("key"), place.path("other")).unwrap();
+    let ran = check(&place, &["out", "--key", "other"]);
+    assert_eq!(ran.code, 1, "{}", ran.text());
+    assert!(ran.text().contains("no known key signed it"), "{}", ran.text());
+    assert_eq!(check(&place, &["nothing"]).code, 3);
+    assert_eq!(check(&place, &["out", "--key", "none"]).code, 3);
+    assert_eq!(check(&place, &[]).code, 2);
+    let statements = files(&place.path("out/proof/default/statements"));
+    let text = fs::read_to_string(&statements[0]).unwrap();
+    assert!(text.contains("\nArchived: ") && text.contains("\nFolder: "), "{text}");
+}
+
+#[test]
+fn whatever_is_changed_in_an_export_is_found() {
+    let place = proven();
+    for path in files(&place.path("out")) {
+        if path.ends_with("README.txt") {
+            continue;
+        }
+        let intact = fs::read(&path).unwrap();
+        let len = intact.len();
+        for at in [0, len / 3, len / 2, len.saturating_sub(1)] {
+            let mut changed = intact.clone();
+            match changed.get_mut(at) {
+                Some(byte) => *byte ^= 1,
+                None => changed.push(b'x'),
+            }
+            fs::write(&path, changed).unwrap();
+            let ran = check(&place, &["out", "--key", "key"]);
+            // What the key in the export says does not count when there is another.
+            let is_own_key = path.ends_with("key.pub");
+            assert!(ran.code == 1 || is_own_key, "{}: {}", path.display(), ran.text());
+        }
+        fs::remove_file(&path).unwrap();
+        let ran = check(&place, &["out", "--key", "key"]);
+        // The words of what is not there stand nowhere, and details may be erased.
+        let may_be_gone = path.ends_with("key.pub");
+        assert!(ran.code != 0 || may_be_gone, "{}: {}", path.display(), ran.text());
+        fs::write(&path, intact).unwrap();
+    }
+    fs::write(place.path("out/more.eml"), "Subject: slipped in\r\n\r\n").unwrap();
+    let ran = check(&place, &["out", "--key", "key"]);
+    assert!(ran.code == 1 && ran.text().contains("no proof covers this file"), "{}", ran.text());
+}
+
+#[test]
+fn a_copied_store_is_checked_without_posthold() {
+    let place = archived();
+    let store = "data/stores/default";
+    for dir in [store, "data"] {
+        let ran = check(&place, &[dir, "--key", "key"]);
+        assert_eq!(ran.code, 0, "{}", ran.text());
+        assert!(ran.text().contains("messages"), "{}", ran.text());
+    }
+    let segment = place.path("data/stores/default/segments/000001.seg");
+    let intact = fs::read(&segment).unwrap();
+    for step in 0..24 {
+        let at = step * (intact.len() - 1) / 23;
+        let mut changed = intact.clone();
+        changed[at] ^= 0x10;
+        fs::write(&segment, changed).unwrap();
+        let ran = check(&place, &[store, "--key", "key"]);
+        assert_ne!(ran.code, 0, "bit at {at}: {}", ran.text());
+    }
+    fs::write(&segment, intact).unwrap();
+    let list = place.path("data/stores/default/checkpoints");
+    let intact = fs::read(&list).unwrap();
+    for at in (0..intact.len()).step_by(7) {
+        let mut changed = intact.clone();
+        changed[at] ^= 1;
+        fs::write(&list, changed).unwrap();
+        assert_eq!(check(&place, &[store, "--key", "key"]).code, 1, "byte {at}");
+    }
+}
+
+/// Yesterday's log under today's checkpoints, tiles and state: each part says so.
+#[test]
+fn an_older_copy_of_the_log_is_found() {
+    let place = archived();
+    let segments = place.path("data/stores/default/segments");
+    let older: Vec<(PathBuf, Vec<u8>)> =
+        files(&segments).into_iter().map(|it| (it.clone(), fs::read(&it).unwrap())).collect();
+    place.ok(["import", "mail", "--user", "bob"]);
+    assert_eq!(check(&place, &["data", "--key", "key"]).code, 0);
+    fs::remove_dir_all(&segments).unwrap();
+    fs::create_dir(&segments).unwrap();
+    older.iter().for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
+    let ran = place.run(["verify"]);
+    assert!(ran.code == 1 && ran.text().contains("ends earlier than"), "{}", ran.text());
+    let ran = check(&place, &["data", "--key", "key"]);
+    assert!(ran.code == 1 && ran.text().contains("entries were signed"), "{}", ran.text());
+    // Without the others, the checkpoints still know.
+    fs::remove_file(place.path("data/stores/default/catalog.db")).unwrap();
+    fs::remove_dir_all(place.path("data/stores/default/index")).unwrap();
+    let ran = place.run(["verify"]);
+    assert!(ran.code == 1 && ran.text().contains("ends earlier than"), "{}", ran.text());
+}
+
+/// Somebody else's program: the definitions of RFC 9162 in Python, and OpenSSL.
+#[test]
+fn an_independent_checker_agrees() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/check_proof.py");
+    let here = |it: &str| Command::new(it).arg("--version").output().is_ok();
+    if !here("python3") || !here("openssl") {
+        eprintln!("left out: it needs python3 and openssl");
+        return;
+    }
+    let place = proven();
+    let run = || {
+        let mut command = Command::new("python3");
+        Ran::of(command.arg(&script).arg(place.path("out")).output().expect("python3 runs"))
+    };
+    let ran = run();
+    assert_eq!(ran.code, 0, "{}", ran.text());
+    let entry = files(&place.path("out/proof/default/entries")).remove(0);
+    let mut bytes = fs::read(&entry).unwrap();
+    bytes[3] ^= 1;
+    fs::write(&entry, bytes).unwrap();
+    assert_ne!(run().code, 0);
+}
