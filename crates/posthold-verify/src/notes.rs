@@ -10,6 +10,15 @@ use types::{Hash, Position};
 
 use crate::findings::Findings;
 
+/// How a log ends, as its own bytes say.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It was closed.
+    Closed,
+    /// That cannot be told.
+    Unknown,
+}
+
 /// Checkpoints in their order, those whose signature holds.
 pub(crate) struct Notes {
     found: Vec<Checkpoint>,
@@ -92,7 +101,10 @@ impl Notes {
     }
 
     /// What has to be true when the log ends at `position`.
-    pub(crate) fn end(self, position: &Position, place: &str, findings: &mut Findings) {
+    pub(crate) fn end(self, position: &Position, end: End, place: &str, findings: &mut Findings) {
+        if end == End::Closed && !self.is_closed_at(position) {
+            findings.wrong(place, "it was closed, and the checkpoint of that is missing");
+        }
         let Some(last) = self.found.last() else {
             if position.entries != 0 {
                 findings.wrong(place, "no checkpoint holds: nothing says that it is whole");

@@ -17,7 +17,7 @@ use types::{BlobId, Hash};
 
 use crate::findings::Findings;
 use crate::keys::Keys;
-use crate::notes::Notes;
+use crate::notes::{End, Notes};
 
 pub(crate) fn check(dir: &Path, keys: &Keys, findings: &mut Findings) -> io::Result<()> {
     let known = keys.beside(&dir.join("checkpoint.pub"), findings);
@@ -37,10 +37,15 @@ pub(crate) fn check(dir: &Path, keys: &Keys, findings: &mut Findings) -> io::Res
             false => log.findings.note(format!("{path}: {what}.")),
         }
     }
+    // Recovery ends its segment as a session does; the one before then has no footer.
+    let was_closed = match (log.before, log.ending) {
+        (Ending::Sealed, Ending::Closed) => End::Closed,
+        _ => End::Unknown,
+    };
     let (n_messages, n_blobs) = (log.messages.len(), log.places.len());
     let place = dir.to_string_lossy().into_owned();
     let n_notes = notes.n_notes;
-    notes.end(&position, &place, findings);
+    notes.end(&position, was_closed, &place, findings);
     findings.checked(format!(
         "{place}: {} entries, {n_messages} messages and {n_blobs} blobs in {} segments, against \
          {n_notes} checkpoints.",
@@ -110,6 +115,19 @@ impl Segment {
     }
 }
 
+/// What a segment ends with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// The close frame that it begins with.
+    Begun,
+    /// A batch.
+    Batch,
+    /// A close frame behind batches: of a session that ended, or of a recovery.
+    Closed,
+    /// A footer.
+    Sealed,
+}
+
 /// A log that is being read.
 struct Log<'a> {
     dir: &'a Path,
@@ -126,6 +144,9 @@ struct Log<'a> {
     /// Entries whose details have not come: salt, hash, and the message that they speak of.
     details: HashMap<u64, ([u8; 16], Hash, Option<u64>)>,
     erased: HashSet<u64>,
+    /// How the segment before ended, and this one so far.
+    before: Ending,
+    ending: Ending,
     /// Bytes behind the last whole batch of the last segment, and its path.
     left_over: Option<(String, u64)>,
 }
@@ -143,6 +164,8 @@ impl<'a> Log<'a> {
             placed: Vec::new(),
             details: HashMap::new(),
             erased: HashSet::new(),
+            before: Ending::Sealed,
+            ending: Ending::Sealed,
             left_over: None,
         }
     }
@@ -156,6 +179,7 @@ impl<'a> Log<'a> {
         let Some(segment) = self.segments.get(index) else { return };
         let mut reader = segment.reader(ReadMode::Through);
         self.chain = Chain::new(self.chain.state().clone());
+        self.before = std::mem::replace(&mut self.ending, Ending::Begun);
         let mut at = PRELUDE_BYTES as u64;
         let mut whole = at;
         while at < segment.end {
@@ -173,6 +197,13 @@ impl<'a> Log<'a> {
                 self.wrong(index, at, what);
             }
             at = frame.end();
+            self.ending = match (&step, self.ending) {
+                (Step::Inside, ending) => ending,
+                (Step::Committed(_), _) => Ending::Batch,
+                (Step::Closed(Some(_)), _) => Ending::Sealed,
+                (Step::Closed(None), Ending::Begun) => Ending::Begun,
+                (Step::Closed(None), _) => Ending::Closed,
+            };
             if step != Step::Inside {
                 whole = at;
                 let position = self.chain.state().position();
