@@ -92,7 +92,7 @@ impl<L: Log> Chunker<L> {
             return Err(LogError::new(LogErrorKind::Request, text));
         }
         cutter.skeleton.total_len = self.size;
-        let body = NewBody::Split(frames::encode_skeleton(id, &cutter.skeleton));
+        let body = NewBody::Split(frames::encode_skeleton(id, &cutter.skeleton, None));
         let large = Large { id, size: self.size, body, head: self.head, permit };
         Ok((last, ArrivedBody::Large(large)))
     }

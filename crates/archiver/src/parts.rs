@@ -6,8 +6,9 @@
 //! - A message is appended as parts only when they were joined and found to be it.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use frames::Skeleton;
+use frames::{Dictionary, Skeleton};
 use ports::{Change, Log, LogError, NewBody};
 use types::BlobId;
 use types::limits::{CHUNK_BYTES, WHOLE_BLOB_BYTES_MAX};
@@ -24,9 +25,15 @@ pub(crate) struct Parts {
     /// Encoded bytes of all of them.
     pub(crate) encoded_bytes: usize,
     done: HashSet<BlobId>,
+    dictionary: Option<Arc<Dictionary>>,
 }
 
 impl Parts {
+    /// For one message, compressed as the log wants it now.
+    pub(crate) fn new<L: Log>(log: &L) -> Result<Parts, LogError> {
+        Ok(Parts { dictionary: log.dictionary()?, ..Parts::default() })
+    }
+
     /// Appends a part, unless the log has it.
     pub(crate) fn part<L: Log>(&mut self, content: &[u8], log: &L) -> Result<BlobId, LogError> {
         let id = BlobId::of(content);
@@ -34,7 +41,7 @@ impl Parts {
             return Ok(id);
         }
         let body = if content.len() <= WHOLE_BLOB_BYTES_MAX {
-            let blob = frames::encode_hashed_blob(id, content);
+            let blob = frames::encode_hashed_blob(id, content, self.dictionary.as_deref());
             self.encoded_bytes += blob.body.len();
             NewBody::Whole(blob)
         } else {
@@ -69,7 +76,7 @@ impl Parts {
     fn chunk<L: Log>(&mut self, chunk: &[u8], log: &L) -> Result<BlobId, LogError> {
         let id = BlobId::of(chunk);
         if self.done.insert(id) && !is_known(log, &id)? {
-            let blob = frames::encode_hashed_blob(id, chunk);
+            let blob = frames::encode_hashed_blob(id, chunk, None);
             self.encoded_bytes += blob.body.len();
             self.changes.push(Change::Chunk(blob));
         }
@@ -97,14 +104,14 @@ impl Parts {
                 skeleton.push_blob(piece.form, part, len);
             }
         }
-        let encoded = frames::encode_skeleton(id, &skeleton);
+        let encoded = frames::encode_skeleton(id, &skeleton, self.dictionary.as_deref());
         self.encoded_bytes += encoded.body.len();
         Ok(NewBody::Split(encoded))
     }
 
     fn unsplit<L: Log>(&mut self, id: BlobId, bytes: &[u8], log: &L) -> Result<NewBody, LogError> {
         if bytes.len() <= WHOLE_BLOB_BYTES_MAX {
-            let blob = frames::encode_hashed_blob(id, bytes);
+            let blob = frames::encode_hashed_blob(id, bytes, self.dictionary.as_deref());
             self.encoded_bytes += blob.body.len();
             return Ok(NewBody::Whole(blob));
         }

@@ -237,7 +237,7 @@ fn whole<L: Log>(
     let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     let (detail, parsed) = describe(bytes, size, received);
     let parsed = Some(parsed);
-    let mut parts = Parts::default();
+    let mut parts = Parts::new(log)?;
     let body = parts.message(id, bytes, log)?;
     let Parts { changes, encoded_bytes, .. } = parts;
     Ok(Content { ahead: changes, body, detail, parsed, encoded_bytes })

@@ -248,6 +248,8 @@ impl Chain {
         match kind {
             Kind::Close => self.close(frame),
             Kind::Commit => self.commit(frame),
+            Kind::Dictionary if !self.in_footer => Ok(Step::Inside),
+            Kind::Dictionary => Err(Flaw::OutOfOrder),
             Kind::FooterRun | Kind::FooterIds | Kind::FooterFilter => {
                 self.in_footer = true;
                 Ok(Step::Inside)

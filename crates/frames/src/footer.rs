@@ -51,7 +51,7 @@ impl FooterWriter {
             block: Vec::new(),
             block_first: None,
             next_first: Some(first),
-            encoder: Encoder::new(),
+            encoder: Encoder::for_footers(),
             page_bytes,
         }
     }

@@ -3,7 +3,8 @@
 use crate::header::{Seed, batch_low};
 use crate::seal::sealed_len;
 use crate::{
-    Casing, Close, Codec, Encoder, Frame, HEADER_BYTES, Header, Kind, Prelude, Seal, State,
+    Casing, Close, Codec, Dictionary, Encoder, Frame, HEADER_BYTES, Header, Kind, Prelude, Seal,
+    State,
 };
 
 /// Bytes for one place of one segment.
@@ -120,14 +121,25 @@ impl FrameOut {
     }
 }
 
-/// The first bytes of a segment: its prelude, and the state of the log where it begins.
+/// The first bytes of a segment: its prelude, the state of the log where it begins, and its
+/// dictionary, which the prelude names, with the state once more.
 ///
 /// `seal` is of the key that the prelude names, or `None` when it names none.
 #[must_use]
-pub fn segment_start(prelude: &Prelude, seal: Option<&Seal>, state: &State) -> Vec<u8> {
+pub fn segment_start(
+    prelude: &Prelude,
+    seal: Option<&Seal>,
+    state: &State,
+    dictionary: Option<&Dictionary>,
+) -> Vec<u8> {
     let casing = Casing { salt: prelude.salt, seal: seal.cloned() };
     let mut out = FrameOut::new(casing, 0, prelude.encode());
     out.put_close(&Close { state: state.clone(), footer: None });
+    if let Some(dictionary) = dictionary {
+        let mut encoder = Encoder::for_footers();
+        out.put_packed(state.batch, Kind::Dictionary, &dictionary.encode(), &mut encoder);
+        out.put_close(&Close { state: state.clone(), footer: None });
+    }
     out.into_bytes()
 }
 

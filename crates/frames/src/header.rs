@@ -52,11 +52,13 @@ pub enum Kind {
     FooterIds,
     /// The filter over the ids of a sealed segment.
     FooterFilter,
+    /// The dictionary of a segment, near its beginning.
+    Dictionary,
 }
 
 impl Kind {
-    /// Kinds with their numbers. Reserved: 11 dictionary, 12 anchors (signed checkpoints).
-    const NUMBERS: [(Kind, u8); 12] = [
+    /// Kinds with their numbers. Reserved: 12 anchors (signed checkpoints).
+    const NUMBERS: [(Kind, u8); 13] = [
         (Kind::Blob, 1),
         (Kind::Chunk, 2),
         (Kind::ChunkList, 3),
@@ -67,6 +69,7 @@ impl Kind {
         (Kind::FooterRun, 8),
         (Kind::FooterIds, 9),
         (Kind::FooterFilter, 10),
+        (Kind::Dictionary, 11),
         (Kind::Skeleton, 13),
         (Kind::Gone, 14),
     ];
@@ -116,12 +119,12 @@ impl Kind {
 }
 
 impl Codec {
-    /// The number that stands for this codec on disk. Reserved: 2 zstd with the segment's
-    /// dictionary.
+    /// The number that stands for this codec on disk.
     fn number(self) -> u8 {
         match self {
             Codec::Stored => 0,
             Codec::Zstd => 1,
+            Codec::ZstdDictionary => 2,
         }
     }
 
@@ -129,6 +132,7 @@ impl Codec {
         match number {
             0 => Some(Codec::Stored),
             1 => Some(Codec::Zstd),
+            2 => Some(Codec::ZstdDictionary),
             _ => None,
         }
     }
@@ -264,9 +268,11 @@ impl Header {
                 | Kind::Skeleton
                 | Kind::Entries
                 | Kind::Details
+                | Kind::Dictionary
                 | Kind::FooterRun,
             ) => true,
-            (Codec::Zstd, _) => false,
+            (Codec::ZstdDictionary, Kind::Blob | Kind::Chunk | Kind::Skeleton) => true,
+            (Codec::Zstd | Codec::ZstdDictionary, _) => false,
         }
     }
 }
@@ -322,9 +328,9 @@ mod tests {
     fn kinds_of_a_newer_version_are_named() {
         let mut bytes = HEADER.encode(seed(7), 0);
         for (at, number, want) in [
-            (4, 11, Flaw::UnknownKind(11)),
-            (5, 2, Flaw::UnknownCodec(2)),
-            (5, 0x82, Flaw::UnknownCodec(0x82)),
+            (4, 12, Flaw::UnknownKind(12)),
+            (5, 3, Flaw::UnknownCodec(3)),
+            (5, 0x83, Flaw::UnknownCodec(0x83)),
         ] {
             let mut newer = bytes;
             newer[at] = number;

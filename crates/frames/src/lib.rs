@@ -11,6 +11,7 @@
 
 mod batch;
 mod blob;
+mod dictionary;
 mod flaw;
 mod footer;
 mod frame_out;
@@ -30,7 +31,11 @@ mod survey;
 mod wire;
 
 pub use batch::{BatchWriter, Chain, Place, Step};
-pub use blob::{Codec, EncodedBlob, Encoder, encode_blob, encode_hashed_blob, encode_skeleton};
+pub use blob::{
+    Codec, EncodedBlob, Encoder, dictionary_of, encode_again, encode_blob, encode_hashed_blob,
+    encode_skeleton,
+};
+pub use dictionary::{DICTIONARY_BYTES_MAX, Dictionary, SAMPLES_MAX};
 pub use flaw::{Flaw, ReadFlaw};
 pub use footer::{FooterWriter, blob_place, decode_run};
 pub use frame_out::{close_frame, copy_frame, segment_start};
@@ -40,7 +45,8 @@ pub use id_range::{IdRange, Look};
 pub use ids::{BlobPlace, Filter, IdRecord, IdSearch, PAGE_BYTES, decode_page, encode_ids};
 pub use mark::{MARK_SLOT_BYTES, MARK_SLOTS, Mark};
 pub use payload::{
-    CHUNKS_MAX, ChunkList, ID_BYTES, decode_body, decode_details, decode_entries, split_id,
+    CHUNKS_MAX, ChunkList, ID_BYTES, decode_body, decode_body_with, decode_details, decode_entries,
+    split_id, unpack_with,
 };
 pub use prelude::{FORMAT_VERSION, PRELUDE_BYTES, Prelude, SegmentMarks};
 pub use reader::{Frame, FrameReader, ReadAt, ReadMode};
@@ -48,4 +54,4 @@ pub use rewrite::Rewriter;
 pub use seal::{Casing, Fill, KeyName, SEALED_MORE_MAX, Seal};
 pub use skeleton::{EncodedSkeleton, SKELETON_TEXT_BYTES_MAX, Skeleton, SkeletonPiece};
 pub use state::{Close, Commit, Footer, State};
-pub use survey::{Boundary, Survey, Wanted, read_end, read_start, survey};
+pub use survey::{Boundary, Survey, Wanted, read_dictionary, read_end, read_start, survey};

@@ -5,10 +5,10 @@ use std::cell::RefCell;
 
 use types::BlobId;
 use types::limits::{DETAIL_BYTES_MAX, ENTRY_BYTES_MAX, FRAME_PAYLOAD_BYTES_MAX};
-use zstd::bulk::Decompressor;
+use zstd::zstd_safe::{DCtx, DDict};
 
 use crate::wire::Fields;
-use crate::{Codec, Flaw, Header};
+use crate::{Codec, Dictionary, Flaw, Header};
 
 /// Bytes before the body of a blob: its id, and the id's checksum. With the checksum of its own,
 /// a scan that reads no bodies still notices a changed id.
@@ -43,31 +43,58 @@ pub fn split_id(payload: &[u8]) -> Result<(BlobId, &[u8]), Flaw> {
 
 /// Decodes the body of a blob or chunk, or the payload of another kind, with its frame's codec.
 /// The result has exactly `raw_len` bytes, at most `FRAME_PAYLOAD_BYTES_MAX`.
+///
+/// Fails for what was compressed with a dictionary: that takes [`decode_body_with`].
 pub fn decode_body<'a>(header: &Header, body: &'a [u8]) -> Result<Cow<'a, [u8]>, Flaw> {
+    decode_body_with(header, body, None)
+}
+
+/// The same with the dictionary of the segment, when it has one.
+pub fn decode_body_with<'a>(
+    header: &Header,
+    body: &'a [u8],
+    dictionary: Option<&Dictionary>,
+) -> Result<Cow<'a, [u8]>, Flaw> {
     let raw_len = header.raw_len as usize;
     let raw = match header.codec {
         Codec::Stored => Cow::Borrowed(body),
-        Codec::Zstd => Cow::Owned(unpack(body, raw_len)?),
+        Codec::Zstd => Cow::Owned(unpack(body, raw_len, None)?),
+        Codec::ZstdDictionary => {
+            let dictionary = dictionary.and_then(Dictionary::decompressor);
+            let dictionary = dictionary.ok_or(Flaw::Malformed("a dictionary"))?;
+            Cow::Owned(unpack(body, raw_len, Some(dictionary))?)
+        }
     };
+    if raw.len() == raw_len { Ok(raw) } else { Err(Flaw::Malformed("a frame's content")) }
+}
+
+/// Decodes what was compressed with a dictionary, outside of any frame.
+pub fn unpack_with(body: &[u8], raw_len: u32, dictionary: &Dictionary) -> Result<Vec<u8>, Flaw> {
+    let raw_len = raw_len as usize;
+    if FRAME_PAYLOAD_BYTES_MAX < raw_len {
+        return Err(Flaw::Length);
+    }
+    let decompressor = dictionary.decompressor().ok_or(Flaw::Malformed("a dictionary"))?;
+    let raw = unpack(body, raw_len, Some(decompressor))?;
     if raw.len() == raw_len { Ok(raw) } else { Err(Flaw::Malformed("a frame's content")) }
 }
 
 thread_local! {
     /// A context is costly to make; `None` until there was memory for one.
-    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+    static DECOMPRESSOR: RefCell<Option<DCtx<'static>>> = const { RefCell::new(None) };
 }
 
-fn unpack(body: &[u8], raw_len: usize) -> Result<Vec<u8>, Flaw> {
-    let malformed = |_| Flaw::Malformed("a frame's content");
+fn unpack(body: &[u8], raw_len: usize, dictionary: Option<&DDict<'_>>) -> Result<Vec<u8>, Flaw> {
+    let malformed = Flaw::Malformed("a frame's content");
     DECOMPRESSOR.with_borrow_mut(|slot| {
-        let zstd = match slot.take() {
-            Some(zstd) => zstd,
-            None => Decompressor::new().map_err(malformed)?,
-        };
+        let Some(zstd) = slot.take().or_else(DCtx::try_create) else { return Err(malformed) };
         let zstd = slot.insert(zstd);
         let mut raw = Vec::with_capacity(raw_len);
-        zstd.decompress_to_buffer(body, &mut raw).map_err(malformed)?;
-        Ok(raw)
+        let done = match dictionary {
+            Some(dictionary) => zstd.decompress_using_ddict(&mut raw, body, dictionary),
+            None => zstd.decompress(&mut raw, body),
+        };
+        done.map_or(Err(malformed), |_| Ok(raw))
     })
 }
 

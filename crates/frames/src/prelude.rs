@@ -13,7 +13,6 @@ pub const FORMAT_VERSION: u16 = 1;
 const MAGIC: [u8; 8] = *b"\x89PHseg\r\n";
 
 const KEY_ID_NONE: [u8; 16] = [0; 16];
-const DICTIONARY_NONE: u32 = 0;
 const FLAG_BEGINS_WITH_ERASURE: u16 = 1;
 const FLAG_COMPACTED: u16 = 2;
 
@@ -31,6 +30,8 @@ pub struct Prelude {
     pub key: Option<KeyName>,
     /// What else is to be known of it.
     pub marks: SegmentMarks,
+    /// The number of its dictionary; 0 when it has none.
+    pub dictionary: u32,
 }
 
 /// What is to be known of a segment before it is read.
@@ -70,7 +71,7 @@ impl Prelude {
         bytes.extend(self.segment.to_le_bytes());
         bytes.extend(self.salt.0);
         bytes.extend(self.key.map_or(KEY_ID_NONE, |it| it.0));
-        bytes.extend(DICTIONARY_NONE.to_le_bytes());
+        bytes.extend(self.dictionary.to_le_bytes());
         bytes.extend(self.previous_end.to_le_bytes());
         let sum = crc32c::crc32c(&bytes);
         bytes.extend(sum.to_le_bytes());
@@ -99,11 +100,11 @@ impl Prelude {
         let dictionary = fields.u32()?;
         let previous_end = fields.u64()?;
         // Written by a newer version, which should have named the feature in `store.toml` too.
-        let Some(marks) = marks.filter(|_| dictionary == DICTIONARY_NONE) else {
+        let Some(marks) = marks else {
             return Err(Flaw::UnknownVersion(version));
         };
         let key = Some(KeyName(key_id)).filter(|it| it.0 != KEY_ID_NONE);
-        Ok(Prelude { segment, salt, previous_end, key, marks })
+        Ok(Prelude { segment, salt, previous_end, key, marks, dictionary })
     }
 }
 
@@ -115,8 +116,8 @@ mod tests {
     #[test]
     fn the_bytes_of_a_prelude() {
         let (salt, previous_end) = (Salt([0xab; 16]), 0x0102_0304);
-        let prelude =
-            Prelude { segment: 3, salt, previous_end, key: None, marks: SegmentMarks::default() };
+        let marks = SegmentMarks::default();
+        let prelude = Prelude { segment: 3, salt, previous_end, key: None, marks, dictionary: 0 };
         let bytes = prelude.encode();
         let hex: String = bytes.iter().map(|it| format!("{it:02x}")).collect();
         expect!["8950487365670d0a0100000003000000abababababababababababababababab00000000000000000000000000000000000000000403020100000000e10812d6"].assert_eq(&hex);
@@ -132,8 +133,8 @@ mod tests {
     fn a_newer_version_is_not_damage() {
         let salt = Salt::default();
         let key = Some(KeyName([9; 16]));
-        let prelude =
-            Prelude { segment: 1, salt, previous_end: 0, key, marks: SegmentMarks::default() };
+        let marks = SegmentMarks::default();
+        let prelude = Prelude { segment: 1, salt, previous_end: 0, key, marks, dictionary: 7 };
         let mut bytes = prelude.encode();
         assert_eq!(Prelude::decode(&bytes), Ok(prelude));
         bytes[8] = 2;

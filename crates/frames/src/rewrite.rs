@@ -4,8 +4,10 @@
 //! `Gone` frame, an erased detail nothing.
 
 use crate::frame_out::{Content, FrameOut};
-use crate::payload::{decode_body, decode_details, encode_details};
-use crate::{Casing, Close, Codec, Commit, Encoder, Flaw, Frame, Gone, Kind, Prelude, State};
+use crate::payload::{decode_body, decode_body_with, decode_details, encode_details};
+use crate::{
+    Casing, Close, Codec, Commit, Dictionary, Encoder, Flaw, Frame, Gone, Kind, Prelude, State,
+};
 
 /// Builds a segment out of the frames of another one, taken in order.
 pub struct Rewriter {
@@ -34,6 +36,27 @@ impl Rewriter {
     /// Takes a frame as it is.
     pub fn copy(&mut self, frame: &Frame<'_>) {
         self.out.copy(frame);
+    }
+
+    /// Takes a frame over into a segment that has no dictionary; `dictionary` is that of the
+    /// segment it comes from.
+    pub fn copy_without(
+        &mut self,
+        frame: &Frame<'_>,
+        dictionary: Option<&Dictionary>,
+    ) -> Result<(), Flaw> {
+        if frame.header.codec != Codec::ZstdDictionary {
+            self.out.copy(frame);
+            return Ok(());
+        }
+        let head_len = frame.header.kind.head_len();
+        let (head, body) = frame.payload.split_at_checked(head_len).ok_or(Flaw::Short)?;
+        let raw = decode_body_with(&frame.header, body, dictionary)?;
+        let (codec, body) = self.encoder.compress(&raw);
+        let kind = frame.header.kind;
+        let content = Content { kind, codec, raw_len: raw.len(), parts: [head, &body] };
+        self.out.put(frame.header.batch.into(), &content);
+        Ok(())
     }
 
     /// Leaves of a blob, chunk, list or skeleton only that it was there.

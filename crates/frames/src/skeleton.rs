@@ -11,7 +11,7 @@ use types::BlobId;
 use types::limits::FRAME_PAYLOAD_BYTES_MAX;
 
 use crate::wire::Fields;
-use crate::{Codec, Encoder, Flaw, Header, ID_BYTES, decode_body};
+use crate::{Codec, Dictionary, Encoder, Flaw, Header, ID_BYTES, decode_body_with};
 
 /// Bytes before the body of a skeleton: id and checksum, and the length of the message.
 pub(crate) const SKELETON_HEAD_BYTES: usize = ID_BYTES + 8;
@@ -92,9 +92,14 @@ impl Skeleton {
     }
 
     /// Encodes it as the skeleton of the message `id`.
-    pub fn encode(&self, id: BlobId, encoder: &mut Encoder) -> EncodedSkeleton {
+    pub fn encode(
+        &self,
+        id: BlobId,
+        encoder: &mut Encoder,
+        dictionary: Option<&Dictionary>,
+    ) -> EncodedSkeleton {
         let raw = self.to_bytes();
-        let (codec, body) = encoder.compress(&raw);
+        let (codec, body) = encoder.compress_with(&raw, dictionary);
         let raw_len = u32::try_from(raw.len()).unwrap_or(u32::MAX);
         let total_len = self.total_len;
         EncodedSkeleton { id, total_len, raw_len, codec, body, parts: self.parts() }
@@ -110,12 +115,17 @@ impl Skeleton {
         bytes
     }
 
-    /// Reads a skeleton: `header` and `payload` are those of its frame, `id` included.
-    pub fn decode(header: &Header, payload: &[u8]) -> Result<Skeleton, Flaw> {
+    /// Reads a skeleton: `header` and `payload` are those of its frame, `id` included. With the
+    /// dictionary of the segment.
+    pub fn decode(
+        header: &Header,
+        payload: &[u8],
+        dictionary: Option<&Dictionary>,
+    ) -> Result<Skeleton, Flaw> {
         let mut head = Fields::new(WHAT, payload.get(ID_BYTES..).ok_or(Flaw::Short)?);
         let total_len = head.u64()?;
         let body = payload.get(SKELETON_HEAD_BYTES..).ok_or(Flaw::Short)?;
-        Skeleton::from_bytes(total_len, &decode_body(header, body)?)
+        Skeleton::from_bytes(total_len, &decode_body_with(header, body, dictionary)?)
     }
 
     /// Reads the decoded body of a skeleton.

@@ -14,7 +14,9 @@ use types::Position;
 use crate::batch::Step;
 use crate::header::{HEADER_LEN, batch_low};
 use crate::prelude::PRELUDE_BYTES;
-use crate::{Chain, Close, Commit, Flaw, Footer, FrameReader, Header, Kind, ReadFlaw, State};
+use crate::{
+    Chain, Close, Commit, Dictionary, Flaw, Footer, FrameReader, Header, Kind, ReadFlaw, State,
+};
 
 /// What is recorded elsewhere of the segment that is surveyed.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -60,9 +62,33 @@ pub struct Survey {
 }
 
 /// Reads the close frame behind the prelude: the state of the log where the segment begins, and
-/// the offset of the first frame behind it.
+/// the offset of the first frame behind it, and behind the dictionary.
 pub fn read_start(reader: &mut FrameReader<'_>) -> Result<Boundary, ReadFlaw> {
-    let offset = PRELUDE_BYTES as u64;
+    let first = read_state(reader, PRELUDE_BYTES as u64)?;
+    match reader.header(first.offset) {
+        Ok(header) if header.kind == Kind::Dictionary => {
+            read_state(reader, first.offset + header.frame_len())
+        }
+        // What stands here is for others to judge.
+        _ => Ok(first),
+    }
+}
+
+/// Reads the dictionary of a segment; `None` when it has none.
+pub fn read_dictionary(reader: &mut FrameReader<'_>) -> Result<Option<Dictionary>, ReadFlaw> {
+    let first = read_state(reader, PRELUDE_BYTES as u64)?;
+    if first.offset == reader.end() {
+        return Ok(None);
+    }
+    let frame = reader.frame(first.offset)?;
+    if frame.header.kind != Kind::Dictionary {
+        return Ok(None);
+    }
+    let dictionary = Dictionary::decode(&frame.header, frame.payload);
+    dictionary.map(Some).map_err(ReadFlaw::at(first.offset))
+}
+
+fn read_state(reader: &mut FrameReader<'_>, offset: u64) -> Result<Boundary, ReadFlaw> {
     let frame = reader.frame(offset)?;
     let end = frame.end();
     match (frame.header.kind, Close::decode(frame.payload)) {

@@ -3,8 +3,9 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 
-use frames::{EncodedBlob, EncodedSkeleton};
+use frames::{Dictionary, EncodedBlob, EncodedSkeleton};
 use ledger::{Detail, Fact, MessageDetail, PlacementDetail, SourceRef};
 use message::Message;
 use types::{BlobId, EntryNumber, Flags, FolderId, MessageKey, Position, Timestamp};
@@ -100,6 +101,11 @@ pub trait Log: Send + Sync + 'static {
 
     /// Where the log ends.
     fn position(&self) -> Position;
+
+    /// What new blobs are best compressed with. Others are taken as well.
+    fn dictionary(&self) -> Result<Option<Arc<Dictionary>>, LogError> {
+        Ok(None)
+    }
 }
 
 /// What the caller of a log can do about an error.

@@ -183,8 +183,9 @@ fn frames_are_copied_from_one_key_to_another() {
         previous_end: 0,
         key: Some(KeyName([8; 16])),
         marks: frames::SegmentMarks::default(),
+        dictionary: 0,
     };
-    let mut bytes = segment_start(&prelude, to.seal.as_ref(), &State::default());
+    let mut bytes = segment_start(&prelude, to.seal.as_ref(), &State::default(), None);
     let mut reader = reader_of(&from, &segment.bytes);
     let mut at = start;
     while at < segment.bytes.len() as u64 {

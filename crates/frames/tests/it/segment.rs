@@ -48,8 +48,9 @@ impl Segment {
             previous_end: 0,
             key,
             marks: SegmentMarks::default(),
+            dictionary: 0,
         };
-        let bytes = segment_start(&prelude, casing.seal.as_ref(), &state);
+        let bytes = segment_start(&prelude, casing.seal.as_ref(), &state, None);
         let synced = vec![(bytes.len(), state.clone())];
         Segment { casing, bytes, state, synced, records: Vec::new() }
     }

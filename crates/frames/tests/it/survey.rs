@@ -222,8 +222,9 @@ fn a_batch_keeps_its_hash_in_another_segment() {
         previous_end: 0,
         key: None,
         marks: frames::SegmentMarks::default(),
+        dictionary: 0,
     };
-    let mut copy = frames::segment_start(&prelude, None, &State::default());
+    let mut copy = frames::segment_start(&prelude, None, &State::default(), None);
     let mut reader = reader(&segment.bytes);
     let mut offset = start as u64;
     while offset < segment.bytes.len() as u64 {

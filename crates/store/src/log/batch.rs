@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use frames::{
-    BatchWriter, BlobPlace, CHUNKS_MAX, ChunkList, EncodedBlob, EncodedSkeleton, Encoder, IdRecord,
-    Kind, Place, State,
+    BatchWriter, BlobPlace, CHUNKS_MAX, ChunkList, Codec, Dictionary, EncodedBlob, EncodedSkeleton,
+    Encoder, IdRecord, Kind, Place, State, dictionary_of, encode_again, unpack_with,
 };
 use ledger::{Detail, Entry, Fact, detail_hash};
 use message::Message;
@@ -112,7 +112,9 @@ impl OpenBatch {
     /// Writes a blob or chunk that is not known to stand anywhere.
     fn blob(&mut self, kind: Kind, blob: &EncodedBlob, known: IdRecord, ctx: &mut Context<'_>) {
         if known.place.is_none() {
-            let offset = self.writer.blob(kind, blob);
+            let here = ctx.recoded(blob.codec, &blob.body, blob.raw_len);
+            let here = here.map(|(codec, body)| EncodedBlob { codec, body, ..*blob });
+            let offset = self.writer.blob(kind, here.as_ref().unwrap_or(blob));
             let place = BlobPlace { kind, offset, raw_len: u64::from(blob.raw_len) };
             ctx.note(blob.id, IdRecord { place: Some(place), placed: None });
         }
@@ -146,7 +148,11 @@ impl OpenBatch {
 
     fn skeleton(&mut self, skeleton: &EncodedSkeleton, known: IdRecord, ctx: &mut Context<'_>) {
         if known.place.is_none() {
-            let offset = self.writer.skeleton(skeleton);
+            let again = ctx.recoded(skeleton.codec, &skeleton.body, skeleton.raw_len);
+            let parts = Vec::new();
+            let again =
+                again.map(|(codec, body)| EncodedSkeleton { codec, body, parts, ..*skeleton });
+            let offset = self.writer.skeleton(again.as_ref().unwrap_or(skeleton));
             let place = BlobPlace { kind: Kind::Skeleton, offset, raw_len: skeleton.total_len };
             ctx.note(skeleton.id, IdRecord { place: Some(place), placed: None });
         }
@@ -246,6 +252,8 @@ impl OpenBatch {
 
 /// What a batch asks while it takes changes.
 pub(super) struct Context<'a> {
+    /// That of the segment that the batch goes to.
+    pub(super) dictionary: Option<Arc<Dictionary>>,
     pub(super) tables: &'a Tables,
     pub(super) underway: &'a mut Underway,
     pub(super) random: &'a dyn Random,
@@ -284,6 +292,32 @@ impl Context<'_> {
         merge(self.underway.pending.entry(id).or_default(), record);
     }
 
+    /// The body as it has to stand in this segment, when it was compressed with the dictionary of
+    /// another one.
+    fn recoded(&self, codec: Codec, body: &[u8], raw_len: u32) -> Option<(Codec, Vec<u8>)> {
+        let id = dictionary_of(codec, body)?;
+        if self.dictionary.as_ref().is_some_and(|it| it.id() == id) {
+            return None;
+        }
+        let other = self.tables.dir.held_dictionary(id)?;
+        let raw = unpack_with(body, raw_len, &other).ok()?;
+        Some(encode_again(&raw, self.dictionary.as_deref()))
+    }
+
+    /// Whether a body can be decoded in the segment that the batch goes to, or be made so.
+    fn check_dictionary(&self, codec: Codec, body: &[u8], raw_len: u32) -> Result<(), LogError> {
+        if codec != Codec::ZstdDictionary {
+            return Ok(());
+        }
+        let id = dictionary_of(codec, body);
+        let is_here = self.dictionary.as_ref().is_some_and(|it| Some(it.id()) == id);
+        let other = || id.and_then(|it| self.tables.dir.held_dictionary(it));
+        if is_here || other().is_some_and(|it| unpack_with(body, raw_len, &it).is_ok()) {
+            return Ok(());
+        }
+        Err(request("a blob is compressed with a dictionary that the log does not have"))
+    }
+
     /// Refuses a call that cannot be carried out, before anything of it is written.
     pub(super) fn check(&self, changes: &[Change]) -> Result<(), LogError> {
         // What this very call brings, which is not noted yet.
@@ -292,6 +326,7 @@ impl Context<'_> {
             let (id, kind, raw_len) = match change {
                 Change::Chunk(blob) | Change::Part(NewBody::Whole(blob)) => {
                     check_blob(blob)?;
+                    self.check_dictionary(blob.codec, &blob.body, blob.raw_len)?;
                     (blob.id, Kind::Blob, u64::from(blob.raw_len))
                 }
                 Change::Part(NewBody::Chunked { id, chunks }) => {
@@ -315,6 +350,7 @@ impl Context<'_> {
         let raw_len = match &placement.body {
             NewBody::Whole(blob) => {
                 check_blob(blob)?;
+                self.check_dictionary(blob.codec, &blob.body, blob.raw_len)?;
                 u64::from(blob.raw_len)
             }
             NewBody::Known(id) => {
@@ -353,6 +389,7 @@ impl Context<'_> {
         if !skeleton.fits() {
             return Err(request("a skeleton is larger than one frame may be"));
         }
+        self.check_dictionary(skeleton.codec, &skeleton.body, skeleton.raw_len)?;
         for (id, len) in &skeleton.parts {
             let place = self.place_of(id, own)?.ok_or_else(|| missing("the part", id))?;
             if place.raw_len != *len || !is_piece(&place) {

@@ -14,8 +14,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use frames::{
-    Boundary, Casing, Chain, FooterWriter, Frame, FrameReader, IdRecord, Kind, Place, Prelude,
-    ReadFlaw, ReadMode, Rewriter, Salt, SegmentMarks, State, blob_place, decode_details,
+    Boundary, Casing, Chain, Dictionary, FooterWriter, Frame, FrameReader, IdRecord, Kind, Place,
+    Prelude, ReadFlaw, ReadMode, Rewriter, Salt, SegmentMarks, State, blob_place, decode_details,
     decode_entries,
 };
 use ledger::{Entry, Fact};
@@ -135,7 +135,11 @@ pub(super) fn plan(tables: &Tables) -> Result<CompactPlan, LogError> {
         };
         let blobs: BTreeSet<BlobId> = here.into_iter().filter(is_free).collect();
         let details = details_of(tables, &snapshot, index, &erasing, &mut mine)?;
-        if !blobs.is_empty() || !details.is_empty() {
+        let dictionary = segment.dictionary(&tables.dir)?;
+        let is_tainted = dictionary.is_some_and(|it| {
+            it.trained_on().iter().any(|id| candidates.contains(id) && !needed.contains(id))
+        });
+        if is_tainted || !blobs.is_empty() || !details.is_empty() {
             let bytes = snapshot.end_of(index);
             plan.bytes += bytes;
             plan.segments.push(SegmentPlan { segment: segment.number, bytes, blobs, details });
@@ -262,9 +266,12 @@ fn rewrite(
     let marks = SegmentMarks { is_compacted: true, ..old.marks };
     let previous_end = old.previous_end;
     let (key, casing) = tables.dir.new_casing(salt).map_err(io_error)?;
-    let prelude = Prelude { segment: old.number, salt, previous_end, key, marks };
+    // Whatever was erased may stand in the dictionary: the new segment does without one.
+    let dictionary = 0;
+    let prelude = Prelude { segment: old.number, salt, previous_end, key, marks, dictionary };
+    let dictionary = old.dictionary(&tables.dir)?;
     let end = snapshot.end_of(index);
-    let mut work = Work { old, file: &file, end, plan, prelude, casing, end_state };
+    let mut work = Work { old, file: &file, end, plan, prelude, casing, end_state, dictionary };
     // Who reads the old file goes on reading it.
     let _ = old.kept.set(Arc::clone(&file));
     let mut outcome = Ok(None);
@@ -298,6 +305,8 @@ struct Work<'a> {
     prelude: Prelude,
     casing: Casing,
     end_state: State,
+    /// That of the old file.
+    dictionary: Option<Arc<Dictionary>>,
 }
 
 impl Work<'_> {
@@ -360,10 +369,7 @@ impl Work<'_> {
             Kind::Commit => out.commit(frame),
             // One that stands between batches says nothing that is not said elsewhere.
             Kind::Close => Ok(()),
-            _ => {
-                out.copy(frame);
-                Ok(())
-            }
+            _ => out.copy_without(frame, self.dictionary.as_deref()),
         }
     }
 

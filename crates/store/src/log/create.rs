@@ -1,8 +1,10 @@
 //! New segments: whole and durable before they have their name.
 
+use std::sync::Arc;
+
 use frames::{
-    Boundary, Casing, Frame, Prelude, Salt, SegmentMarks, State, close_frame, copy_frame,
-    segment_start,
+    Boundary, Casing, Dictionary, Frame, Prelude, Salt, SegmentMarks, State, close_frame,
+    copy_frame, segment_start,
 };
 use ports::Random;
 
@@ -22,11 +24,13 @@ pub(super) fn create_segment(
     previous_end: u64,
     marks: SegmentMarks,
     state: &State,
+    dictionary: Option<&Arc<Dictionary>>,
 ) -> std::io::Result<Segment> {
     let salt = new_salt(random);
     let (key, casing) = dir.new_casing(salt)?;
-    let prelude = Prelude { segment: number, salt, previous_end, key, marks };
-    let bytes = segment_start(&prelude, casing.seal.as_ref(), state);
+    let id = dictionary.map_or(0, |it| it.id());
+    let prelude = Prelude { segment: number, salt, previous_end, key, marks, dictionary: id };
+    let bytes = segment_start(&prelude, casing.seal.as_ref(), state, dictionary.map(AsRef::as_ref));
     dir.make(&segment_name(number), |file| file.write_at(&bytes, 0))?;
     Ok(new_segment(&prelude, casing, state, bytes.len() as u64))
 }
@@ -56,8 +60,13 @@ pub(super) fn copy_batches(
     let (key, casing) = dir.new_casing(salt)?;
     // Batches of erasure that come first in the old one may come first in this one.
     let marks = SegmentMarks { is_compacted: false, ..old.marks };
-    let prelude = Prelude { segment: number, salt, previous_end: from.offset, key, marks };
-    let start = segment_start(&prelude, casing.seal.as_ref(), &from.state);
+    // What is copied is compressed with the dictionary of the old one.
+    let dictionary = old.dictionary(dir).map_err(OpenError::from_log)?;
+    let id = dictionary.as_ref().map_or(0, |it| it.id());
+    let previous_end = from.offset;
+    let prelude = Prelude { segment: number, salt, previous_end, key, marks, dictionary: id };
+    let seal = casing.seal.as_ref();
+    let start = segment_start(&prelude, seal, &from.state, dictionary.as_deref());
     let segment = new_segment(&prelude, casing.clone(), &from.state, start.len() as u64);
     let source = dir.file(old.number)?;
     let mut reader = old.reader(&source, to.offset, frames::ReadMode::Through);

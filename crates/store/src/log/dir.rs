@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use frames::{Casing, Flaw, KeyName, PRELUDE_BYTES, Prelude, ReadAt, Salt, Seal};
+use frames::{Casing, Dictionary, Flaw, KeyName, PRELUDE_BYTES, Prelude, ReadAt, Salt, Seal};
 use ports::{Access, Disk, DiskFile};
 
 use super::LogDir;
@@ -16,6 +16,9 @@ use super::segment::Segment;
 /// Segment files that are kept open for reading. More are opened and closed as needed, so that
 /// a store of many segments does not run out of file descriptors.
 const FILES_OPEN_MAX: usize = 64;
+
+/// Dictionaries that are remembered, so that segments with the same one share it.
+const DICTIONARIES_HELD_MAX: usize = 16;
 
 /// Bytes that are copied at once.
 const COPY_BYTES: usize = 1 << 20;
@@ -73,6 +76,8 @@ pub(super) struct SegmentDir {
     /// `None` when the log is not encrypted.
     keys: Option<Arc<LogKeys>>,
     open: Mutex<HashMap<u32, Arc<SegmentFile>>>,
+    /// Dictionaries in use: many segments have the same one.
+    dictionaries: Mutex<Vec<Arc<Dictionary>>>,
 }
 
 /// What stands in the directory, by kind of name.
@@ -97,7 +102,8 @@ pub(super) fn torn_name(number: u32) -> String {
 impl SegmentDir {
     pub(super) fn new(disk: Arc<dyn Disk>, dir: LogDir) -> SegmentDir {
         let LogDir { path, keys } = dir;
-        SegmentDir { disk, path, keys, open: Mutex::default() }
+        let (open, dictionaries) = (Mutex::default(), Mutex::default());
+        SegmentDir { disk, path, keys, open, dictionaries }
     }
 
     /// The casing of the frames behind a prelude, once its key is found.
@@ -132,6 +138,25 @@ impl SegmentDir {
             None => Ok(Some(None)),
             Some(keys) => Ok(keys.of_mark()?.map(Some)),
         }
+    }
+
+    /// The dictionary itself, or the same one that is in memory already.
+    pub(super) fn share(&self, dictionary: Arc<Dictionary>) -> Arc<Dictionary> {
+        let mut held = self.dictionaries.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(same) = held.iter().find(|it| **it == dictionary) {
+            return Arc::clone(same);
+        }
+        if DICTIONARIES_HELD_MAX <= held.len() {
+            held.remove(0);
+        }
+        held.push(Arc::clone(&dictionary));
+        dictionary
+    }
+
+    /// A dictionary that was in use lately, by its number.
+    pub(super) fn held_dictionary(&self, id: u32) -> Option<Arc<Dictionary>> {
+        let held = self.dictionaries.lock().unwrap_or_else(PoisonError::into_inner);
+        held.iter().find(|it| it.id() == id).map(Arc::clone)
     }
 
     /// Makes the directory; the name may not be durable before the next [`sync`](Self::sync).

@@ -30,6 +30,7 @@ mod references;
 mod seal;
 mod segment;
 mod tables;
+mod train;
 mod turn;
 mod verify;
 mod writer;
@@ -39,6 +40,7 @@ use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
+use frames::Dictionary;
 use ports::{
     Change, Clock, Condemnation, CondemnedRow, Disk, Erased, Found, Holds, Log, LogError,
     LogErrorKind, Random, ReadBack, ReadError, Sparing,
@@ -70,12 +72,18 @@ pub struct LogOptions {
     pub segment_bytes_max: u64,
     /// A batch takes no further call when it has this many bytes.
     pub batch_bytes_max: usize,
+    /// The first dictionary is trained when the log has this many bytes, the next ones when it
+    /// has grown fourfold.
+    pub dictionary_bytes_first: u64,
 }
 
 impl LogOptions {
     /// What stores are written with.
-    pub const STANDARD: LogOptions =
-        LogOptions { segment_bytes_max: 256 << 20, batch_bytes_max: BATCH_BYTES_MAX };
+    pub const STANDARD: LogOptions = LogOptions {
+        segment_bytes_max: 256 << 20,
+        batch_bytes_max: BATCH_BYTES_MAX,
+        dictionary_bytes_first: 2 << 20,
+    };
 }
 
 /// Where the segments of a log are, and the keys that they are sealed with.
@@ -470,6 +478,10 @@ impl Log for SegmentLog {
 
     fn position(&self) -> Position {
         self.tables.position()
+    }
+
+    fn dictionary(&self) -> Result<Option<Arc<Dictionary>>, LogError> {
+        self.tables.dictionary()
     }
 }
 

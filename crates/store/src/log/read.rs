@@ -3,8 +3,8 @@
 use std::io;
 
 use frames::{
-    BlobPlace, ChunkList, Frame, HEADER_BYTES, Header, ID_BYTES, Kind, ReadMode, SEALED_MORE_MAX,
-    Skeleton, decode_body, split_id,
+    BlobPlace, ChunkList, Dictionary, Frame, HEADER_BYTES, Header, ID_BYTES, Kind, ReadMode,
+    SEALED_MORE_MAX, Skeleton, decode_body_with, split_id,
 };
 use ports::{ReadError, ReadErrorKind};
 use sha2::{Digest, Sha256};
@@ -145,7 +145,10 @@ fn read_body<T>(
             read_error(log_error(segment.number)(at))
         };
         let (_, packed) = split_id(frame.payload).map_err(at_place)?;
-        let raw = decode_body(&frame.header, packed).map_err(at_place)?;
+        let dictionary = segment.dictionary_for(&tables.dir, frame.header.codec);
+        let dictionary = dictionary.map_err(read_error)?;
+        let raw = decode_body_with(&frame.header, packed, dictionary.as_deref());
+        let raw = raw.map_err(at_place)?;
         body(&raw)
     })
 }
@@ -185,12 +188,19 @@ fn read_skeleton(
     id: &BlobId,
 ) -> Result<Skeleton, ReadError> {
     read_frame(tables, segment, place, id, |frame| {
-        decode_skeleton(id, &frame.header, frame.payload)
+        let dictionary = segment.dictionary_for(&tables.dir, frame.header.codec);
+        let dictionary = dictionary.map_err(read_error)?;
+        decode_skeleton(id, &frame.header, frame.payload, dictionary.as_deref())
     })
 }
 
-fn decode_skeleton(id: &BlobId, header: &Header, payload: &[u8]) -> Result<Skeleton, ReadError> {
-    let skeleton = Skeleton::decode(header, payload);
+fn decode_skeleton(
+    id: &BlobId,
+    header: &Header,
+    payload: &[u8],
+    dictionary: Option<&Dictionary>,
+) -> Result<Skeleton, ReadError> {
+    let skeleton = Skeleton::decode(header, payload, dictionary);
     skeleton.map_err(|flaw| damaged(format!("blob {id} is damaged")).caused_by(flaw))
 }
 
@@ -198,10 +208,10 @@ fn decode_skeleton(id: &BlobId, header: &Header, payload: &[u8]) -> Result<Skele
 pub(super) fn check_skeleton(
     tables: &Tables,
     id: &BlobId,
-    header: &Header,
-    payload: &[u8],
+    (header, payload): (&Header, &[u8]),
+    dictionary: Option<&Dictionary>,
 ) -> Result<(), ReadError> {
-    let skeleton = decode_skeleton(id, header, payload)?;
+    let skeleton = decode_skeleton(id, header, payload, dictionary)?;
     let mut hasher = Sha256::new();
     join(tables, id, &skeleton, &mut |bytes| {
         hasher.update(bytes);

@@ -52,7 +52,8 @@ pub(super) fn make_ready(
         End::Empty => {
             // The first append sees to it that the directory's own name is durable.
             dir.create()?;
-            let segment = create_segment(dir, random, 1, 0, SegmentMarks::default(), &state)?;
+            let marks = SegmentMarks::default();
+            let segment = create_segment(dir, random, 1, 0, marks, &state, None)?;
             let end = segment.end;
             segments.push(Arc::new(segment));
             (end, PRELUDE_BYTES as u64)

@@ -7,8 +7,8 @@
 use std::collections::{HashMap, HashSet};
 
 use frames::{
-    BlobPlace, ChunkList, Flaw, Frame, IdRecord, Kind, PAGE_BYTES, ReadFlaw, ReadMode, Skeleton,
-    decode_body, decode_page, split_id,
+    BlobPlace, ChunkList, Dictionary, Flaw, Frame, IdRecord, Kind, PAGE_BYTES, ReadFlaw, ReadMode,
+    Skeleton, decode_body, decode_page, split_id,
 };
 use ports::LogError;
 use types::{BlobId, MessageKey};
@@ -18,7 +18,11 @@ use super::segment::{Segment, Snapshot};
 use super::tables::Tables;
 
 /// The blobs that a frame with an id refers to; none when it holds all of its bytes itself.
-pub(super) fn refers_to(frame: &Frame<'_>) -> Result<Vec<BlobId>, Flaw> {
+/// `dictionary` is that of its segment.
+pub(super) fn refers_to(
+    frame: &Frame<'_>,
+    dictionary: Option<&Dictionary>,
+) -> Result<Vec<BlobId>, Flaw> {
     let (_, body) = split_id(frame.payload)?;
     match frame.header.kind {
         Kind::ChunkList => {
@@ -26,7 +30,7 @@ pub(super) fn refers_to(frame: &Frame<'_>) -> Result<Vec<BlobId>, Flaw> {
             Ok(ChunkList::decode(&raw)?.chunks.into_iter().map(|(id, _)| id).collect())
         }
         Kind::Skeleton => {
-            let skeleton = Skeleton::decode(&frame.header, frame.payload)?;
+            let skeleton = Skeleton::decode(&frame.header, frame.payload, dictionary)?;
             Ok(skeleton.parts().into_iter().map(|(id, _)| id).collect())
         }
         _ => Ok(Vec::new()),
@@ -75,7 +79,8 @@ fn read_list(
     let file = tables.dir.file_of(segment).map_err(io_error)?;
     let mut reader = segment.reader(&file, u64::MAX, ReadMode::Hopping);
     let frame = reader.frame(place.offset).map_err(&wrong)?;
-    refers_to(&frame).map_err(ReadFlaw::at(place.offset)).map_err(wrong)
+    let dictionary = segment.dictionary_for(&tables.dir, frame.header.codec)?;
+    refers_to(&frame, dictionary.as_deref()).map_err(ReadFlaw::at(place.offset)).map_err(wrong)
 }
 
 /// All that a blob is made of, itself first: its chunks, its parts, and the chunks of these. What
@@ -159,6 +164,7 @@ pub(super) fn hidden_parts(
     for (index, segment) in snapshot.segments.iter().enumerate().filter(|_| !messages.is_empty()) {
         let file = tables.dir.file_of(segment).map_err(io_error)?;
         let mut reader = segment.reader(&file, snapshot.end_of(index), ReadMode::Hopping);
+        let dictionary = segment.dictionary(&tables.dir)?;
         let mut at = segment.start.offset;
         let mut read = || -> Result<(), ReadFlaw> {
             while at < reader.end() {
@@ -167,7 +173,9 @@ pub(super) fn hidden_parts(
                     let start = reader.payload_start(&header, at)?;
                     let (id, _) = split_id(start).map_err(ReadFlaw::at(at))?;
                     if messages.contains(&id) {
-                        let parts = refers_to(&reader.frame(at)?).map_err(ReadFlaw::at(at))?;
+                        let frame = reader.frame(at)?;
+                        let parts =
+                            refers_to(&frame, dictionary.as_deref()).map_err(ReadFlaw::at(at))?;
                         found.entry(id).or_default().extend(parts);
                     }
                 }

@@ -3,7 +3,8 @@
 use std::sync::{Arc, OnceLock};
 
 use frames::{
-    Boundary, Casing, Filter, Footer, FrameReader, KeyName, Kind, Prelude, ReadMode, SegmentMarks,
+    Boundary, Casing, Codec, Dictionary, Filter, Flaw, Footer, FrameReader, KeyName, Kind, Prelude,
+    ReadMode, SegmentMarks, read_dictionary,
 };
 use ports::LogError;
 use types::{BlobId, EntryNumber};
@@ -32,6 +33,10 @@ pub(super) struct Segment {
     /// Its file, once another one is about to take its place: who still reads this segment reads
     /// the file that it was.
     pub(super) kept: OnceLock<Arc<SegmentFile>>,
+    /// The number of its dictionary; 0 when it has none.
+    pub(super) dictionary_id: u32,
+    /// The dictionary, once it was asked for.
+    pub(super) dictionary: OnceLock<Arc<Dictionary>>,
 }
 
 impl Segment {
@@ -43,21 +48,67 @@ impl Segment {
         end: u64,
         footer: Option<Footer>,
     ) -> Segment {
-        let Prelude { segment: number, previous_end, key, marks, .. } = *prelude;
-        let (filter, kept) = (OnceLock::new(), OnceLock::new());
-        Segment { number, casing, key, marks, previous_end, start, end, footer, filter, kept }
+        let Prelude { segment: number, previous_end, key, marks, dictionary, .. } = *prelude;
+        Segment {
+            number,
+            casing,
+            key,
+            marks,
+            previous_end,
+            start,
+            end,
+            footer,
+            filter: OnceLock::new(),
+            kept: OnceLock::new(),
+            dictionary_id: dictionary,
+            dictionary: OnceLock::new(),
+        }
     }
 
     /// The same segment with another end.
     pub(super) fn ended(&self, end: u64, footer: Option<Footer>) -> Segment {
         let Segment { number: segment, key, marks, previous_end, .. } = *self;
-        let prelude = Prelude { segment, salt: self.casing.salt, previous_end, key, marks };
-        Segment::new(&prelude, self.casing.clone(), self.start.clone(), end, footer)
+        let (salt, dictionary) = (self.casing.salt, self.dictionary_id);
+        let prelude = Prelude { segment, salt, previous_end, key, marks, dictionary };
+        let (casing, start) = (self.casing.clone(), self.start.clone());
+        let mut ended = Segment::new(&prelude, casing, start, end, footer);
+        ended.dictionary = self.dictionary.clone();
+        ended
     }
 
     /// Number of the first entry in it.
     pub(super) fn first_entry(&self) -> u64 {
         self.start.state.tree.size()
+    }
+
+    /// Its dictionary; `None` when it has none.
+    pub(super) fn dictionary(&self, dir: &SegmentDir) -> Result<Option<Arc<Dictionary>>, LogError> {
+        if self.dictionary_id == 0 {
+            return Ok(None);
+        }
+        if let Some(dictionary) = self.dictionary.get() {
+            return Ok(Some(Arc::clone(dictionary)));
+        }
+        let file = dir.file_of(self).map_err(io_error)?;
+        let mut reader = self.reader(&file, self.start.offset, ReadMode::Hopping);
+        let wrong = log_error(self.number);
+        let dictionary = read_dictionary(&mut reader).map_err(&wrong)?;
+        let Some(dictionary) = dictionary.filter(|it| it.id() == self.dictionary_id) else {
+            let flaw = Flaw::Mismatch("the number of the dictionary");
+            return Err(wrong(frames::ReadFlaw::at(0)(flaw)));
+        };
+        let dictionary = dir.share(Arc::new(dictionary));
+        let _ = self.dictionary.set(Arc::clone(&dictionary));
+        Ok(Some(dictionary))
+    }
+
+    /// The same when something with this codec is to be decoded.
+    pub(super) fn dictionary_for(
+        &self,
+        dir: &SegmentDir,
+        codec: Codec,
+    ) -> Result<Option<Arc<Dictionary>>, LogError> {
+        if codec == Codec::ZstdDictionary { self.dictionary(dir) } else { Ok(None) }
     }
 
     /// A reader of its bytes up to `end`.

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use frames::{
-    BlobPlace, FrameReader, IdRange, IdRecord, IdSearch, Kind, Look, PAGE_BYTES, ReadMode,
-    blob_place, decode_body, decode_entries,
+    BlobPlace, Dictionary, FrameReader, IdRange, IdRecord, IdSearch, Kind, Look, PAGE_BYTES,
+    ReadMode, blob_place, decode_body, decode_entries,
 };
 use ledger::{Detail, Entry, Fact};
 use ports::{LogError, LogErrorKind};
@@ -87,6 +87,12 @@ impl Tables {
 
     pub(super) fn snapshot(&self) -> Snapshot {
         self.read().snapshot.clone()
+    }
+
+    /// The dictionary that new blobs are compressed with: that of the last segment.
+    pub(super) fn dictionary(&self) -> Result<Option<Arc<Dictionary>>, LogError> {
+        let last = self.read().snapshot.segments.last().map(Arc::clone);
+        last.map_or(Ok(None), |it| it.dictionary(&self.dir))
     }
 
     /// Takes in a batch that is durable: it ends at `tip_end` of the last segment.

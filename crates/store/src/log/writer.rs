@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::thread;
 
-use frames::{Encoder, Mark, Place, SegmentMarks, State, close_frame};
+use frames::{Dictionary, Encoder, Mark, Place, SegmentMarks, State, close_frame};
 use ports::{Change, Clock, LogError, LogErrorKind, Random};
 use types::{BlobId, MessageKey, Position};
 
@@ -27,6 +27,7 @@ use super::mark_file::{MarkFile, read_mark};
 use super::recover::Tip;
 use super::seal::{rewrite_footer, seal};
 use super::tables::Tables;
+use super::train;
 use super::turn::{TURN_MAX, TurnReply};
 use super::{LogOptions, Witness, WitnessPlace};
 
@@ -38,6 +39,8 @@ pub(super) enum Message {
     Turn(TurnReply),
     /// The committer has ended a batch: well, or with this.
     Free(Result<(), LogErrorKind>),
+    /// A dictionary that pays: a new segment begins with it.
+    Dictionary(Arc<Dictionary>),
     /// End without closing the log.
     Abandon,
     /// Append what waits, close the log, and end.
@@ -117,6 +120,14 @@ pub(super) struct Writer {
     batch: Option<OpenBatch>,
     underway: Underway,
     is_committing: bool,
+    /// The dictionary of the next segment, when it is another than that of this one.
+    dictionary: Option<Arc<Dictionary>>,
+    /// The thread that trains one.
+    training: Option<thread::JoinHandle<()>>,
+    /// For the thread that trains.
+    outbox: Sender<Message>,
+    /// Bytes of the segments before the last one.
+    bytes_before: u64,
     /// Calls that wait for room in a batch.
     waiting: VecDeque<Waiting>,
     /// Of the batch that takes calls, and of the one that is being committed.
@@ -133,6 +144,10 @@ pub(super) struct Writer {
 pub(super) fn start(parts: WriterParts) -> std::io::Result<Vec<thread::JoinHandle<()>>> {
     let (jobs, job_inbox) = sync_channel(1);
     let mark = Arc::new(MarkFile::closed());
+    let outbox = parts.outbox.clone();
+    let snapshot = parts.tables.snapshot();
+    let before = snapshot.segments.iter().filter(|it| it.number != parts.tip.segment.number);
+    let bytes_before = before.map(|it| it.end).sum();
     let committer = Committer {
         tables: Arc::clone(&parts.tables),
         subscribers: parts.subscribers,
@@ -157,6 +172,10 @@ pub(super) fn start(parts: WriterParts) -> std::io::Result<Vec<thread::JoinHandl
         batch: None,
         underway: Underway::default(),
         is_committing: false,
+        dictionary: None,
+        training: None,
+        outbox,
+        bytes_before,
         waiting: VecDeque::new(),
         company: Company::Open,
         company_in_flight: Company::Open,
@@ -170,6 +189,15 @@ pub(super) fn start(parts: WriterParts) -> std::io::Result<Vec<thread::JoinHandl
         spawn("log-commit").spawn(move || committer.run())?,
         spawn("log-write").spawn(move || writer.run())?,
     ])
+}
+
+/// Whoever opens the directory next must not meet the thread that trains there.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if let Some(training) = self.training.take() {
+            let _ = training.join();
+        }
+    }
 }
 
 impl Writer {
@@ -207,6 +235,7 @@ impl Writer {
                 self.is_committing = false;
                 let _ = self.stopped.set(kind);
             }
+            Message::Dictionary(dictionary) => self.dictionary = Some(dictionary),
             Message::Abandon => self.is_abandoned = true,
             Message::Close(reply) => self.closing = Some(reply),
         }
@@ -246,7 +275,9 @@ impl Writer {
                 let prefix = std::mem::take(prefix);
                 OpenBatch::new(Place { prefix, ..place }, state.clone())
             });
+            let dictionary = self.tip.segment.dictionary(&self.tables.dir)?;
             let mut ctx = Context {
+                dictionary,
                 tables: &self.tables,
                 underway: &mut self.underway,
                 random: &*self.random,
@@ -342,7 +373,7 @@ impl Writer {
         if let Some(batch) = &self.batch {
             return Ok(batch.len() < self.options.batch_bytes_max);
         }
-        let is_full = self.options.segment_bytes_max <= self.tip.end;
+        let is_full = self.options.segment_bytes_max <= self.tip.end || self.dictionary.is_some();
         if is_full && self.is_committing {
             return Ok(false);
         }
@@ -402,11 +433,31 @@ impl Writer {
         Ok(())
     }
 
+    /// The dictionary of a segment that is about to be made. One that begins with erasure has none:
+    /// what is condemned may stand in it.
+    fn next_dictionary(
+        &mut self,
+        marks: SegmentMarks,
+    ) -> Result<Option<Arc<Dictionary>>, LogError> {
+        let new = self.dictionary.take();
+        if marks.begins_with_erasure {
+            return Ok(None);
+        }
+        let dir = &self.tables.dir;
+        match new {
+            Some(new) if train::is_clean(&self.tables, &new)? => Ok(Some(dir.share(new))),
+            _ => self.tip.segment.dictionary(dir),
+        }
+    }
+
     /// Makes the segment behind the last one, which is sealed.
     fn next_segment(&mut self, marks: SegmentMarks) -> Result<(), LogError> {
         let number = self.tip.segment.number + 1;
+        let next = self.next_dictionary(marks)?;
         let dir = &self.tables.dir;
-        let segment = create_segment(dir, &*self.random, number, self.tip.end, marks, &self.state);
+        self.bytes_before += self.tip.end;
+        let (end, state) = (self.tip.end, &self.state);
+        let segment = create_segment(dir, &*self.random, number, end, marks, state, next.as_ref());
         let segment = Arc::new(segment.map_err(io_error)?);
         let file = dir.file_to_write(number).map_err(io_error)?;
         self.tables.push(&segment);
@@ -435,7 +486,9 @@ impl Writer {
         let (Some(batch), Some(file)) = (self.batch.take(), self.file.clone()) else { return };
         let batch: ClosedBatch = batch.close(&mut self.encoder);
         self.state = batch.state.clone();
+        let before = self.bytes_before + self.tip.end;
         self.tip.end = batch.end;
+        self.train(before);
         let ids = Arc::new(std::mem::take(&mut self.underway.pending));
         self.underway.in_flight = Arc::clone(&ids);
         let mark = self.mark_here();
@@ -445,6 +498,20 @@ impl Writer {
         self.company = Company::Open;
         // Should the committer be gone, this thread is about to end too.
         let _ = self.jobs.send(Job { batch, file, ids, mark });
+    }
+
+    /// Has a dictionary trained when the log has grown enough since it had `before` bytes.
+    fn train(&mut self, before: u64) {
+        let first = self.options.dictionary_bytes_first;
+        let is_busy = self.training.as_ref().is_some_and(|it| !it.is_finished());
+        // Without a dictionary, by what stands in this segment: after an erasure it has none.
+        let ignored = if self.tip.segment.dictionary_id == 0 { self.bytes_before } else { 0 };
+        let (before, after) = (before - ignored, self.bytes_before + self.tip.end - ignored);
+        if is_busy || !train::is_due(first, before, after) {
+            return;
+        }
+        // Without a thread there is no dictionary, and nothing is lost.
+        self.training = train::start(&self.tables, &self.outbox).ok();
     }
 
     /// Ends writing: everybody who waits is told.

@@ -16,7 +16,10 @@ use crate::evidence::Evidence;
 const FORMAT: u32 = 1;
 
 /// The features that this version can read.
-const FEATURES: [&str; 4] = [PARTS, ERASURE, "confirmations", "epochs"];
+const FEATURES: [&str; 5] = [DICTIONARIES, PARTS, ERASURE, "confirmations", "epochs"];
+
+/// Segments may have a dictionary.
+const DICTIONARIES: &str = "dictionaries";
 
 /// Messages may be kept as skeletons that refer to their parts.
 const PARTS: &str = "parts";
@@ -25,7 +28,7 @@ const PARTS: &str = "parts";
 pub(super) const ERASURE: &str = "erasure";
 
 /// What this version may write into any store.
-const WRITTEN: [&str; 1] = [PARTS];
+const WRITTEN: [&str; 2] = [DICTIONARIES, PARTS];
 
 /// The most of `store.toml` that is read, in bytes.
 const DESCRIPTION_BYTES_MAX: usize = 64 << 10;
@@ -272,7 +275,7 @@ mod tests {
             name = "default"
             id = "a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5"
             created = 1795284100
-            features = ["parts"]
+            features = ["dictionaries", "parts"]
         "##]]
         .assert_eq(std::str::from_utf8(&text).unwrap());
     }

@@ -53,7 +53,11 @@ impl<'a> Content<'a> {
             Ok(Some((id, place))) => {
                 let known = self.ids.entry(id).or_default();
                 merge(known, frames::IdRecord { place: Some(place), placed: None });
-                self.scope.workers.check(self.segment.number, frame);
+                let dir = &self.scope.tables.dir;
+                match self.segment.dictionary_for(dir, frame.header.codec) {
+                    Ok(it) => self.scope.workers.check(self.segment.number, frame, it),
+                    Err(error) => self.defect(frame, format!("the dictionary: {error}")),
+                }
             }
             Ok(None) => (),
             Err(flaw) => self.defect(frame, flaw.to_string()),

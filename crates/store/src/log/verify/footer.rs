@@ -62,7 +62,8 @@ impl FooterCheck {
             | Kind::ChunkList
             | Kind::Skeleton
             | Kind::Gone
-            | Kind::Close => {
+            | Kind::Close
+            | Kind::Dictionary => {
                 return Ok(());
             }
         }

@@ -1,7 +1,8 @@
 //! One segment from front to back.
 
 use frames::{
-    Chain, Flaw, Frame, FrameReader, Kind, PRELUDE_BYTES, Prelude, ReadFlaw, ReadMode, State, Step,
+    Chain, Dictionary, Flaw, Frame, FrameReader, Kind, PRELUDE_BYTES, Prelude, ReadFlaw, ReadMode,
+    State, Step,
 };
 
 use super::super::segment::Segment;
@@ -127,6 +128,15 @@ impl<'a> SegmentWalk<'a> {
         }
     }
 
+    /// A dictionary stands at one place only, and is the one that the prelude names.
+    fn dictionary(&mut self, frame: &Frame<'_>) {
+        let id = Dictionary::decode(&frame.header, frame.payload).map(|it| it.id());
+        let is_at_start = frame.end() <= self.segment.start.offset;
+        if !is_at_start || id != Ok(self.segment.dictionary_id) {
+            self.defect(frame.offset, Flaw::Mismatch("a dictionary").to_string());
+        }
+    }
+
     fn frame(&mut self, frame: &Frame<'_>) {
         let (step, known) = match self.chain.push(frame) {
             Ok(step) => (Some(step), None),
@@ -146,6 +156,10 @@ impl<'a> SegmentWalk<'a> {
             Kind::Gone => self.content.gone(frame),
             Kind::Commit => {
                 self.content.commit(frame);
+                Ok(())
+            }
+            Kind::Dictionary => {
+                self.dictionary(frame);
                 Ok(())
             }
             Kind::Close | Kind::FooterRun | Kind::FooterIds | Kind::FooterFilter => Ok(()),

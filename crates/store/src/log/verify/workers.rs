@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use frames::{Frame, Header, Kind, decode_body, split_id};
+use frames::{Dictionary, Frame, Header, Kind, decode_body_with, split_id};
 use types::BlobId;
 
 use super::super::read::{check_skeleton, read_blob};
@@ -29,6 +29,7 @@ pub(super) struct Job {
     offset: u64,
     header: Header,
     payload: Vec<u8>,
+    dictionary: Option<Arc<Dictionary>>,
 }
 
 /// Where jobs come from.
@@ -54,9 +55,15 @@ impl<'a> Workers<'a> {
         (Workers { outbox, defects, group: RefCell::default() }, Arc::new(Mutex::new(inbox)))
     }
 
-    pub(super) fn check(&self, segment: u32, frame: &Frame<'_>) {
+    /// `dictionary` is that of the segment, when the frame needs it.
+    pub(super) fn check(
+        &self,
+        segment: u32,
+        frame: &Frame<'_>,
+        dictionary: Option<Arc<Dictionary>>,
+    ) {
         let Frame { header, offset, payload } = *frame;
-        let job = Job { segment, offset, header, payload: payload.to_vec() };
+        let job = Job { segment, offset, header, payload: payload.to_vec(), dictionary };
         let mut group = self.group.borrow_mut();
         group.bytes += job.payload.len();
         group.jobs.push(job);
@@ -119,11 +126,12 @@ fn check(job: &Job, (tables, erased): (&Tables, &Erased)) -> Result<(), String> 
         let read = read_blob(tables, &id, &mut |_| Ok(()));
         return read.map(drop).map_err(|it| format!("a large blob is not there: {}", chain(&it)));
     }
+    let dictionary = job.dictionary.as_deref();
     if job.header.kind == Kind::Skeleton {
-        let joined = check_skeleton(tables, &id, &job.header, &job.payload);
+        let joined = check_skeleton(tables, &id, (&job.header, &job.payload), dictionary);
         return joined.map_err(|it| format!("a message is not what its parts are: {}", chain(&it)));
     }
-    let raw = decode_body(&job.header, body).map_err(|it| it.to_string())?;
+    let raw = decode_body_with(&job.header, body, dictionary).map_err(|it| it.to_string())?;
     if BlobId::of(&raw) == id {
         Ok(())
     } else {

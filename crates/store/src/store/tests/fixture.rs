@@ -184,7 +184,11 @@ impl Bench {
             random: self.random.clone(),
             index: Some(opener),
             recorded: Vec::new(),
-            log: LogOptions { segment_bytes_max: 64 << 10, batch_bytes_max: 16 << 10 },
+            log: LogOptions {
+                segment_bytes_max: 64 << 10,
+                batch_bytes_max: 16 << 10,
+                ..LogOptions::STANDARD
+            },
         }
     }
 

@@ -18,7 +18,7 @@ pub(crate) const DIR: &str = "/store/segments";
 
 /// Segments small enough that a test fills some.
 pub(crate) const SMALL: LogOptions =
-    LogOptions { segment_bytes_max: 20_000, batch_bytes_max: 1 << 20 };
+    LogOptions { segment_bytes_max: 20_000, batch_bytes_max: 1 << 20, ..LogOptions::STANDARD };
 
 /// A disk with the directory of a store on it.
 pub(crate) fn new_disk() -> FaultyDisk {
@@ -183,7 +183,7 @@ impl Mail {
             changes.extend(blobs.into_iter().map(Change::Chunk));
             changes.push(Change::Part(NewBody::Chunked { id, chunks }));
         }
-        let split = frames::encode_skeleton(self.id(), &skeleton);
+        let split = frames::encode_skeleton(self.id(), &skeleton, None);
         changes.push(self.placed(NewBody::Split(split)));
         Some(changes)
     }

@@ -13,7 +13,9 @@ use store::log::{LogOptions, SegmentLog};
 use testkit::FaultyDisk;
 use testkit::faulty_disk::{Fault, Plan};
 
-use super::bench::{DIR, Mail, Seeded, a_fact, append, new_disk, open_for_reading, open_with};
+use super::bench::{
+    DIR, Mail, Seeded, a_fact, append, attached, new_disk, open_for_reading, open_with,
+};
 
 fn golden_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("test_data/stores/v1/segments")
@@ -21,6 +23,7 @@ fn golden_dir() -> PathBuf {
 
 fn golden_mails() -> Vec<Mail> {
     let noise = Seeded::new(11);
+    let attachment = Seeded::new(12).bytes(2_100);
     let text = |subject: &str| {
         let body = "Grüße aus dem Archiv.\r\n".repeat(12);
         Mail::whole(format!("From: a@example.org\r\nSubject: {subject}\r\n\r\n{body}"))
@@ -33,6 +36,8 @@ fn golden_mails() -> Vec<Mail> {
         text("second"),
         text("third"),
         Mail::whole(noise.bytes(40)),
+        attached(1, &attachment),
+        attached(2, &attachment),
     ]
 }
 
@@ -56,7 +61,9 @@ fn write_golden() -> FaultyDisk {
     disk.clear_plan();
     let (log, report) = open_with(&disk, &[], options).unwrap();
     assert_eq!(report.torn.len(), 1);
-    mails[6].append_to(&log).unwrap();
+    for mail in &mails[6..] {
+        mail.append_to(&log).unwrap();
+    }
     log.close().unwrap();
     disk
 }
@@ -93,10 +100,11 @@ fn the_golden_store_is_what_is_written_today() {
     };
     let listed: String = names(&golden);
     expect![[r#"
-        000001.seg 8517
-        000002.seg 3229
-        000002.torn 2843
-        000003.seg 1127
+        000001.seg 8498
+        000002.seg 3223
+        000002.torn 2836
+        000003.seg 8712
+        000004.seg 1009
         acked 4196
     "#]]
     .assert_eq(&listed);
@@ -111,10 +119,10 @@ fn the_golden_store_reads_the_same() {
     let verdict = log.verify(&mut |_| ());
     expect![[r#"
         LogVerdict {
-            messages: 7,
-            blobs: 7,
-            entries: 17,
-            bytes: 12873,
+            messages: 9,
+            blobs: 10,
+            entries: 21,
+            bytes: 21442,
             defects: [],
             n_defects_left_off: 0,
         }
@@ -122,8 +130,8 @@ fn the_golden_store_reads_the_same() {
     .assert_debug_eq(&verdict);
     expect![[r#"
         Position {
-            entries: 17,
-            root: 46fea7409fd5a5febd39bfc229dc6bd795fd40f0640b92fda81f7cdb94668aac,
+            entries: 21,
+            root: db034773dc49b72a55c7343e4d5f72f93262e07f64615ec8d998f9b8ac4cffd3,
         }
     "#]]
     .assert_debug_eq(&log.position());
@@ -145,6 +153,10 @@ fn the_golden_store_reads_the_same() {
         14 2023-11-14T22:13:20Z Flagged { placement: PlacementId(1), flags: {"draft"} }
         15 2023-11-14T22:13:20Z placed cd011bc1 40 "�OK\u{8}�l�f(n`|��Ccne�7w�/�"
         16 2023-11-14T22:13:20Z Flagged { placement: PlacementId(1), flags: {"draft"} }
+        17 2023-11-14T22:13:20Z placed b4965dae 2986 "Subject: mail 1\r\nContent"
+        18 2023-11-14T22:13:20Z Flagged { placement: PlacementId(1), flags: {"draft"} }
+        19 2023-11-14T22:13:20Z placed 0a55f382 2982 "Subject: mail 2\r\nContent"
+        20 2023-11-14T22:13:20Z Flagged { placement: PlacementId(1), flags: {"draft"} }
     "#]]
     .assert_eq(&shown(&log));
     for mail in golden_mails() {

@@ -4,6 +4,7 @@ mod append;
 mod bench;
 mod crash;
 mod damage;
+mod dictionaries;
 mod erase;
 mod golden;
 mod parts;

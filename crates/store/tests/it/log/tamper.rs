@@ -232,7 +232,7 @@ fn changed_footers_show() {
         1,
         10,
         expect![[r#"
-            Damaged: segment 2, offset 25438: the first state does not match what stands before it
+            Damaged: segment 2, offset 25417: the first state does not match what stands before it
         "#]],
     );
 }
