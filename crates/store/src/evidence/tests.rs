@@ -80,7 +80,8 @@ fn open_log(
     recorded: &[Recorded],
     seed: usize,
 ) -> Result<SegmentLog, StoreError> {
-    let options = LogOptions { segment_bytes_max: 40_000, batch_bytes_max: 4000 };
+    let options =
+        LogOptions { segment_bytes_max: 40_000, batch_bytes_max: 4000, ..LogOptions::STANDARD };
     let segments = path("segments");
     let disk = Arc::new(disk.clone());
     let opened = SegmentLog::open(disk, &segments, recorded, Arc::new(Noon), random(seed), options);
