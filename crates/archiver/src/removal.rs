@@ -10,6 +10,7 @@
 //! - After an error nobody knows what is gone: nothing is said to be gone, and the next run looks.
 //! - The placement stays. Only that the message stands at its source ends.
 
+use std::ops::Range;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
@@ -124,8 +125,8 @@ pub struct RemovalOptions<'a> {
     pub sorting: Option<&'a SortOptions>,
     /// What may leave.
     pub rule: &'a Removal,
-    /// Entries of the log that the newest whole backup has; 0 when there is none.
-    pub backed_up: u64,
+    /// Entries of the log that the newest whole backups have.
+    pub backed_up: Vec<Range<u64>>,
 }
 
 /// Removes what a rule lets go, after a run over the whole account.
@@ -408,7 +409,7 @@ where
         let again = self.hashes(&unclear).await?;
         let mut proofs = Vec::new();
         for (copy, now) in leaves {
-            match copy.prove(opened, &now, again.get(&now.uid).copied(), self.needed) {
+            match copy.prove(opened, &now, again.get(&now.uid).copied(), &self.needed) {
                 Ok(proof) => proofs.push(proof),
                 Err(why) => self.report.stay(why.into(), 1),
             }

@@ -22,7 +22,7 @@ use crate::retention::{
 };
 use crate::run::RunShown;
 use crate::service::{ServedAnswer, ServiceStatus};
-use crate::store::{CompactAnswer, ErasureShown, StoreShown};
+use crate::store::{CompactAnswer, ErasureShown, StoreMerged, StoreShown};
 use crate::unknown::{Assigned, UnknownShown};
 use crate::user::UserShown;
 
@@ -150,6 +150,8 @@ pub enum AdminAnswer {
     Stores(Vec<StoreShown>),
     /// Of `store show` and of what changes one.
     Store(Box<StoreShown>),
+    /// Of `store merge`.
+    StoreMerged(Box<StoreMerged>),
     /// Of `store detach`: its directory.
     StoreDetached(PathBuf),
     /// Of `store compact`.

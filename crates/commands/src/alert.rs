@@ -27,11 +27,19 @@ pub enum AlertKind {
     Mail,
     /// The clock jumped, and retention stands still.
     Clock,
+    /// One of the stores cannot be read.
+    StoreError,
+    /// The current store has nearly as many messages as are recommended.
+    StoreFull,
+    /// The index of a store is defective.
+    StoreIndex,
+    /// There is no store that mail could go to.
+    NoStore,
 }
 
 impl AlertKind {
     /// All of them.
-    pub const ALL: [AlertKind; 11] = [
+    pub const ALL: [AlertKind; 15] = [
         AlertKind::Run,
         AlertKind::Stale,
         AlertKind::Quarantine,
@@ -43,6 +51,10 @@ impl AlertKind {
         AlertKind::UnknownAddresses,
         AlertKind::Mail,
         AlertKind::Clock,
+        AlertKind::StoreError,
+        AlertKind::StoreFull,
+        AlertKind::StoreIndex,
+        AlertKind::NoStore,
     ];
 
     /// The name in answers.
@@ -60,6 +72,10 @@ impl AlertKind {
             AlertKind::UnknownAddresses => "unknown_addresses",
             AlertKind::Mail => "mail",
             AlertKind::Clock => "clock",
+            AlertKind::StoreError => "store_error",
+            AlertKind::StoreFull => "store_full",
+            AlertKind::StoreIndex => "store_index",
+            AlertKind::NoStore => "no_store",
         }
     }
 

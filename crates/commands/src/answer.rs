@@ -69,6 +69,8 @@ impl Answer {
             Answer::Show(it) => partly_if(!it.stores.is_whole()),
             Answer::Demo(demo) => partly_if(!demo.verify.is_clean()),
             Answer::Admin(admin) => match &**admin {
+                AdminAnswer::StoreMerged(it) => partly_if(!it.damaged.is_empty()),
+                AdminAnswer::Store(it) => partly_if(it.trouble.is_some()),
                 AdminAnswer::KeyStatus(status) => partly_if(!status.is_whole()),
                 AdminAnswer::Test(test) => partly_if(!test.is_clean()),
                 AdminAnswer::Service(status) => partly_if(!status.is_well()),

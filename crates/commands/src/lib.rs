@@ -99,8 +99,8 @@ pub use service::{
     ServedAnswer, ServiceRequest, ServiceStatus, StuckShown, WorkerGroup,
 };
 pub use store::{
-    CompactAnswer, CompactHow, ErasureShown, NewStore, StoreCounts, StoreRequest, StoreShown,
-    StoreState, StoreTrouble, StoresRead,
+    CompactAnswer, CompactHow, ErasureShown, NewStore, Rescan, StoreCounts, StoreMerged,
+    StoreRequest, StoreShown, StoreState, StoreTrouble, StoresRead,
 };
 pub use unknown::{
     Assign, AssignAs, AssignTo, Assigned, MailDirection, UnknownRequest, UnknownShown,

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use types::{BlobId, Timestamp};
 
+use crate::request::View;
+
 /// What can be asked about stores.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum StoreRequest {
@@ -40,6 +42,40 @@ pub enum StoreRequest {
     },
     /// What is condemned and what was erased: the proof of a deletion.
     Erasures,
+    /// Let new mail go to one.
+    MakeCurrent {
+        /// Its name.
+        name: String,
+        /// What happens when not every store can be read.
+        rescan: Rescan,
+    },
+    /// Try one again that is in error.
+    Retry(String),
+    /// Put what one holds into another, and let it go.
+    Merge {
+        /// The one that ends.
+        name: String,
+        /// The one that it goes to.
+        into: String,
+    },
+    /// Move one to another directory, byte for byte.
+    Move {
+        /// Its name.
+        name: String,
+        /// The directory, which must not be there or be empty.
+        to: PathBuf,
+    },
+    /// Check one.
+    Verify(String),
+    /// Make a view of one anew.
+    Rebuild {
+        /// Its name.
+        name: String,
+        /// Which view.
+        view: View,
+    },
+    /// What all of them hold.
+    Stats,
 }
 
 /// Whether a compaction is shown or done.
@@ -103,6 +139,15 @@ pub struct ErasureShown {
     pub erased: Option<(u64, Timestamp)>,
 }
 
+/// Whether a store becomes current though others, which may know newer cursors, cannot be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rescan {
+    /// It does not.
+    Refused,
+    /// It does: what they hold is compared with its source again, and fetched again.
+    Accepted,
+}
+
 /// A store to be made or taken in.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NewStore {
@@ -128,6 +173,13 @@ impl StoreRequest {
             StoreRequest::SetState { .. } => "store set-state",
             StoreRequest::Compact { .. } => "store compact",
             StoreRequest::Erasures => "store erasures",
+            StoreRequest::MakeCurrent { .. } => "store make-current",
+            StoreRequest::Retry(_) => "store retry",
+            StoreRequest::Merge { .. } => "store merge",
+            StoreRequest::Move { .. } => "store move",
+            StoreRequest::Verify(_) => "store verify",
+            StoreRequest::Rebuild { .. } => "store rebuild",
+            StoreRequest::Stats => "store stats",
         }
     }
 
@@ -140,6 +192,8 @@ impl StoreRequest {
                 | StoreRequest::Show(_)
                 | StoreRequest::Erasures
                 | StoreRequest::Compact { how: CompactHow::Plan, .. }
+                | StoreRequest::Verify(_)
+                | StoreRequest::Stats
         )
     }
 }
@@ -266,4 +320,25 @@ impl StoresRead {
         (!self.is_whole())
             .then(|| format!("{read} of {of} stores could be read. {}", unread.join(" ")))
     }
+}
+
+/// Two stores became one.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct StoreMerged {
+    /// The one that ended.
+    pub store: String,
+    /// The one that has everything now.
+    pub into: String,
+    /// Messages that it did not have.
+    pub copied: u64,
+    /// Messages that it had.
+    pub already: u64,
+    /// Places of messages in folders that it did not have.
+    pub placements: u64,
+    /// Messages that could not be read, by id; while there are any, nothing ends.
+    pub damaged: Vec<String>,
+    /// Where the one lies that ended.
+    pub dir: PathBuf,
+    /// What deserves attention: sentences.
+    pub warnings: Vec<String>,
 }

@@ -2,7 +2,7 @@
 
 use types::{
     ArchiveId, BlobId, EntryNumber, Flags, FolderId, Hash, HoldId, MessageKey, PlacementId,
-    Position, SourceId, Timestamp,
+    Position, SourceId, StoreId, Timestamp,
 };
 
 use crate::erasure::{EraseReason, SpareReason};
@@ -39,8 +39,7 @@ pub enum TreeKind {
     Live,
 }
 
-/// What happened. Kind numbers are fixed in `docs/format/entries.md`; those without a variant here
-/// (`Deferred`) are reserved.
+/// What happened. Kind numbers are fixed in `docs/format/entries.md`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Fact {
     /// A message is in a folder. Detail: [`PlacementDetail`](crate::PlacementDetail), and
@@ -158,6 +157,14 @@ pub enum Fact {
     /// Somebody did something that is not archiving. Only in an audit log. Detail:
     /// [`AuditDetail`](crate::AuditDetail).
     Audited(crate::Audited),
+    /// A change to what another store holds, which was write-protected: it is laid over that
+    /// store, and carried over later.
+    Deferred {
+        /// The id of the other store.
+        store: StoreId,
+        /// The change.
+        change: DeferredChange,
+    },
     /// A better detail for an older entry (a newer parser); the newest counts.
     Detail {
         /// The entry that it belongs to.
@@ -230,6 +237,50 @@ pub enum QuarantineReason {
     /// It was read, and belongs to nobody here: it stays at its source. It counts as excluded, and
     /// is looked at again when the address book or the rules of its job are others.
     UnknownAddress,
+}
+
+/// A change that waits. Placements are numbered in the other store; folders and sources in the
+/// store that this entry is in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DeferredChange {
+    /// A placement went to another folder.
+    Moved {
+        /// The placement.
+        placement: PlacementId,
+        /// Its folder from now on.
+        folder: FolderId,
+        /// Where the message stands at the source now.
+        source: Option<SourceRef>,
+    },
+    /// Flags of a placement changed.
+    Flagged {
+        /// The placement.
+        placement: PlacementId,
+        /// All its flags from now on.
+        flags: Flags,
+    },
+    /// A placement was taken away.
+    Removed {
+        /// The placement.
+        placement: PlacementId,
+    },
+    /// A message is no longer where it was at the source.
+    SourceGone {
+        /// Where it was.
+        source: SourceRef,
+    },
+    /// The bytes stand at one more place of the source.
+    Sighted {
+        /// The placement that they are.
+        placement: PlacementId,
+        /// Where they stand.
+        source: SourceRef,
+    },
+    /// Everything that waited for the other store before this entry was written to it.
+    Carried {
+        /// The first entry that was not carried.
+        before: EntryNumber,
+    },
 }
 
 /// What becomes of a legal hold.

@@ -6,12 +6,12 @@
 use types::limits::ENTRY_BYTES_MAX;
 use types::{
     ArchiveId, BlobId, EntryNumber, Flags, FolderId, HoldId, MessageKey, PlacementId, Position,
-    SourceId,
+    SourceId, StoreId,
 };
 
 use crate::entry::{
-    Certificate, Entry, EpochReason, Excluded, Fact, HoldChange, HoldScope, Outcome,
-    QuarantineReason, RunCounts, SourceRef, TreeKind,
+    Certificate, DeferredChange, Entry, EpochReason, Excluded, Fact, HoldChange, HoldScope,
+    Outcome, QuarantineReason, RunCounts, SourceRef, TreeKind,
 };
 use crate::erasure::{EraseReason, SpareReason};
 use crate::wire::{Reader, Writer};
@@ -73,7 +73,7 @@ impl Entry {
 }
 
 fn is_known(kind: u64) -> bool {
-    matches!(kind, kind::PLACED..=kind::DETAIL | kind::CONDEMNED..=kind::AUDITED)
+    matches!(kind, kind::PLACED..=kind::AUDITED)
 }
 
 /// The kind of a fact, and which of its optional fields are there.
@@ -100,6 +100,7 @@ fn shape(fact: &Fact) -> (u64, u8) {
         Fact::Certified(_) => (kind::CERTIFIED, 0),
         Fact::RunFinished { .. } => (kind::RUN_FINISHED, 0),
         Fact::Detail { .. } => (kind::DETAIL, 0),
+        Fact::Deferred { .. } => (kind::DEFERRED, 0),
         Fact::Hold { .. } => (kind::HOLD, 0),
         Fact::Condemned { .. } => (kind::CONDEMNED, 0),
         Fact::Spared { .. } => (kind::SPARED, 0),
@@ -172,6 +173,7 @@ fn write_fact(writer: &mut Writer, fact: &Fact) {
 /// Facts about what is kept and what goes, and about the log itself.
 fn write_kept(writer: &mut Writer, fact: &Fact) {
     match fact {
+        Fact::Deferred { store, change } => write_deferred(writer, *store, change),
         Fact::Hold { hold, change } => write_hold(writer, *hold, *change),
         Fact::Condemned { messages, reason, due } => {
             write_messages(writer, messages);
@@ -263,6 +265,9 @@ fn read_fact(reader: &mut Reader<'_>, kind: u64, optional: u8) -> Result<Fact, D
 fn read_kept(reader: &mut Reader<'_>, kind: u64, optional: u8) -> Result<Fact, DecodeError> {
     let has = |bit: u8| optional & bit != 0;
     Ok(match kind {
+        kind::DEFERRED => {
+            Fact::Deferred { store: StoreId(reader.array()?), change: read_deferred(reader)? }
+        }
         kind::HOLD => Fact::Hold { hold: HoldId(reader.array()?), change: read_hold(reader)? },
         kind::CONDEMNED => Fact::Condemned {
             messages: read_messages(reader)?,
@@ -328,6 +333,75 @@ fn read_numbered<T>(
     known: impl Fn(u8) -> Option<T>,
 ) -> Result<T, DecodeError> {
     known(reader.byte()?).map_or_else(|| reader.malformed(), Ok)
+}
+
+/// Kinds of changes that wait: the numbers of the kinds of entries that they are like.
+const CARRIED: u8 = 0;
+const MOVED: u8 = 2;
+const FLAGGED: u8 = 3;
+const REMOVED: u8 = 4;
+const SOURCE_GONE: u8 = 5;
+const SIGHTED: u8 = 20;
+
+fn write_deferred(writer: &mut Writer, store: StoreId, change: &DeferredChange) {
+    writer.raw(&store.0);
+    match change {
+        DeferredChange::Carried { before } => {
+            writer.byte(CARRIED);
+            writer.number(before.0);
+        }
+        DeferredChange::Moved { placement, folder, source } => {
+            writer.byte(MOVED);
+            writer.number(placement.0);
+            writer.number(folder.0);
+            writer.byte(source.is_some().into());
+            write_optional(writer, source.as_ref(), write_source_ref);
+        }
+        DeferredChange::Flagged { placement, flags } => {
+            writer.byte(FLAGGED);
+            writer.number(placement.0);
+            writer.number(flags.0.into());
+        }
+        DeferredChange::Removed { placement } => {
+            writer.byte(REMOVED);
+            writer.number(placement.0);
+        }
+        DeferredChange::SourceGone { source } => {
+            writer.byte(SOURCE_GONE);
+            write_source_ref(writer, source);
+        }
+        DeferredChange::Sighted { placement, source } => {
+            writer.byte(SIGHTED);
+            writer.number(placement.0);
+            write_source_ref(writer, source);
+        }
+    }
+}
+
+fn read_deferred(reader: &mut Reader<'_>) -> Result<DeferredChange, DecodeError> {
+    let kind = reader.byte()?;
+    if kind == CARRIED {
+        return Ok(DeferredChange::Carried { before: EntryNumber(reader.number()?) });
+    }
+    if kind == SOURCE_GONE {
+        return Ok(DeferredChange::SourceGone { source: read_source_ref(reader)? });
+    }
+    let placement = PlacementId(reader.number()?);
+    Ok(match kind {
+        MOVED => DeferredChange::Moved {
+            placement,
+            folder: FolderId(reader.number()?),
+            source: match reader.byte()? {
+                0 => None,
+                1 => Some(read_source_ref(reader)?),
+                _ => return reader.malformed(),
+            },
+        },
+        FLAGGED => DeferredChange::Flagged { placement, flags: read_flags(reader)? },
+        REMOVED => DeferredChange::Removed { placement },
+        SIGHTED => DeferredChange::Sighted { placement, source: read_source_ref(reader)? },
+        _ => return reader.malformed(),
+    })
 }
 
 const LIFTED: u8 = 0;

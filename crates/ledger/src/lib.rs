@@ -37,8 +37,8 @@ pub use detail::{
 };
 pub use detail_wire::detail_hash;
 pub use entry::{
-    Certificate, Entry, EpochReason, Excluded, Fact, HoldChange, HoldScope, Outcome,
-    QuarantineReason, RunCounts, SourceRef, TreeKind,
+    Certificate, DeferredChange, Entry, EpochReason, Excluded, Fact, HoldChange, HoldScope,
+    Outcome, QuarantineReason, RunCounts, SourceRef, TreeKind,
 };
 pub use erasure::{
     Condemned, ERASURE_MESSAGES_MAX, ERASURE_PARTS_MAX, EraseReason, ErasureDetail, Erasures, Gone,

@@ -4,12 +4,12 @@
 
 use types::{
     ArchiveId, BlobId, EntryNumber, Flags, FolderId, Hash, HoldId, MessageKey, PlacementId,
-    SourceId, Timestamp,
+    SourceId, StoreId, Timestamp,
 };
 
 use crate::{
-    Certificate, Detail, Entry, EnvelopeDetail, Fact, HoldChange, HoldDetail, MessageDetail,
-    Outcome, QuarantineReason, RunCounts, SourceDetail, SourceRef, TreeKind,
+    Certificate, DeferredChange, Detail, Entry, EnvelopeDetail, Fact, HoldChange, HoldDetail,
+    MessageDetail, Outcome, QuarantineReason, RunCounts, SourceDetail, SourceRef, TreeKind,
 };
 
 /// One change to the rows of a catalog. All are idempotent: applying one twice changes nothing.
@@ -149,6 +149,17 @@ pub enum RowChange {
         /// Its name and query, and who did it; `None` when that is erased.
         detail: Option<HoldDetail>,
     },
+    /// A change to what another store holds waits, or was carried over.
+    Deferred {
+        /// The entry that says so.
+        entry: EntryNumber,
+        /// The other store.
+        store: StoreId,
+        /// The change.
+        change: DeferredChange,
+        /// When it was made.
+        at: Timestamp,
+    },
     /// A run that ended.
     Run {
         /// The entry that says so.
@@ -259,6 +270,9 @@ pub fn project(number: EntryNumber, entry: &Entry, detail: Option<&Detail>) -> V
         }
         // It stands in a log that has no catalog.
         Fact::Audited(_) => Vec::new(),
+        Fact::Deferred { store, change } => {
+            vec![RowChange::Deferred { entry: number, store: *store, change: *change, at }]
+        }
         Fact::Detail { of } => described_anew(*of, detail),
         Fact::Condemned { .. } | Fact::Spared { .. } | Fact::Erased { .. } => {
             erasure(number, &entry.fact)

@@ -10,6 +10,7 @@
 //! - Whoever removes looks at the flags once more, behind its own mark and before the last step.
 //! - An error of [`Removes::remove`] says nothing about what is gone: the next run looks.
 
+use std::ops::Range;
 use std::future::Future;
 
 use rules::removal::Way;
@@ -94,7 +95,7 @@ impl ArchivedCopy {
         opened: &MailboxStatus,
         now: &Standing,
         again: Option<Again>,
-        needed: Needed,
+        needed: &Needed,
     ) -> Result<Proof, Unproven> {
         let row = &self.row;
         if !needed.is_met(row.placement) {
@@ -128,22 +129,22 @@ impl ArchivedCopy {
 }
 
 /// What has to be beside the archived copy before a message may leave.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Needed {
     /// Nothing.
     Nothing,
-    /// A whole backup that has the copy. It has what was placed in the log before this many
-    /// entries; 0 when there is none.
-    Backup(u64),
+    /// A whole backup that has the copy: one of these runs of entries placed it. None when there is
+    /// no backup.
+    Backup(Vec<Range<u64>>),
 }
 
 impl Needed {
     /// Whether it is there for this placement.
     #[must_use]
-    pub fn is_met(self, placement: PlacementId) -> bool {
+    pub fn is_met(&self, placement: PlacementId) -> bool {
         match self {
             Needed::Nothing => true,
-            Needed::Backup(entries) => placement.0 < entries,
+            Needed::Backup(runs) => runs.iter().any(|it| it.contains(&placement.0)),
         }
     }
 }

@@ -47,6 +47,7 @@ mod removal;
 mod report;
 mod restore;
 mod retention;
+mod retry;
 mod run_state;
 mod search;
 mod sending;
@@ -54,7 +55,11 @@ mod settings;
 mod show;
 mod sorting;
 mod store_admin;
+mod store_current;
+mod store_merge;
+mod store_move;
 mod stores;
+mod succession;
 mod takeover;
 mod unknown;
 mod users;
@@ -76,8 +81,9 @@ pub(crate) use ownership::{owner, take_lock};
 pub(crate) use rebuild::restart_views;
 pub(crate) use recorded::Recorded;
 pub(crate) use retention::look_at_clock;
+pub(crate) use retry::retry_due;
 pub(crate) use sorting::options as sort_options;
-pub(crate) use stores::{Writing, end_log, end_within};
+pub(crate) use stores::{Writing, end_logs, end_within};
 pub(crate) use takeover::{
     ScheduledJob, group_of, interrupt_job, keep_paused, owe_jobs, scheduled_jobs, settle_job,
     stuck, take_over,

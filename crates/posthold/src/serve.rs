@@ -175,8 +175,8 @@ async fn end(context: &Context, serving: &Serving, mut tasks: JoinSet<()>) -> Ve
         }
         Ok(None) => Ok(()),
         // Somebody who was cut off holds it still: what was acknowledged ends cleanly all the same.
-        Err(_) => match serving.store.look(|it| Arc::clone(it.log())).await {
-            Some(log) => run::end_log(&context.data, log).await,
+        Err(_) => match serving.store.look(Arc::clone).await {
+            Some(stores) => run::end_logs(&context.data, stores).await,
             None => Ok(()),
         },
     };

@@ -15,7 +15,7 @@ pub use letter::alert_letter;
 pub(crate) use letter::tone;
 pub use situation::{
     AccountSituation, ClockSituation, DiskSituation, JobSituation, KeySituation, MailSituation,
-    QuotaSituation, Situation, UnknownSituation,
+    NoStoreSituation, QuotaSituation, Situation, StoreSituation, UnknownSituation,
 };
 
 use crate::words::{count, counted, duration, minute, size};
@@ -128,6 +128,8 @@ pub fn found(it: &Situation) -> Vec<Finding> {
         found.extend(quarantine(job));
     }
     found.extend(store(&it.jobs));
+    found.extend(it.stores.iter().flat_map(one_store));
+    found.extend(it.no_store.as_ref().map(no_store));
     found.extend(it.disk.as_ref().and_then(disk));
     found.extend(it.keys.iter().map(key));
     found.extend(it.insecure.iter().filter(|it| it.is_risky()).map(insecure));
@@ -310,6 +312,58 @@ fn store(jobs: &[JobSituation]) -> Option<Finding> {
             .with_details(vec![bad.why.clone()])
             .with_hint(hint),
     )
+}
+
+/// What is wrong with one of several stores.
+fn one_store(it: &StoreSituation) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let subject = format!("store {}", it.name);
+    if let Some(why) = &it.trouble {
+        let message = format!(
+            "The store {} cannot be read: what it holds is not seen, and counts as not archived.",
+            it.name
+        );
+        let finding = finding(AlertKind::StoreError, &subject, Severity::Serious, message);
+        found.push(finding.with_details(vec![why.clone()]).with_hint(
+            "`posthold store retry NAME` tries it again, `posthold store verify NAME` says what is \
+             wrong with it.",
+        ));
+    }
+    if let Some(why) = &it.index_failure {
+        let message = format!("The index of the store {} is defective.", it.name);
+        let finding = finding(AlertKind::StoreIndex, &subject, Severity::Warning, message);
+        found.push(finding.with_details(vec![why.clone()]).with_hint(format!(
+            "`posthold store rebuild {} --view index` makes it anew.",
+            it.name
+        )));
+    }
+    let near = it.messages_recommended / 100 * NEAR_PERCENT;
+    if it.is_current && !it.has_successor && near <= it.messages {
+        let message = format!(
+            "The current store {} has {}; not more than {} are recommended.",
+            it.name,
+            counted(it.messages, "message"),
+            count(it.messages_recommended)
+        );
+        found.push(finding(AlertKind::StoreFull, &subject, Severity::Warning, message).with_hint(
+            "`posthold store create` and `posthold store make-current` begin another one; the \
+             setting store_create_at_messages lets that happen by itself.",
+        ));
+    }
+    found
+}
+
+/// How full a store is, in percent of what is recommended, when that is told.
+const NEAR_PERCENT: u64 = 90;
+
+fn no_store(it: &NoStoreSituation) -> Finding {
+    let message = format!("Nothing is archived since {}: {}.", minute(it.since), it.what);
+    finding(AlertKind::NoStore, "current store", Severity::Serious, message)
+        .with_details(vec![it.why.clone()])
+        .with_hint(
+            "Make room, or let the setting store_path_pattern name another place; the next run \
+             tries it again. `posthold store make-current` takes a store that is there.",
+        )
 }
 
 fn disk(it: &DiskSituation) -> Option<Finding> {

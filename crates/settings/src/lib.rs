@@ -45,6 +45,10 @@ pub enum ValueType {
         /// The largest.
         max: u64,
     },
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A text in one line, not empty, of at most this many bytes.
+    Text(usize),
 }
 
 impl fmt::Display for ValueType {
@@ -52,6 +56,8 @@ impl fmt::Display for ValueType {
         match self {
             ValueType::Switch => f.write_str("on or off"),
             ValueType::Number { min, max } => write!(f, "a number from {min} to {max}"),
+            ValueType::Choice(words) => write!(f, "one of {}", words.join(", ")),
+            ValueType::Text(max) => write!(f, "a text of at most {max} bytes"),
         }
     }
 }
@@ -234,6 +240,37 @@ pub const SERVER_CONNECTIONS: Setting = Setting {
           The smallest of this, the profile's own limit and what the job asks for counts.",
 };
 
+/// When a store gets a successor, by its messages.
+pub const STORE_CREATE_AT_MESSAGES: Setting = Setting {
+    key: "store_create_at_messages",
+    value: ValueType::Number { min: 0, max: 100_000_000 },
+    default: "5000000",
+    applies: Applies::None,
+    doc: "How many messages the current store may have before a new one takes its place by itself, \
+          between two batches. 0 asks for none. More than 5,000,000 are not recommended.",
+};
+
+/// When a store gets a successor, by the calendar.
+pub const STORE_CREATE_EVERY: Setting = Setting {
+    key: "store_create_every",
+    value: ValueType::Choice(&["never", "month", "quarter", "year"]),
+    default: "never",
+    applies: Applies::None,
+    doc: "How often a new store takes the place of the current one by itself, by the calendar in \
+          UTC. The store is named after the time: 2026-12, 2026-Q4 or 2026.",
+};
+
+/// Where stores are made that are made by themselves.
+pub const STORE_PATH_PATTERN: Setting = Setting {
+    key: "store_path_pattern",
+    value: ValueType::Text(1000),
+    default: "{name}",
+    applies: Applies::None,
+    doc: "The directory of a store that is made by itself: below `stores` of the data directory, \
+          or a whole path. `{name}`, `{year}`, `{month}` and `{quarter}` are filled in; without \
+          `{name}` the store lies below, in a directory of its name.",
+};
+
 /// Every setting, by key.
 pub const SETTINGS: &[Setting] = &[
     ALERT_DISK_FREE_PERCENT,
@@ -252,6 +289,9 @@ pub const SETTINGS: &[Setting] = &[
     RETENTION_HOUR,
     RUN_DAYS_KEPT,
     SERVER_CONNECTIONS,
+    STORE_CREATE_AT_MESSAGES,
+    STORE_CREATE_EVERY,
+    STORE_PATH_PATTERN,
 ];
 
 /// The setting with this key.
@@ -285,6 +325,13 @@ impl Setting {
             ValueType::Number { min, max } => {
                 let number = text.parse::<u64>().ok();
                 number.filter(|it| (min..=max).contains(it)).map(|it| it.to_string())
+            }
+            ValueType::Choice(words) => {
+                words.iter().find(|it| it.eq_ignore_ascii_case(text)).map(|it| (*it).to_owned())
+            }
+            ValueType::Text(max) => {
+                let is_line = !text.is_empty() && !text.chars().any(char::is_control);
+                (is_line && text.len() <= max).then(|| text.to_owned())
             }
         };
         kept.ok_or_else(|| ValueError(format!("{} is {}, not {text:?}", self.key, self.value)))

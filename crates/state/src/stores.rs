@@ -30,6 +30,8 @@ pub struct SavedStore {
     pub trouble: Option<StoreTrouble>,
     /// How often that was tried.
     pub tries: u32,
+    /// Why its index does not follow.
+    pub index_trouble: Option<String>,
     /// Whether anything was ever written to it, as far as is known.
     pub is_begun: bool,
 }
@@ -50,7 +52,7 @@ fn failed(cause: rusqlite::Error) -> StateError {
 }
 
 const COLUMNS: &str = "name, dir, state, turn, since, trouble, trouble_at, retry_at, tries, \
-                       EXISTS (SELECT 1 FROM store_head h WHERE h.store = name)";
+                       EXISTS (SELECT 1 FROM store_head h WHERE h.store = name), index_trouble";
 
 impl State {
     /// All stores, in the order in which they were current; the current one is the last.
@@ -72,7 +74,14 @@ impl State {
         select.query_row([], saved).optional().map_err(failed)
     }
 
-    /// Takes a store in. It becomes current by [`State::make_store_current`] alone.
+    /// Whether a store was ever let go that held anything.
+    pub fn has_let_go(&self) -> Result<bool, StateError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM store_head WHERE store LIKE 'detached:%')";
+        self.db.query_row(sql, [], |row| row.get(0)).map_err(failed)
+    }
+
+    /// Takes a store in. It becomes current by [`State::make_store_current`] alone; one that is
+    /// added as the current one waits for that as the last.
     pub fn add_store(
         &mut self,
         name: &str,
@@ -92,10 +101,18 @@ impl State {
             if let Some(other) = taken {
                 return Err(taken_error(name, &other));
             }
-            let state = if state == StoreState::Current { StoreState::Normal } else { state };
-            let sql = "INSERT INTO store (name, dir, state, turn, since) VALUES (?, ?, ?, 0, ?)";
+            let is_next = state == StoreState::Current;
+            let state = if is_next { StoreState::Normal } else { state };
+            let sql = "INSERT INTO store (name, dir, state, turn, since) VALUES \
+                       (?, ?, ?, (SELECT max(turn) FROM store) + 1, ?)";
             tx.execute(sql, params![name, dir, state.name(), now.0]).map_err(failed)?;
-            Ok(())
+            if is_next {
+                return Ok(());
+            }
+            // The current one is always the last.
+            let sql = "UPDATE store SET turn = (SELECT max(turn) FROM store) + 1 \
+                       WHERE state = 'current'";
+            tx.execute(sql, []).map(|_| ()).map_err(failed)
         })
     }
 
@@ -207,6 +224,12 @@ impl State {
         Ok(())
     }
 
+    /// Notes why the index of a store does not follow, or that it does.
+    pub fn set_index_trouble(&mut self, name: &str, why: Option<&str>) -> Result<(), StateError> {
+        let sql = "UPDATE store SET index_trouble = ?2 WHERE name = ?1 AND index_trouble IS NOT ?2";
+        self.db.execute(sql, params![name, why]).map(|_| ()).map_err(failed)
+    }
+
     /// Why archiving has no store to go to, if it has none.
     pub fn store_failure(&self) -> Result<Option<StoreFailure>, StateError> {
         let mut select =
@@ -277,6 +300,7 @@ fn saved(row: &Row<'_>) -> rusqlite::Result<SavedStore> {
         trouble,
         tries: row.get(8)?,
         is_begun: row.get(9)?,
+        index_trouble: row.get(10)?,
     })
 }
 

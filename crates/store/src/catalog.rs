@@ -14,6 +14,7 @@
 //! - No index over hashes and Message-IDs: it would be the largest part of the file. A blob is
 //!   found by the log, a Message-ID by the full-text index.
 
+mod across;
 mod apply;
 mod compare;
 mod digest;
@@ -28,6 +29,8 @@ mod sets;
 mod values;
 mod writer;
 
+pub use across::{DeferredRow, DeferredWhat};
+pub(crate) use across::{FolderPlace, PlacementNow, SourceName};
 pub use apply::NewMessage;
 pub use compare::TableDiffers;
 pub use reader::{Reach, SqlCatalog};

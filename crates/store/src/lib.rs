@@ -9,15 +9,20 @@ mod catalog_files;
 mod error;
 pub mod evidence;
 pub mod log;
+mod many;
 mod store;
 mod views;
 
 pub use catalog::{
-    CatalogCounts, CatalogWriter, CertifiedRow, FolderRow, HoldLifted, HoldRow, MessageRow,
-    NewMessage, Place, PlacedMessage, QuarantineListed, Reach, RunRow, SqlCatalog, TableDiffers,
-    Unusable, UserRow,
+    CatalogCounts, CatalogWriter, CertifiedRow, DeferredRow, DeferredWhat, FolderRow, HoldLifted,
+    HoldRow, MessageRow, NewMessage, Place, PlacedMessage, QuarantineListed, Reach, RunRow,
+    SqlCatalog, TableDiffers, Unusable, UserRow,
 };
 pub use error::{StoreError, StoreErrorKind};
+pub use many::{
+    Access, AllCatalog, AllLog, MakeOptions, Member, Merged, Opened, StoreSpec, Stores, Succession,
+    WRITABLE_MAX, lay_over,
+};
 pub use store::{
     Description, IndexOpener, RebuildProgress, Rebuilt, Store, StoreCompactPlan, StoreOptions,
     StoreReport, accept_rollback, add_feature, begin_epoch, compare_catalog,

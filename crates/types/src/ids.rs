@@ -81,6 +81,18 @@ macro_rules! hex_display {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct HoldId(pub [u8; 16]);
 
+/// Tells a store from all others: random bytes, as its description has them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct StoreId(pub [u8; 16]);
+
+impl FromStr for StoreId {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<StoreId, ParseIdError> {
+        text.parse().map(|HoldId(bytes)| StoreId(bytes))
+    }
+}
+
 impl FromStr for HoldId {
     type Err = ParseIdError;
 
@@ -93,7 +105,7 @@ impl FromStr for HoldId {
     }
 }
 
-hex_display!(Hash, BlobId, HoldId);
+hex_display!(Hash, BlobId, HoldId, StoreId);
 
 macro_rules! number {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(

@@ -17,7 +17,7 @@ pub use address::Address;
 pub use flags::Flags;
 pub use ids::{
     ArchiveId, BlobId, EntryNumber, FolderId, Hash, HoldId, MessageKey, ParseIdError, PlacementId,
-    Position, SourceId,
+    Position, SourceId, StoreId,
 };
 pub use message_set::MessageSet;
 pub use names::{FolderPath, MailboxName, NameError, UserName};

@@ -134,3 +134,150 @@ fn copy_dir(from: &Path, to: &Path) {
         }
     }
 }
+
+/// A place whose current store is the second: the samples are in the first.
+fn with_second_current() -> Place {
+    let place = Place::new();
+    write_samples(&place.path("mail"));
+    place.ok(["import", "mail", "--user", "alice"]);
+    place.ok(["store", "create", "second"]);
+    place.ok(["store", "make-current", "second"]);
+    place
+}
+
+/// Messages of a store.
+fn messages(place: &Place, store: &str) -> u64 {
+    place.run(["store", "show", store, "--json"]).json()["counts"]["messages"].as_u64().unwrap()
+}
+
+#[test]
+fn new_mail_goes_to_the_current_store_and_nothing_is_archived_twice() {
+    let place = with_second_current();
+    let n_samples = u64::try_from(samples().len()).unwrap();
+    let again = place.ok(["import", "mail", "--user", "alice", "--json"]).json();
+    assert_eq!((&again["archived"], &again["already"]), (&0.into(), &n_samples.into()));
+    fs::write(place.path("mail/other.eml"), other("New")).unwrap();
+    let more = place.ok(["import", "mail", "--user", "alice", "--json"]).json();
+    assert_eq!((&more["archived"], &more["already"]), (&1.into(), &n_samples.into()));
+    assert_eq!((messages(&place, "default"), messages(&place, "second")), (n_samples, 1));
+    // The same bytes for somebody else: they go to the current store, too.
+    place.ok(["import", "mail", "--user", "bob"]);
+    assert_eq!(messages(&place, "second"), n_samples + 1);
+    assert_eq!(place.ids("").len(), samples().len() + 1);
+    let bobs = place.ok(["search", "", "--user", "bob", "--json"]).json_lines();
+    assert_eq!(bobs.len(), samples().len() + 1);
+    for (_, bytes) in samples() {
+        assert_eq!(place.ok(["show", &id(&bytes), "--raw"]).stdout, bytes);
+    }
+    assert_eq!(place.run(["verify"]).code, 0);
+    // One archive: a message that both have is one file.
+    place.ok(["export", "--all", "--to", "out", "--format", "maildir"]);
+    let listed = place.ok(["user", "list", "--json"]).json_lines();
+    let of = |user: &str| listed.iter().find(|it| it["user"] == user).unwrap()["messages"].clone();
+    assert_eq!((of("alice"), of("bob")), ((n_samples + 1).into(), (n_samples + 1).into()));
+    // And back: the first one again.
+    place.ok(["store", "make-current", "default"]);
+    let back = place.ok(["import", "mail", "--user", "alice", "--json"]).json();
+    assert_eq!(back["archived"], 0);
+}
+
+#[test]
+fn a_store_that_cannot_be_read_keeps_another_from_becoming_current() {
+    let place = with_second_current();
+    place.ok(["store", "create", "third"]);
+    let dir = place.data().join("stores/default");
+    fs::rename(&dir, place.path("away")).unwrap();
+    let refused = place.run(["store", "make-current", "third"]);
+    assert_eq!(refused.code, 2, "{}", refused.transcript(&place));
+    assert!(refused.stderr.contains("--rescan"), "{}", refused.transcript(&place));
+    place.ok(["store", "make-current", "third", "--rescan"]);
+    // What cannot be read counts as not archived: a second copy is harmless.
+    let again = place.run(["import", "mail", "--user", "alice", "--json"]).json();
+    assert_eq!(again["archived"], u64::try_from(samples().len()).unwrap(), "{again}");
+    fs::rename(place.path("away"), &dir).unwrap();
+    place.ok(["store", "retry", "default"]);
+    assert_eq!(place.ids("").len(), samples().len());
+}
+
+#[test]
+fn a_merged_store_gives_everything_to_the_other() {
+    let place = with_second_current();
+    fs::write(place.path("mail/other.eml"), other("New")).unwrap();
+    place.ok(["import", "mail", "--user", "alice"]);
+    place.ok(["import", "mail", "--user", "bob"]);
+    let before = place.ids("");
+    let merged = place.ok(["store", "merge", "default", "second", "--json"]);
+    crate::json::check("store-merge", &merged.json());
+    assert_eq!(place.ids(""), before);
+    let listed = place.ok(["store", "list", "--json"]).json_lines();
+    assert_eq!(listed.len(), 1);
+    let again = place.ok(["import", "mail", "--user", "alice", "--json"]).json();
+    assert_eq!(again["archived"], 0, "{again}");
+    assert_eq!(place.run(["verify"]).code, 0);
+    assert!(place.data().join("stores/default/store.toml").is_file());
+    for (_, bytes) in samples() {
+        assert_eq!(place.ok(["show", &id(&bytes), "--raw"]).stdout, bytes);
+    }
+}
+
+#[test]
+fn a_moved_store_has_the_same_bytes() {
+    let place = with_second_current();
+    let segment = |dir: &Path| fs::read(dir.join("segments/000001.seg")).unwrap();
+    let before = segment(&place.data().join("stores/default"));
+    let to = place.path("disk2/archive");
+    place.ok(["store", "move", "default", "--to", to.to_str().unwrap()]);
+    assert_eq!(segment(&to), before);
+    assert!(!place.data().join("stores/default").exists());
+    assert_eq!(place.ids("").len(), samples().len());
+    assert_eq!(place.run(["store", "verify", "default"]).code, 0);
+    place.ok(["store", "rebuild", "default", "--view", "catalog"]);
+    place.ok(["store", "rebuild", "default", "--view", "index"]);
+    assert_eq!(place.ids("").len(), samples().len());
+    // The current one can move, too.
+    place.ok(["store", "move", "second", "--to", place.path("disk2/second").to_str().unwrap()]);
+    fs::write(place.path("mail/other.eml"), other("New")).unwrap();
+    place.ok(["import", "mail", "--user", "alice"]);
+    assert_eq!(place.ids("").len(), samples().len() + 1);
+}
+
+#[test]
+fn a_new_store_is_made_by_itself_between_two_batches() {
+    let place = Place::new();
+    fs::create_dir_all(place.path("mail")).unwrap();
+    for n in 0..60 {
+        fs::write(place.path(&format!("mail/{n}.eml")), other(&format!("Number {n}"))).unwrap();
+    }
+    place.ok(["user", "add", "alice"]);
+    place.ok(["settings", "set", "store_create_at_messages", "20"]);
+    place.ok(["settings", "set", "store_path_pattern", "{year}/{name}"]);
+    let first = place.ok(["import", "mail", "--user", "alice", "--json"]).json();
+    assert_eq!(first["archived"], 60);
+    fs::write(place.path("mail/more.eml"), other("One more")).unwrap();
+    place.ok(["import", "mail", "--user", "alice"]);
+    let listed = place.ok(["store", "list", "--json"]).json_lines();
+    assert!(1 < listed.len(), "{listed:?}");
+    assert_eq!(place.ids("").len(), 61);
+    let again = place.ok(["import", "mail", "--user", "alice", "--json"]).json();
+    assert_eq!(again["archived"], 0);
+}
+
+#[test]
+fn a_store_that_cannot_be_made_stops_archiving_and_is_an_alert() {
+    let place = Place::new();
+    write_samples(&place.path("mail"));
+    place.ok(["import", "mail", "--user", "alice"]);
+    place.ok(["settings", "set", "store_create_at_messages", "1"]);
+    place.ok(["settings", "set", "store_path_pattern", "/proc/nowhere/{name}"]);
+    fs::write(place.path("mail/other.eml"), other("New")).unwrap();
+    let stopped = place.run(["import", "mail", "--user", "alice"]);
+    assert_eq!(stopped.code, 3, "{}", stopped.transcript(&place));
+    assert_eq!(place.ids("").len(), samples().len());
+    let alerts = place.run(["alert", "list", "--json"]).json_lines();
+    assert!(alerts.iter().any(|it| it["kind"] == "no_store"), "{alerts:?}");
+    place.ok(["settings", "set", "store_path_pattern", "--default"]);
+    place.ok(["import", "mail", "--user", "alice"]);
+    assert_eq!(place.ids("").len(), samples().len() + 1);
+    let alerts = place.run(["alert", "list", "--json"]).json_lines();
+    assert!(alerts.iter().all(|it| it["kind"] != "no_store"), "{alerts:?}");
+}

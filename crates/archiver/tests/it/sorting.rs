@@ -431,7 +431,7 @@ async fn w28_what_was_sorted_leaves_its_mailbox() {
             archive: &world.options,
             sorting: Some(&shared.options),
             rule: &"at once".parse().unwrap(),
-            backed_up: 0,
+            backed_up: Vec::new(),
         },
         &run,
     )

@@ -23,7 +23,7 @@ pub(crate) struct World {
     pub(crate) catalog: Arc<MemoryCatalog>,
     pub(crate) options: ArchiveOptions,
     /// Entries that the newest backup has.
-    pub(crate) backed_up: u64,
+    pub(crate) backed_up: Vec<std::ops::Range<u64>>,
 }
 
 pub(crate) fn target() -> Target {
@@ -58,7 +58,7 @@ impl World {
             limits: Limits { pause_first: Duration::from_millis(10), ..Limits::default() },
             shared: None,
         };
-        World { server: Server::new(kind), log, catalog, options, backed_up: 0 }
+        World { server: Server::new(kind), log, catalog, options, backed_up: Vec::new() }
     }
 
     pub(crate) fn full() -> World {
@@ -103,7 +103,7 @@ impl World {
                 archive: &self.options,
                 sorting: None,
                 rule: &rule.parse().unwrap(),
-                backed_up: self.backed_up,
+                backed_up: self.backed_up.clone(),
             },
             run,
         )

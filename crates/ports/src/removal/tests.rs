@@ -67,7 +67,7 @@ fn check(change: impl FnOnce(&mut Standing), again: Option<&[u8]>, want: Option<
     let mut now = standing();
     change(&mut now);
     let again = again.map(|it| Again::Message(BlobId::of(it)));
-    let proof = copy.prove(&opened, &now, again, Needed::Nothing);
+    let proof = copy.prove(&opened, &now, again, &Needed::Nothing);
     assert_eq!(proof.err(), want, "{now:?}");
 }
 
@@ -107,7 +107,7 @@ fn a_proof_needs_the_same_message() {
         &renumbered,
         &standing(),
         Some(Again::Message(BlobId::of(BYTES))),
-        Needed::Nothing,
+        &Needed::Nothing,
     );
     assert_eq!(unproven.unwrap_err(), Unproven::AnotherMessage);
 }
@@ -117,7 +117,7 @@ fn a_proof_knows_other_clients_marks() {
     let copy = ArchivedCopy::read_back(&log(), &row()).unwrap();
     let opened = MailboxStatus { uid_validity: 100, ..MailboxStatus::default() };
     let now = Standing { flags: Flags::DELETED, ..standing() };
-    let proof = copy.prove(&opened, &now, None, Needed::Nothing).unwrap();
+    let proof = copy.prove(&opened, &now, None, &Needed::Nothing).unwrap();
     assert!(proof.was_deleted());
     assert_eq!((proof.uid(), proof.uid_validity()), (7, 100));
 }
@@ -130,10 +130,10 @@ fn a_report_is_proven_by_what_is_in_it() {
     let now = Standing { size: 1_000, ..standing() };
     let prove = |size, original: &[u8]| {
         let again = Again::Report { size, original: BlobId::of(original) };
-        copy.prove(&opened, &now, Some(again), Needed::Nothing).err()
+        copy.prove(&opened, &now, Some(again), &Needed::Nothing).err()
     };
     assert_eq!(prove(1_000, BYTES), None);
     assert_eq!(prove(999, BYTES), Some(Unproven::Shorter));
     assert_eq!(prove(1_000, b"other"), Some(Unproven::AnotherMessage));
-    assert_eq!(copy.prove(&opened, &now, None, Needed::Nothing).err(), Some(Unproven::Shorter));
+    assert_eq!(copy.prove(&opened, &now, None, &Needed::Nothing).err(), Some(Unproven::Shorter));
 }

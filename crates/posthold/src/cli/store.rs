@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use commands::{
-    CompactHow, Failure, FailureKind, NewStore, Request, StoreRequest, StoreState, View,
+    CompactHow, Failure, FailureKind, NewStore, Request, Rescan, StoreRequest, StoreState, View,
 };
 
 use super::name_of;
@@ -38,6 +38,23 @@ pub(super) enum StoreCommand {
     Compact(CompactArgs),
     /// Lists what is to be erased and what was: what, why, by which rule, and the hash
     Erasures,
+    /// Lets new mail go to a store; cursors are carried into it first
+    MakeCurrent(CurrentArgs),
+    /// Tries a store again that is in error
+    Retry(NameArgs),
+    /// Puts what a store holds into another one, and lets it go
+    Merge(MergeArgs),
+    /// Moves a store to another directory, byte for byte
+    Move(MoveArgs),
+    /// Reads one store again and checks every frame, hash, entry and view
+    Verify {
+        /// Its name
+        name: String,
+    },
+    /// Makes a view of a store anew from its log alone, and swaps it in
+    Rebuild(RebuildArgs),
+    /// Shows what the stores hold
+    Stats,
     /// Makes the catalog anew from the log alone, and swaps it in
     RebuildCatalog(WriteArgs),
     /// Makes the full-text index anew from the log alone, and swaps it in
@@ -76,6 +93,66 @@ pub(super) struct NameArgs {
 
     #[command(flatten)]
     write: WriteArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct CurrentArgs {
+    /// Its name
+    name: String,
+
+    /// Also when a store cannot be read that may know newer cursors: what it holds is compared with
+    /// its source again, and fetched again
+    #[arg(long)]
+    rescan: bool,
+
+    #[command(flatten)]
+    write: WriteArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct MergeArgs {
+    /// The store that ends
+    name: String,
+
+    /// The store that it goes to
+    into: String,
+
+    #[command(flatten)]
+    write: WriteArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct MoveArgs {
+    /// Its name
+    name: String,
+
+    /// The directory, which must not be there or be empty
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+
+    #[command(flatten)]
+    write: WriteArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct RebuildArgs {
+    /// Its name
+    name: String,
+
+    /// Which view
+    #[arg(long)]
+    view: ViewArg,
+
+    #[command(flatten)]
+    write: WriteArgs,
+}
+
+#[derive(Clone, Copy, ValueEnum, Debug)]
+enum ViewArg {
+    /// Folders and metadata
+    Catalog,
+    /// The full-text index
+    Index,
 }
 
 #[derive(Args, Debug)]
@@ -144,8 +221,17 @@ impl StoreCommand {
     /// What it is told of the data directory.
     pub(super) fn write_args(&self) -> Option<&WriteArgs> {
         match self {
-            StoreCommand::List | StoreCommand::Show { .. } | StoreCommand::Erasures => None,
             StoreCommand::Compact(it) => Some(&it.write),
+            StoreCommand::List
+            | StoreCommand::Erasures
+            | StoreCommand::Stats
+            | StoreCommand::Show { .. }
+            | StoreCommand::Verify { .. } => None,
+            StoreCommand::MakeCurrent(it) => Some(&it.write),
+            StoreCommand::Retry(it) => Some(&it.write),
+            StoreCommand::Merge(it) => Some(&it.write),
+            StoreCommand::Move(it) => Some(&it.write),
+            StoreCommand::Rebuild(it) => Some(&it.write),
             StoreCommand::Create(it) | StoreCommand::Attach(it) => Some(&it.write),
             StoreCommand::Detach(it) => Some(&it.write),
             StoreCommand::Rename(it) => Some(&it.write),
@@ -174,6 +260,22 @@ impl StoreCommand {
                 StoreRequest::Compact { name, how }
             }
             StoreCommand::Erasures => StoreRequest::Erasures,
+            StoreCommand::MakeCurrent(it) => {
+                let rescan = if it.rescan { Rescan::Accepted } else { Rescan::Refused };
+                StoreRequest::MakeCurrent { name: it.name, rescan }
+            }
+            StoreCommand::Retry(it) => StoreRequest::Retry(it.name),
+            StoreCommand::Merge(it) => StoreRequest::Merge { name: it.name, into: it.into },
+            StoreCommand::Move(it) => StoreRequest::Move { name: it.name, to: it.to },
+            StoreCommand::Verify { name } => StoreRequest::Verify(name),
+            StoreCommand::Rebuild(it) => {
+                let view = match it.view {
+                    ViewArg::Catalog => View::Catalog,
+                    ViewArg::Index => View::Index,
+                };
+                StoreRequest::Rebuild { name: it.name, view }
+            }
+            StoreCommand::Stats => StoreRequest::Stats,
             StoreCommand::RebuildCatalog(_) => return Ok(Request::Rebuild(View::Catalog)),
             StoreCommand::RebuildIndex(_) => return Ok(Request::Rebuild(View::Index)),
             StoreCommand::AcceptRollback(it) => return Ok(Request::AcceptRollback(it.name)),

@@ -9,8 +9,7 @@ use smtpd::{
     Credentials, Delivery, Envelope, Incoming, LoginVerdict, Logins, Outcome, RecipientVerdict,
     Refusal,
 };
-use store::SqlCatalog;
-use store::log::SegmentLog;
+use store::{AllCatalog, AllLog};
 use types::{Hash, Secret};
 
 use super::keeper::{Keeper, Lent};
@@ -42,7 +41,7 @@ impl Delivery for Keeper {
 pub(super) struct Handed {
     keeper: Keeper,
     lent: Arc<Lent>,
-    arriving: Arriving<SegmentLog, SqlCatalog>,
+    arriving: Arriving<AllLog, AllCatalog>,
 }
 
 impl Incoming for Handed {

@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 use archiver::{NotReceived, ReceptionCounts, ReceptionOptions, ReceptionTally, SortOptions};
 use commands::Failure;
 use disk::SystemClock;
-use store::SqlCatalog;
-use store::log::SegmentLog;
+use store::{AllCatalog, AllLog};
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::{Reception, sort_options};
@@ -32,7 +31,7 @@ struct Inner {
 
 /// The store while messages are under way.
 pub(super) struct Lent {
-    pub(super) reception: archiver::Reception<SegmentLog, SqlCatalog>,
+    pub(super) reception: archiver::Reception<AllLog, AllCatalog>,
     #[expect(dead_code, reason = "it is held: the store stays with this reception while it is")]
     pub(super) writing: Writing,
 }

@@ -3,15 +3,16 @@
 //! What it is not: the decision. It gathers a situation, `reports::alerts` says what is wrong with
 //! it, and `state` keeps that.
 
-use ::settings::{ALERT_DISK_FREE_PERCENT, ALERT_STALE_HOURS, Values};
+use ::settings::{ALERT_DISK_FREE_PERCENT, ALERT_STALE_HOURS, STORE_CREATE_AT_MESSAGES, Values};
 use commands::{
-    AdminAnswer, AlertKind, AlertRequest, Answer, Failure, KeyStatus, ProgressSink, Switch,
+    AdminAnswer, AlertKind, AlertRequest, Answer, Failure, KeyStatus, ProgressSink, StoreState,
+    Switch,
 };
 use disk::SystemClock;
 use ports::Clock;
 use reports::alerts::{
     AccountSituation, ClockSituation, DiskSituation, JobSituation, KeySituation, MailSituation,
-    QuotaSituation, Situation, UnknownSituation,
+    NoStoreSituation, QuotaSituation, Situation, StoreSituation, UnknownSituation,
 };
 use state::{AccountStanding, State};
 use types::Timestamp;
@@ -126,6 +127,8 @@ fn situation(
         unknown: unknown(state)?,
         mail: mail(state, now)?,
         clock: clock(state)?,
+        stores: stores(data, state, &values)?,
+        no_store: no_store(state)?,
     };
     Ok((situation, looked))
 }
@@ -215,6 +218,50 @@ fn unknown(state: &State) -> Result<Vec<UnknownSituation>, Failure> {
         }
     }
     Ok(found)
+}
+
+/// Messages that a store should have at most: what is beyond takes longer to verify and to mend.
+const STORE_MESSAGES_RECOMMENDED: u64 = 5_000_000;
+
+/// The stores that people see.
+fn stores(data: &DataDir, state: &State, values: &Values) -> Result<Vec<StoreSituation>, Failure> {
+    let at_messages = values.number(&STORE_CREATE_AT_MESSAGES);
+    let by_count = (1..=STORE_MESSAGES_RECOMMENDED).contains(&at_messages);
+    let mut found = Vec::new();
+    for saved in state.stores().map_err(|it| faults::state(&it))? {
+        if !saved.state.is_active() {
+            continue;
+        }
+        let is_current = saved.state == StoreState::Current;
+        let messages = match is_current && saved.trouble.is_none() {
+            true => super::store_admin::messages(&data.at(&saved).store()).unwrap_or_default(),
+            false => 0,
+        };
+        found.push(StoreSituation {
+            name: saved.name,
+            is_current,
+            trouble: saved.trouble.map(|it| it.why),
+            index_failure: saved.index_trouble,
+            messages,
+            messages_recommended: STORE_MESSAGES_RECOMMENDED,
+            has_successor: by_count,
+        });
+    }
+    Ok(found)
+}
+
+/// That nothing is archived for want of a store.
+fn no_store(state: &State) -> Result<Option<NoStoreSituation>, Failure> {
+    let failure = state.store_failure().map_err(|it| faults::state(&it))?;
+    let current = state.current_store().map_err(|it| faults::state(&it))?;
+    let in_error = current.and_then(|it| Some((it.name, it.trouble?)));
+    let of_current = in_error.map(|(name, it)| NoStoreSituation {
+        since: it.at,
+        what: format!("the current store {name} cannot be opened"),
+        why: it.why,
+    });
+    let of_next = failure.map(|it| NoStoreSituation { since: it.at, what: it.what, why: it.why });
+    Ok(of_next.or(of_current))
 }
 
 fn missing_keys(status: &KeyStatus) -> Vec<KeySituation> {

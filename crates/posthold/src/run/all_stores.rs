@@ -14,8 +14,8 @@ use disk::RealDisk;
 use ports::Log;
 use query::IdPrefix;
 use state::{SavedStore, State};
-use store::{MessageRow, Place, Store};
-use types::{BlobId, Timestamp};
+use store::{MessageRow, Place, SqlCatalog, Store};
+use types::{BlobId, MessageSet, Timestamp};
 
 use super::stores::{Reading, is_empty};
 use super::{faults, search};
@@ -23,6 +23,9 @@ use crate::context::DataDir;
 
 /// Stores that people see at the same time, at most: each takes threads, files and memory.
 pub(super) const ACTIVE_MAX: usize = 64;
+
+/// Messages that changes wait for which are looked at one by one for an answer, of each store.
+const PATCHED_MAX: u32 = 100_000;
 
 /// The stores that could be opened, the current one last.
 pub(super) struct AllStores {
@@ -35,6 +38,8 @@ pub(super) struct AllStores {
 pub(super) struct OneStore {
     /// Its name.
     pub(super) name: String,
+    /// Whether changes to it wait in other stores.
+    is_protected: bool,
     /// The store.
     pub(super) reading: Reading,
 }
@@ -62,6 +67,7 @@ fn found_on_disk(data: &DataDir) -> Option<Vec<SavedStore>> {
         trouble: None,
         tries: 0,
         is_begun: true,
+        index_trouble: None,
     };
     let entries = std::fs::read_dir(data.stores()).ok()?;
     let mut names: Vec<String> = entries
@@ -101,7 +107,8 @@ impl AllStores {
             match opened.map_err(|it| faults::store(&it)) {
                 Ok(store_open) => {
                     let (name, reading) = (store.name.clone(), Reading { store: store_open });
-                    all.stores.push(OneStore { name, reading });
+                    let is_protected = store.state == StoreState::WriteProtected;
+                    all.stores.push(OneStore { name, is_protected, reading });
                 }
                 Err(failure) => {
                     let why = failure.message.trim_end_matches('.').to_owned();
@@ -158,9 +165,61 @@ impl AllStores {
     pub(super) fn places(&self, id: &BlobId) -> Result<Vec<Place>, Failure> {
         let mut places = Vec::new();
         for one in &self.stores {
-            places.extend(one.places(id)?);
+            places.extend(self.places_in(one, id)?);
         }
         Ok(places)
+    }
+
+    /// Where a message is in one of the stores, with what waits for it in the others.
+    pub(super) fn places_in(&self, one: &OneStore, id: &BlobId) -> Result<Vec<Place>, Failure> {
+        let places = one.places(id)?;
+        self.laid_over(one, places)
+    }
+
+    /// Places of a store with what waits for them in the others.
+    pub(super) fn laid_over(
+        &self,
+        one: &OneStore,
+        places: Vec<Place>,
+    ) -> Result<Vec<Place>, Failure> {
+        if !one.is_protected || places.is_empty() {
+            return Ok(places);
+        }
+        let id = one.reading.store.description().id.parse().unwrap_or_default();
+        let others: Vec<&SqlCatalog> =
+            self.stores.iter().map(|it| &**it.reading.store.catalog()).collect();
+        store::lay_over(id, places, &others).map_err(|it| faults::catalog(&it))
+    }
+
+    /// A set of messages of a store, with what waits for it: `takes` says of each message that
+    /// changes wait for whether it is in the set, by its places.
+    pub(super) fn patched(
+        &self,
+        one: &OneStore,
+        mut set: MessageSet,
+        takes: impl Fn(&[Place]) -> bool,
+    ) -> Result<MessageSet, Failure> {
+        if !one.is_protected {
+            return Ok(set);
+        }
+        let failed = |it: ports::CatalogError| faults::catalog(&it);
+        let id = one.reading.store.description().id.parse().unwrap_or_default();
+        let catalog = one.reading.store.catalog();
+        for other in &self.stores {
+            let waiting = other.reading.store.catalog();
+            let placements = waiting.deferred_placements(id, PATCHED_MAX).map_err(failed)?;
+            for placement in placements {
+                let key = ports::Catalog::message_of(&**catalog, placement).map_err(failed)?;
+                let Some(key) = key else { continue };
+                let Some(row) = catalog.message(key).map_err(failed)? else { continue };
+                let places = catalog.places(row.n).map_err(failed)?;
+                match takes(&self.laid_over(one, places)?) {
+                    true => set.insert(row.n),
+                    false => set.remove(row.n),
+                }
+            }
+        }
+        Ok(set)
     }
 }
 

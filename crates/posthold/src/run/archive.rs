@@ -1,5 +1,6 @@
 //! `archive`: one account at a mail server.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
@@ -129,7 +130,7 @@ pub(super) async fn step(
     title: &str,
     progress: &dyn ProgressSink,
 ) -> Result<RunAnswer, Failure> {
-    let accepted = quarantine::accepted(context)?;
+    let accepted = quarantine::accepted(context, writing.stores())?;
     let options = work.options(context, user, quarantine::of(&accepted), title)?;
     let rule = work.removal()?;
     let bounded = Bounded::new(context, work, &options.account).await?;
@@ -172,7 +173,7 @@ pub(super) async fn step(
             (RunReport { outcome, warnings: vec![why], ..RunReport::default() }, None)
         }
     };
-    let confirmed = confirm(context, &report).await;
+    let confirmed = confirm(context, writing, &report).await;
     let mut answer = report::of_run(report)?;
     removal::put(&mut answer, removed);
     let whose = (&options.target, options.profile.as_str(), options.account.as_str());
@@ -279,7 +280,7 @@ where
         Some(it) => archiver::sort_account(source, log, catalog, clock, asked, it, tell).await,
         None => archiver::archive_account(source, log, catalog, clock, asked, tell).await,
     };
-    let what = RemovalOptions { archive: options, sorting: sorting.as_deref(), rule, backed_up: 0 };
+    let what = RemovalOptions { archive: options, sorting: sorting.as_deref(), rule, backed_up: Vec::new() };
     let removed = removal::after(account, writing, what, &report).await;
     (report, removed)
 }
@@ -327,17 +328,23 @@ fn check_pop3(request: &Archive) -> Result<(), Failure> {
 
 /// Notes when the certificates of complete mailboxes were found to hold. Those that changed are
 /// entries of the log and say so themselves; of the others only this is new.
-async fn confirm(context: &Context, report: &RunReport) -> Result<(), Failure> {
+async fn confirm(context: &Context, writing: &Writing, report: &RunReport) -> Result<(), Failure> {
     let complete = report.mailboxes.iter().filter(|it| it.complete);
-    let sources: Vec<SourceId> = complete.filter_map(|it| it.source).collect();
+    let mut sources: BTreeMap<String, Vec<SourceId>> = BTreeMap::new();
+    for (store, source) in complete.filter_map(|it| writing.stores().split(it.source?)) {
+        sources.entry(store).or_default().push(source);
+    }
     if sources.is_empty() {
         return Ok(());
     }
     let data = context.data.clone();
     blocking(move || {
-        let confirmed =
-            users::open(&data)?.confirm(&data.place().name, &sources, SystemClock.now());
-        confirmed.map_err(|it| faults::state(&it))
+        let mut state = users::open(&data)?;
+        for (store, sources) in sources {
+            let confirmed = state.confirm(&store, &sources, SystemClock.now());
+            confirmed.map_err(|it| faults::state(&it))?;
+        }
+        Ok(())
     })
     .await
 }

@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use store::{Place, PlacedMessage};
 use types::{ArchiveId, BlobId, FolderPath, MessageSet, PlacementId};
 
-use super::all_stores::AllStores;
+use super::all_stores::{AllStores, OneStore};
 use super::search::Resolution;
 use super::stores::Reading;
 use super::{Reads, Teller, faults, telling, users};
@@ -81,7 +81,7 @@ impl Selection {
         let mut reach = IndexReach { read: 0, entries: all.entries() };
         let mut messages = Vec::new();
         for one in &all.stores {
-            let (set, read) = Selection::of_store(&one.reading, data, request, archive)?;
+            let (set, read) = Selection::of_store(&all, one, data, request, archive)?;
             messages.push(set);
             reach.read += read;
         }
@@ -90,13 +90,16 @@ impl Selection {
 
     /// The messages of one store, and how far its views had read.
     fn of_store(
-        reading: &Reading,
+        all: &AllStores,
+        one: &OneStore,
         data: &DataDir,
         request: &Export,
         archive: Option<ArchiveId>,
     ) -> Result<(MessageSet, u64), Failure> {
+        let reading = &one.reading;
         let catalog = reading.store.catalog();
         let read = reading.store.reach().catalog.entries;
+        let is_own = |it: &&Place| archive.is_none_or(|archive| it.archive == archive);
         let messages = match &request.scope {
             ExportScope::All => match archive {
                 Some(archive) => catalog.set_of_archive(archive),
@@ -104,13 +107,20 @@ impl Selection {
             },
             ExportScope::Folder(path) => catalog.set_below(archive, path),
             ExportScope::Query(query) => {
-                let resolution = Resolution::new(reading, data, query, request.user.as_ref())?;
+                let resolution = Resolution::new(all, one, data, query, request.user.as_ref())?;
                 let found = reading.searcher()?.map(|it| resolution.matching(&it)).transpose()?;
                 let (messages, indexed) = found.unwrap_or_default();
                 return Ok((messages, read.min(indexed)));
             }
         };
-        Ok((messages.map_err(|it| faults::catalog(&it))?, read))
+        let takes = |places: &[Place]| match &request.scope {
+            ExportScope::Folder(path) => {
+                places.iter().filter(is_own).any(|it| is_below(&it.path, path))
+            }
+            _ => places.iter().any(|it| is_own(&it)),
+        };
+        let messages = messages.map_err(|it| faults::catalog(&it))?;
+        Ok((all.patched(one, messages, takes)?, read))
     }
 
     fn len(&self) -> u64 {
@@ -118,23 +128,24 @@ impl Selection {
     }
 
     fn takes(&self, place: &Place) -> bool {
-        let is_below = |folder: &String| {
-            place.path.strip_prefix(folder).is_some_and(|it| it.is_empty() || it.starts_with('/'))
-        };
         self.archive.is_none_or(|it| place.archive == it)
-            && self.folder.as_ref().is_none_or(is_below)
+            && self.folder.as_ref().is_none_or(|it| is_below(&place.path, it))
     }
 
     /// Folders that a message goes to from stores before this one: there it is one message.
     fn earlier(&self, store: usize, id: &BlobId) -> Result<Vec<FolderPath>, Failure> {
         let mut folders = Vec::new();
         for one in self.all.stores.iter().take(store) {
-            let places = one.places(id)?;
+            let places = self.all.places_in(one, id)?;
             let taken = places.into_iter().filter(|it| self.takes(it));
             folders.extend(taken.map(|it| FolderPath::from_stored(it.path)));
         }
         Ok(folders)
     }
+}
+
+fn is_below(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder).is_some_and(|it| it.is_empty() || it.starts_with('/'))
 }
 
 fn check_folder(all: &AllStores, archive: Option<ArchiveId>, path: &str) -> Result<(), Failure> {
@@ -256,7 +267,11 @@ impl Exporting {
         message: &PlacedMessage,
     ) -> Result<(), Failure> {
         let mut written = selection.earlier(store, &message.message.blob)?;
-        for place in message.places.iter().filter(|it| selection.takes(it)) {
+        let places = match selection.all.stores.get(store) {
+            Some(one) => selection.all.laid_over(one, message.places.clone())?,
+            None => Vec::new(),
+        };
+        for place in places.iter().filter(|it| selection.takes(it)) {
             let folder = FolderPath::from_stored(place.path.clone());
             // Two archives may have folders of one path.
             if written.contains(&folder) {

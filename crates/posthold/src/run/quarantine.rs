@@ -4,6 +4,7 @@
 //! state, by the mailbox epoch and the UID; nothing that is exported from there is archived.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use archiver::{Accepted, RetryQuarantined, Target};
 use commands::{
@@ -15,11 +16,12 @@ use disk::SystemClock;
 use ledger::{QuarantineReason, SourceRef};
 use ports::Clock;
 use state::{AcceptedMessage, State};
-use store::{QuarantineListed, SqlCatalog};
+use store::{AllCatalog, QuarantineListed, Stores};
 use types::{ArchiveId, SourceId, UserName};
 
+use super::all_stores::check_have_log;
 use super::many_accounts::{self, NewUsers};
-use super::stores::{Reading, check_has_log};
+use super::stores::reading_catalog;
 use super::{archive, blocking, faults, job_work, ownership, users};
 use crate::context::{Context, DataDir};
 
@@ -68,12 +70,12 @@ fn place(id: QuarantineId) -> SourceRef {
 fn listed(data: &DataDir, user: Option<&UserName>) -> Result<Vec<QuarantineShown>, Failure> {
     let state = users::open_for_reading(data)?;
     let archive = user.map(|it| users::find(data, it)).transpose()?.map(|it| it.archive);
-    if check_has_log(data).is_err() {
+    if check_have_log(data).is_err() {
         return Ok(Vec::new());
     }
-    let reading = Reading::open(data)?;
-    let rows = reading.store.catalog().quarantine(archive).map_err(|it| faults::catalog(&it))?;
-    let whose = Whose::read(&state, &data.place().name)?;
+    let catalog = reading_catalog(data)?;
+    let rows = catalog.quarantine(archive).map_err(|it| faults::catalog(&it))?;
+    let whose = Whose::read(&state, &catalog)?;
     Ok(rows.into_iter().map(|it| whose.show(it)).collect())
 }
 
@@ -88,8 +90,13 @@ fn shown(data: &DataDir, id: QuarantineId) -> Result<QuarantineShown, Failure> {
 fn accept(data: &DataDir, request: &QuarantineAccept) -> Result<QuarantineShown, Failure> {
     let QuarantineAccept { id, by, reason } = request;
     let it = shown(data, *id)?;
+    let catalog = reading_catalog(data)?;
+    let Some((store, source)) = catalog.stores().split(SourceId(id.source)) else {
+        let message = format!("the store of message {id} is not open");
+        return Err(Failure::new(FailureKind::NotFound, message));
+    };
     let accepted = AcceptedMessage {
-        source: SourceId(id.source),
+        source,
         uid: id.uid,
         account: it.account,
         mailbox: it.mailbox,
@@ -97,7 +104,7 @@ fn accept(data: &DataDir, request: &QuarantineAccept) -> Result<QuarantineShown,
         reason: reason.clone(),
         at: SystemClock.now(),
     };
-    let kept = users::open(data)?.accept_missing(&data.place().name, &accepted);
+    let kept = users::open(data)?.accept_missing(&store, &accepted);
     kept.map_err(|it| faults::state(&it))?;
     shown(data, *id)
 }
@@ -113,7 +120,7 @@ struct Whose {
 }
 
 impl Whose {
-    fn read(state: &State, store: &str) -> Result<Whose, Failure> {
+    fn read(state: &State, catalog: &AllCatalog) -> Result<Whose, Failure> {
         let failed = |it| faults::state(&it);
         let users = state.users().map_err(failed)?;
         let (mut jobs, mut many) = (HashMap::new(), HashMap::new());
@@ -136,7 +143,7 @@ impl Whose {
                 _ => (),
             }
         }
-        let accepted = state.accepted_missing(store).map_err(failed)?.into_iter();
+        let accepted = everywhere(state, catalog.stores())?.into_iter();
         Ok(Whose {
             users: users.into_iter().map(|it| (it.archive.0, it.name.to_string())).collect(),
             jobs,
@@ -222,10 +229,27 @@ async fn work(context: &Context, id: QuarantineId) -> Result<archive::Work, Fail
 }
 
 /// What was accepted as missing, for a run. Blocks for as long as a look-up takes.
-pub(super) fn accepted(context: &Context) -> Result<Vec<AcceptedMessage>, Failure> {
-    let store = context.data.place().name;
-    let accepted = users::open(&context.data)?.accepted_missing(&store);
-    accepted.map_err(|it| faults::state(&it))
+pub(super) fn accepted(
+    context: &Context,
+    stores: &Arc<Stores>,
+) -> Result<Vec<AcceptedMessage>, Failure> {
+    everywhere(&*users::open(&context.data)?, stores)
+}
+
+/// What was accepted as missing in any store, with sources as everybody calls them.
+fn everywhere(state: &State, stores: &Arc<Stores>) -> Result<Vec<AcceptedMessage>, Failure> {
+    let mut all = Vec::new();
+    for member in stores.members() {
+        let accepted = state.accepted_missing(member.name()).map_err(|it| faults::state(&it))?;
+        for mut it in accepted {
+            let called = stores.join(member.name(), it.source);
+            if let Some(source) = called.map_err(|it| faults::catalog(&it))? {
+                it.source = source;
+                all.push(it);
+            }
+        }
+    }
+    Ok(all)
 }
 
 /// The same for the archiver.
@@ -237,7 +261,7 @@ pub(super) fn of(accepted: &[AcceptedMessage]) -> Accepted {
 pub(super) fn tell(
     answer: &mut RunAnswer,
     accepted: &[AcceptedMessage],
-    catalog: &SqlCatalog,
+    catalog: &AllCatalog,
     (target, profile, account): (&Target, &str, &str),
 ) -> Result<(), Failure> {
     if accepted.is_empty() || answer.quarantined == 0 {

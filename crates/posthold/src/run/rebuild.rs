@@ -3,11 +3,11 @@
 use commands::{
     Failure, FailureKind, Phase, ProgressSink, RebuildAnswer, View, WaitForViews, Work, WorkerGroup,
 };
-use store::{RebuildProgress, Rebuilt};
+use store::{RebuildProgress, Rebuilt, Store};
 
-use super::stores::{Writing, check_has_log};
-use super::{blocking, faults, telling};
-use crate::context::Context;
+use super::stores::{self, Writing, check_has_log};
+use super::{blocking, faults, telling, users};
+use crate::context::{Context, DataDir};
 
 /// Ends the threads of the views of a server and starts them again.
 pub(crate) async fn restart_views(
@@ -22,6 +22,37 @@ pub(crate) async fn restart_views(
     let closed = restarted.await?.close(WaitForViews::No, progress).await;
     closed.warnings.into_iter().for_each(|it| tracing::warn!("{it}"));
     Ok(())
+}
+
+/// Makes a view of one store anew, which nobody else has open.
+pub(super) async fn of_store(
+    place: DataDir,
+    view: View,
+    progress: &dyn ProgressSink,
+) -> Result<RebuildAnswer, Failure> {
+    check_has_log(&place)?;
+    let rebuilt = telling(progress, move |teller| {
+        let name = place.place().name;
+        let recorded = stores::recorded_by_state(&*users::open(&place)?, &name);
+        let recorded = recorded.map_err(|it| faults::state(&it))?;
+        let opened = Store::open(&place.store(), stores::options(recorded));
+        let (store, _) = opened.map_err(|it| faults::store(&it))?;
+        let mut tell = |RebuildProgress { messages, .. }| {
+            teller.tell(Work { phase: Phase::Rebuilding, messages, ..Work::default() });
+        };
+        let rebuilt = match view {
+            View::Catalog => store.rebuild_catalog(&mut tell),
+            View::Index => store.rebuild_index(&mut tell),
+        };
+        let rebuilt = rebuilt.map_err(|it| faults::store(&it))?;
+        let position = store.close().map_err(|it| faults::store(&it))?;
+        stores::record(&place, &[(name, position)])?;
+        Ok(rebuilt)
+    })
+    .await?;
+    let Rebuilt { position, messages, unreadable } = rebuilt;
+    let warnings = Vec::new();
+    Ok(RebuildAnswer { view, entries: position.entries, messages, unreadable, warnings })
 }
 
 /// Makes a view anew. The caller owns the data directory.

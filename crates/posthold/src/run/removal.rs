@@ -50,7 +50,7 @@ where
         return None;
     }
     let backed_up = match what.rule.copies {
-        Copies::Archive => 0,
+        Copies::Archive => Vec::new(),
         Copies::Backup => writing.backed_up().await,
     };
     let what = RemovalOptions { backed_up, ..what };

@@ -14,7 +14,7 @@ use search::{Hits, Resolved, Scope, SearchOptions, Searcher};
 use store::{MessageRow, Place, Store};
 use types::{ArchiveId, BlobId, MessageSet};
 
-use super::all_stores::{self, AllStores};
+use super::all_stores::{self, AllStores, OneStore};
 use super::stores::Reading;
 use super::{blocking, faults, users};
 use crate::context::{Context, DataDir};
@@ -76,7 +76,8 @@ impl Resolution {
     /// Understands `query`, and asks the catalog what the index cannot know. `user` limits it to
     /// one archive.
     pub(super) fn new(
-        reading: &Reading,
+        all: &AllStores,
+        one: &OneStore,
         data: &DataDir,
         query: &str,
         user: Option<&types::UserName>,
@@ -84,11 +85,17 @@ impl Resolution {
         let parsed =
             query::parse(query, SystemClock.now()).map_err(|error| in_words(&error, query))?;
         let archive = user.map(|it| users::find(data, it)).transpose()?.map(|it| it.archive);
-        let visible = archive.map(|it| reading.store.catalog().set_of_archive(it)).transpose();
-        let visible = visible.map_err(|it| faults::catalog(&it))?;
+        let set = archive.map(|it| one.reading.store.catalog().set_of_archive(it)).transpose();
+        let visible = match (set.map_err(|it| faults::catalog(&it))?, archive) {
+            (Some(set), Some(archive)) => {
+                let is_own = |it: &Place| it.archive == archive;
+                Some(all.patched(one, set, |places| places.iter().any(is_own))?)
+            }
+            _ => None,
+        };
         let mut resolved = Resolved::new();
         for term in parsed.catalog_terms() {
-            resolved.insert(term.clone(), of_term(&reading.store, term, archive)?);
+            resolved.insert(term.clone(), messages_of(all, one, term, archive)?);
         }
         Ok(Resolution { query: parsed, visible, resolved, archive })
     }
@@ -152,6 +159,27 @@ pub(super) fn of_term(
         }
     };
     found.map_err(|it| faults::catalog(&it))
+}
+
+/// The same over all stores, with what waits for a write-protected one in the others.
+fn messages_of(
+    all: &AllStores,
+    one: &OneStore,
+    term: &CatalogTerm,
+    archive: Option<ArchiveId>,
+) -> Result<MessageSet, Failure> {
+    let set = of_term(&one.reading.store, term, archive)?;
+    let is_visible = |it: &Place| archive.is_none_or(|archive| it.archive == archive);
+    let takes = |it: &Place| match term {
+        CatalogTerm::Folder(pattern) => pattern.matches(&it.path),
+        CatalogTerm::User(pattern) => pattern.matches(&it.user),
+        CatalogTerm::Flag(flag) => it.flags.contains(flag.0),
+        CatalogTerm::PartlyRead | CatalogTerm::Id(_) => true,
+    };
+    if matches!(term, CatalogTerm::PartlyRead | CatalogTerm::Id(_)) {
+        return Ok(set);
+    }
+    all.patched(one, set, |places| places.iter().any(|it| is_visible(it) && takes(it)))
 }
 
 /// The messages whose id begins so.
@@ -249,7 +277,7 @@ impl OpenedIndex {
             Found { archive: None, order: request.order, limit, hits: Vec::new(), total: 0, index };
         for (one, searcher) in self.all.stores.iter().zip(&self.searchers) {
             let user = request.user.as_ref();
-            let resolution = Resolution::new(&one.reading, &self.data, &request.query, user)?;
+            let resolution = Resolution::new(&self.all, one, &self.data, &request.query, user)?;
             found.archive = resolution.archive;
             let Some(searcher) = searcher else {
                 found.hits.push(Vec::new());
@@ -276,10 +304,11 @@ impl OpenedIndex {
         // resolved is left out.
         let mut rows = catalog.messages(&[hit.n]).map_err(|it| faults::catalog(&it))?;
         let Some(row) = rows.pop() else { return Ok(None) };
-        let mut places = catalog.places(row.n).map_err(|it| faults::catalog(&it))?;
+        let own = catalog.places(row.n).map_err(|it| faults::catalog(&it))?;
+        let mut places = self.all.laid_over(one, own)?;
         for (other, one) in self.all.stores.iter().enumerate() {
             if other != store {
-                places.extend(one.places(&row.blob)?);
+                places.extend(self.all.places_in(one, &row.blob)?);
             }
         }
         Ok(Some(shown(row, &places, archive, hit.score)))

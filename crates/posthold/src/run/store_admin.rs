@@ -15,12 +15,16 @@ use ports::{Clock, Log};
 use state::{SavedStore, State};
 use store::log::{Recorded, SegmentLog};
 use store::{Store, StoreErrorKind};
+use tokio::sync::OwnedRwLockWriteGuard;
 use types::Position;
 
 use super::all_stores::{self, ACTIVE_MAX};
 use super::compact;
-use super::stores::{is_empty, options};
-use super::{blocking, faults, ownership, users};
+use super::stores::{self, is_empty, options};
+use super::{
+    blocking, faults, ownership, rebuild, retry, store_current, store_merge, store_move, telling,
+    users, verify,
+};
 use crate::context::{Context, DataDir};
 
 /// Carries out a request about stores.
@@ -34,51 +38,115 @@ pub(super) async fn run(
         return compact::run(context, name, title, progress).await;
     }
     let data = context.data.clone();
-    let _owned = match request.only_reads() {
-        true => None,
-        false => Some(ownership::take(context, title, progress).await?),
+    if request.only_reads() {
+        if let StoreRequest::Verify(name) = request {
+            let place = blocking(move || Ok(data.at(&named(&data, &name)?))).await?;
+            return verify::of_store(context, place, progress).await.map(Answer::Verify);
+        }
+        let answer = blocking(move || read(&data, request)).await?;
+        return Ok(Answer::Admin(Box::new(answer)));
+    }
+    let _owned = ownership::take(context, title, progress).await?;
+    let _alone = alone(context).await?;
+    let show = async |name: String| {
+        let data = context.data.clone();
+        let shown = blocking(move || Ok(shown(&data, &named(&data, &name)?))).await?;
+        Ok(Answer::Admin(Box::new(AdminAnswer::Store(Box::new(shown)))))
     };
-    let answer = blocking(move || carry_out(&data, request)).await?;
-    Ok(Answer::Admin(Box::new(answer)))
-}
-
-fn carry_out(data: &DataDir, request: StoreRequest) -> Result<AdminAnswer, Failure> {
-    let shown = |name: &str| Ok(AdminAnswer::Store(Box::new(shown(data, &named(data, name)?))));
     match request {
-        StoreRequest::List => {
-            if !data.path().is_dir() {
-                return Err(faults::no_data_dir(data));
-            }
-            let stores = all_stores::saved(data)?;
-            Ok(AdminAnswer::Stores(stores.iter().map(|it| self::shown(data, it)).collect()))
+        StoreRequest::MakeCurrent { name, rescan } => {
+            store_current::make_current(&data, &name, rescan).await?;
+            show(name).await
         }
-        StoreRequest::Show(name) => shown(&name),
-        StoreRequest::Create(new) => {
-            create(data, &new)?;
-            shown(&new.name)
-        }
-        StoreRequest::Attach(new) => {
-            attach(data, &new)?;
-            shown(&new.name)
-        }
-        StoreRequest::Detach(name) => detach(data, &name).map(AdminAnswer::StoreDetached),
-        StoreRequest::Rename { name, to } => {
-            let renamed = users::open(data)?.rename_store(&name, &to);
-            renamed.map_err(|it| fault(&it))?;
-            shown(&to)
-        }
-        StoreRequest::Compact { name, .. } => {
-            compact::plan(data, name.as_deref()).map(|it| AdminAnswer::Compacted(Box::new(it)))
-        }
-        StoreRequest::Erasures => compact::erasures(data).map(AdminAnswer::Erasures),
         StoreRequest::SetState { name, state } => {
-            set_state(data, &name, state)?;
-            shown(&name)
+            store_current::set_state(&data, &name, state).await?;
+            show(name).await
+        }
+        StoreRequest::Merge { name, into } => {
+            let merged = store_merge::merge(context, &name, &into, progress).await?;
+            Ok(Answer::Admin(Box::new(AdminAnswer::StoreMerged(Box::new(merged)))))
+        }
+        StoreRequest::Move { name, to } => {
+            let (place, from) = (data.clone(), name.clone());
+            telling(progress, move |teller| store_move::moved(&place, &from, &to, teller)).await?;
+            show(name).await
+        }
+        StoreRequest::Rebuild { name, view } => {
+            let place = blocking(move || Ok(data.at(&named(&data, &name)?))).await?;
+            rebuild::of_store(place, view, progress).await.map(Answer::Rebuild)
+        }
+        request => {
+            let answer = blocking(move || change(&data, request)).await?;
+            Ok(Answer::Admin(Box::new(answer)))
         }
     }
 }
 
-fn fault(error: &state::StateError) -> Failure {
+/// Keeps every other command of a server from the stores, until it is dropped. They open anew.
+pub(super) struct Alone {
+    _guard: Option<OwnedRwLockWriteGuard<()>>,
+}
+
+/// Ends what has the stores, and closes them.
+pub(super) async fn alone(context: &Context) -> Result<Alone, Failure> {
+    let Some(serving) = &context.serving else { return Ok(Alone { _guard: None }) };
+    // They give the stores back at their next batch, and go on afterwards.
+    serving.running.begin_again(|_| true);
+    let (stores, guard) = serving.store.take_alone().await;
+    if let Some(stores) = stores {
+        stores::close(&context.data, stores).await?;
+    }
+    Ok(Alone { _guard: Some(guard) })
+}
+
+fn read(data: &DataDir, request: StoreRequest) -> Result<AdminAnswer, Failure> {
+    match request {
+        StoreRequest::Show(name) => {
+            return Ok(AdminAnswer::Store(Box::new(shown(data, &named(data, &name)?))));
+        }
+        StoreRequest::Compact { name, .. } => {
+            let planned = compact::plan(data, name.as_deref());
+            return planned.map(|it| AdminAnswer::Compacted(Box::new(it)));
+        }
+        StoreRequest::Erasures => return compact::erasures(data).map(AdminAnswer::Erasures),
+        _ => (),
+    }
+    if !data.path().is_dir() {
+        return Err(faults::no_data_dir(data));
+    }
+    let stores = all_stores::saved(data)?;
+    Ok(AdminAnswer::Stores(stores.iter().map(|it| shown(data, it)).collect()))
+}
+
+fn change(data: &DataDir, request: StoreRequest) -> Result<AdminAnswer, Failure> {
+    let name = match request {
+        StoreRequest::Create(new) => {
+            create(data, &new)?;
+            new.name
+        }
+        StoreRequest::Attach(new) => {
+            attach(data, &new)?;
+            new.name
+        }
+        StoreRequest::Detach(name) => return detach(data, &name).map(AdminAnswer::StoreDetached),
+        StoreRequest::Rename { name, to } => {
+            let renamed = users::open(data)?.rename_store(&name, &to);
+            renamed.map_err(|it| fault(&it))?;
+            to
+        }
+        StoreRequest::Retry(name) => {
+            retry::again(data, &name)?;
+            name
+        }
+        other => {
+            let message = format!("{} is carried out elsewhere", other.name());
+            return Err(Failure::new(FailureKind::Internal, message));
+        }
+    };
+    Ok(AdminAnswer::Store(Box::new(shown(data, &named(data, &name)?))))
+}
+
+pub(super) fn fault(error: &state::StateError) -> Failure {
     let hint = match error.kind() {
         state::StateErrorKind::Missing => "`posthold store list` shows the stores.",
         state::StateErrorKind::InUse => {
@@ -99,7 +167,7 @@ pub(super) fn named(data: &DataDir, name: &str) -> Result<SavedStore, Failure> {
 }
 
 /// The directory that a new store gets, as the state keeps it.
-fn dir_of(data: &DataDir, new: &NewStore) -> Result<String, Failure> {
+pub(super) fn dir_of(data: &DataDir, new: &NewStore) -> Result<String, Failure> {
     let Some(dir) = &new.dir else { return Ok(new.name.clone()) };
     let whole = std::path::absolute(dir).map_err(|it| faults::io(&it, "find the directory"))?;
     let text = whole.to_str().map(str::to_owned).ok_or_else(|| {
@@ -113,7 +181,7 @@ fn dir_of(data: &DataDir, new: &NewStore) -> Result<String, Failure> {
     })
 }
 
-fn check_count(data: &DataDir, state: StoreState) -> Result<(), Failure> {
+pub(super) fn check_count(data: &DataDir, state: StoreState) -> Result<(), Failure> {
     let active = all_stores::saved(data)?.iter().filter(|it| it.state.is_active()).count();
     if state.is_active() && ACTIVE_MAX <= active {
         let message = format!("{ACTIVE_MAX} stores are in use, which is as many as can be");
@@ -154,7 +222,7 @@ fn is_left_behind(path: &Path) -> bool {
             || opened.is_ok_and(|it| it.log().position().entries == 0))
 }
 
-fn check_is_free(
+pub(super) fn check_is_free(
     data: &DataDir,
     stores: &[SavedStore],
     new: &NewStore,
@@ -227,7 +295,7 @@ fn check_is_no_older(state: &State, id: &str, path: &Path) -> Result<Position, F
         .map_err(|it| faults::store(&it.into()))
 }
 
-fn detach(data: &DataDir, name: &str) -> Result<PathBuf, Failure> {
+pub(super) fn detach(data: &DataDir, name: &str) -> Result<PathBuf, Failure> {
     let store = named(data, name)?;
     let path = data.at(&store).store();
     let id = description(&path).map(|it| it.id);
@@ -236,17 +304,8 @@ fn detach(data: &DataDir, name: &str) -> Result<PathBuf, Failure> {
     Ok(path)
 }
 
-fn set_state(data: &DataDir, name: &str, state: StoreState) -> Result<(), Failure> {
-    let store = named(data, name)?;
-    if state.is_active() && !store.state.is_active() {
-        check_count(data, state)?;
-    }
-    let set = users::open(data)?.set_store_state(name, state, SystemClock.now());
-    set.map_err(|it| fault(&it))
-}
-
 /// What a store says of itself; `None` when it cannot be read.
-fn description(path: &Path) -> Option<store::Description> {
+pub(super) fn description(path: &Path) -> Option<store::Description> {
     store::Description::read(&RealDisk, path).ok().flatten()
 }
 
@@ -281,6 +340,12 @@ fn shown(data: &DataDir, saved: &SavedStore) -> StoreShown {
     shown
 }
 
+/// Messages of a store; `None` when its catalog cannot be read.
+pub(super) fn messages(path: &Path) -> Option<u64> {
+    let store = Store::open_for_reading(path, Arc::new(RealDisk)).ok()?;
+    store.catalog().messages_placed().ok()
+}
+
 fn counts(path: &Path) -> Result<StoreCounts, Failure> {
     let store = Store::open_for_reading(path, Arc::new(RealDisk));
     let store = store.map_err(|it| faults::store(&it))?;
@@ -292,7 +357,7 @@ fn counts(path: &Path) -> Result<StoreCounts, Failure> {
         log_bytes: size(&path.join("segments")),
         catalog_bytes: catalog.iter().sum(),
         index_bytes: size(&path.join("index")),
-        deferred: 0,
+        deferred: store.catalog().deferred_count().map_err(|it| faults::catalog(&it))?,
     })
 }
 

@@ -1,20 +1,25 @@
 //! The store of a data directory: opened, waited for, closed.
 
+use std::collections::HashMap;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use commands::{Failure, Phase, Progress, ProgressSink, WaitForViews, Work};
+use commands::{Failure, Phase, Progress, ProgressSink, StoreState, WaitForViews, Work};
 use disk::{OsRandom, RealDisk, SystemClock};
 use ports::{Index, IndexError, Log};
 use search::{Indexer, SearchErrorKind, Searcher};
 use state::{State, StateError};
-use store::log::{LogOptions, OpenReport, Recorded, SegmentLog};
-use store::{Description, IndexOpener, SqlCatalog, Store, StoreOptions, StoreReport, ViewsReach};
+use store::log::{LogOptions, OpenReport, Recorded};
+use store::{
+    Access, AllCatalog, AllLog, Description, IndexOpener, MakeOptions, Store, StoreOptions,
+    StoreReport, StoreSpec, Stores, Succession, ViewsReach,
+};
 use types::Position;
 
-use super::{blocking, faults, users};
+use super::{blocking, faults, retry, succession, users};
 use crate::context::{Context, DataDir, NetworkFiles};
 use crate::serving::{Lent, Use};
 
@@ -25,18 +30,18 @@ const BACKUP: &str = "a backup";
 /// How often somebody who waits for the views is told that they still read.
 const TELL_EVERY: Duration = Duration::from_millis(200);
 
-/// A store that is open for writing, in a data directory that the caller owns: its own, or that of
-/// the server that it runs in.
+/// The stores that are open for writing, in a data directory that the caller owns: its own, or
+/// those of the server that it runs in.
 pub(crate) struct Writing {
-    store: Opened,
+    stores: Opened,
     data: DataDir,
     warnings: Vec<String>,
 }
 
 enum Opened {
-    /// This command opened it, and closes it.
-    Own(Box<Store>),
-    /// It stays open when this command ends.
+    /// This command opened them, and closes them.
+    Own(Arc<Stores>),
+    /// They stay open when this command ends.
     Lent(Lent),
 }
 
@@ -50,13 +55,13 @@ pub(crate) struct Closed {
 }
 
 impl Writing {
-    /// Opens the store, or makes one. Recovers it first when it did not end cleanly. A server
-    /// lends its own.
+    /// Opens the stores; the current one is made when it is not there. Recovers them first when
+    /// they did not end cleanly. A server lends its own.
     pub(crate) async fn open(context: &Context) -> Result<Writing, Failure> {
         Writing::open_with(context, Use::Together).await
     }
 
-    /// The same, for what makes a view anew: no other command of the server has the store then.
+    /// The same, for what makes a view anew: no other command of the server has the stores then.
     pub(super) async fn open_alone(context: &Context) -> Result<Writing, Failure> {
         Writing::open_with(context, Use::Alone).await
     }
@@ -65,65 +70,77 @@ impl Writing {
         let (data, network_files) = (context.data.clone(), context.network_files);
         if let Some(serving) = &context.serving {
             let place = data.clone();
-            let open = || blocking(move || open_store(&place, network_files));
+            let open = || blocking(move || open_stores(&place, network_files));
             let (lent, warnings) = serving.store.lend(how, open).await?;
-            return Ok(Writing { store: Opened::Lent(lent), data, warnings });
+            return Ok(Writing { stores: Opened::Lent(lent), data, warnings });
         }
         blocking(move || {
-            let (store, warnings) = open_store(&data, network_files)?;
-            Ok(Writing { store: Opened::Own(Box::new(store)), data, warnings })
+            let (stores, warnings) = open_stores(&data, network_files)?;
+            Ok(Writing { stores: Opened::Own(stores), data, warnings })
         })
         .await
     }
 
-    /// Its log.
-    pub(crate) fn log(&self) -> Arc<SegmentLog> {
-        Arc::clone(self.store().log())
+    /// The log over all stores.
+    pub(crate) fn log(&self) -> Arc<AllLog> {
+        Arc::new(self.stores().log())
     }
 
-    /// Its catalog.
-    pub(crate) fn catalog(&self) -> Arc<SqlCatalog> {
-        Arc::clone(self.store().catalog())
+    /// The catalog over all stores.
+    pub(crate) fn catalog(&self) -> Arc<AllCatalog> {
+        Arc::new(self.stores().catalog())
     }
 
-    /// Entries of its log that the newest whole backup has; 0 when there is none, or when nobody
-    /// can say. A backup of another history of the log is none.
-    pub(super) async fn backed_up(&self) -> u64 {
-        let (data, log) = (self.data.clone(), self.log());
-        let id = self.store().description().id.clone();
+    /// Entries of the logs that the newest whole backup has, as the log over all stores numbers
+    /// them; none when nobody can say. A backup of another history of a log is none.
+    pub(super) async fn backed_up(&self) -> Vec<Range<u64>> {
+        let (data, members) = (self.data.clone(), self.stores().members());
         let found = blocking(move || {
-            let row = users::open(&data)?.backed_up(&id).map_err(|it| faults::state(&it))?;
-            let Some(Position { entries, root }) = row.map(|it| it.position) else { return Ok(0) };
-            let there = log.root_at(entries).map_err(|it| faults::log(&it))?;
-            Ok(if there == Some(root) { entries } else { 0 })
+            let state = users::open(&data)?;
+            let mut runs = Vec::new();
+            for member in members {
+                let store = member.store();
+                let row = state.backed_up(&store.description().id);
+                let Some(row) = row.map_err(|it| faults::state(&it))? else { continue };
+                let Position { entries, root } = row.position;
+                let there = store.log().root_at(entries).map_err(|it| faults::log(&it))?;
+                runs.extend((there == Some(root)).then(|| member.numbers_below(entries)));
+            }
+            Ok(runs)
         });
-        found.await.unwrap_or(0)
+        found.await.unwrap_or_default()
     }
 
-    /// The store itself.
-    pub(super) fn store(&self) -> &Store {
-        match &self.store {
-            Opened::Own(store) => store,
-            Opened::Lent(lent) => lent.store(),
+    /// The current store itself.
+    pub(super) fn store(&self) -> Arc<Store> {
+        self.stores().current().store()
+    }
+
+    /// All of them.
+    pub(super) fn stores(&self) -> &Arc<Stores> {
+        match &self.stores {
+            Opened::Own(stores) => stores,
+            Opened::Lent(lent) => lent.stores(),
         }
     }
 
-    /// Ends it, when its views show everything or, without waiting, as soon as the log has ended.
-    /// What was acknowledged stays so, whatever goes wrong here: that is a warning. The store of
-    /// a server is given back and stays open.
+    /// Ends them, when their views show everything or, without waiting, as soon as the logs have
+    /// ended. What was acknowledged stays so, whatever goes wrong here: that is a warning. The
+    /// stores of a server are given back and stay open.
     pub(crate) async fn close(self, wait: WaitForViews, progress: &dyn ProgressSink) -> Closed {
-        let entries = self.store().log().position().entries;
         let mut told = Vec::new();
         if wait == WaitForViews::Yes {
-            let reach = flushed(self.store(), progress).await;
-            told.extend(view_warnings(&reach));
+            for (name, reach) in flushed(self.stores(), progress).await {
+                note_index(&self.data, &name, &reach);
+                told.extend(view_warnings(&reach, &name, self.stores().members().len()));
+            }
         }
-        let searchable = self.store().reach().is_at(entries);
-        let Writing { store, data, mut warnings } = self;
+        let searchable = self.stores().is_shown();
+        let Writing { stores, data, mut warnings } = self;
         warnings.extend(told);
-        let ended = blocking(move || match store {
-            Opened::Own(store) => record(&data, end(*store, wait)?),
-            Opened::Lent(lent) => lent.recorded(|position| record(&data, position)),
+        let ended = blocking(move || match stores {
+            Opened::Own(stores) => record(&data, &end(stores, wait)?),
+            Opened::Lent(lent) => lent.recorded(|positions| record(&data, positions)),
         });
         if let Err(failure) = ended.await {
             warnings.push(format!("the store did not end cleanly: {}", failure.message));
@@ -132,55 +149,159 @@ impl Writing {
     }
 }
 
-/// Opens the store of a data directory, and says what there is to warn of. Blocks.
-fn open_store(
-    data: &DataDir,
-    network_files: NetworkFiles,
-) -> Result<(Store, Vec<String>), Failure> {
-    let risk = risk_of(disk::check_file_system(data.path()), network_files)?;
-    let state = users::open(data)?;
-    let place = data.place();
-    let recorded = recorded_of_store(&state, &place.name, &place.dir)?;
-    let (store, report) =
-        Store::open(&data.store(), options(recorded.clone())).map_err(|it| faults::store(&it))?;
-    let older = older_state(&recorded, &report.log);
-    Ok((store, risk.into_iter().chain(older).chain(warnings_of(&report)).collect()))
+/// Keeps why an index does not follow, for an alert.
+fn note_index(data: &DataDir, name: &str, reach: &ViewsReach) {
+    let Some(index) = &reach.index else { return };
+    let noted = users::open(data).and_then(|mut state| {
+        state.set_index_trouble(name, index.failure.as_deref()).map_err(|it| faults::state(&it))
+    });
+    if let Err(failure) = noted {
+        tracing::warn!("how the index is is not kept: {}", failure.message);
+    }
 }
 
-/// Ends the store of a server: the log whole, the views as far as they come in time. What they
-/// have not read they read when it is opened next.
+/// The stores of a data directory, as they are opened, and whether any is missing that may hold
+/// anything.
+pub(super) fn specs(data: &DataDir, state: &State) -> Result<(Vec<StoreSpec>, bool), Failure> {
+    let failed = |it| faults::state(&it);
+    let (mut specs, mut has_gaps) = (Vec::new(), state.has_let_go().map_err(failed)?);
+    for saved in state.stores().map_err(failed)? {
+        let dir = data.at(&saved).store();
+        let access = match saved.state {
+            StoreState::Current => Access::Current,
+            StoreState::Normal => Access::Normal,
+            StoreState::WriteProtected => Access::Protected,
+            StoreState::Disabled => {
+                has_gaps |= saved.is_begun;
+                continue;
+            }
+        };
+        if access != Access::Current && !saved.is_begun && is_empty(&dir.join("segments")) {
+            // It was made, and holds nothing yet.
+            continue;
+        }
+        let number = u16::try_from(saved.turn.saturating_sub(1)).unwrap_or(u16::MAX);
+        let recorded = recorded_of_store(state, &saved.name, &dir)?;
+        specs.push(StoreSpec { name: saved.name, dir, number, access, recorded });
+    }
+    Ok((specs, has_gaps))
+}
+
+/// How the stores of this program are opened.
+pub(super) fn make_options() -> MakeOptions {
+    Arc::new(options)
+}
+
+/// Opens the stores of a data directory, and says what there is to warn of. Blocks.
+fn open_stores(
+    data: &DataDir,
+    network_files: NetworkFiles,
+) -> Result<(Arc<Stores>, Vec<String>), Failure> {
+    let risk = risk_of(disk::check_file_system(data.path()), network_files)?;
+    let (specs, has_gaps) = {
+        let state = users::open(data)?;
+        specs(data, &state)?
+    };
+    let current = specs.iter().find(|it| it.access == Access::Current).map(|it| it.name.clone());
+    let recorded: HashMap<String, Vec<Recorded>> =
+        specs.iter().map(|it| (it.name.clone(), it.recorded.clone())).collect();
+    let older = |name: &str, report: &StoreReport| {
+        older_state(recorded.get(name).map(Vec::as_slice).unwrap_or_default(), &report.log)
+    };
+    let succession: Arc<dyn Succession> = Arc::new(succession::Due::new(data));
+    let opened = Stores::open(specs, has_gaps, make_options(), Some(succession));
+    let (stores, report, others) = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            let failure = faults::store(&error);
+            if let Some(name) = current {
+                retry::note(data, &name, Some(&failure.message))?;
+            }
+            return Err(failure);
+        }
+    };
+    let mut warnings: Vec<String> = risk.into_iter().chain(warnings_of(&report)).collect();
+    let n_stores = others.len() + 1;
+    let mut n_open = 1;
+    if let Some(name) = current {
+        warnings.extend(older(&name, &report));
+        retry::note(data, &name, None)?;
+    }
+    for (name, opened) in others {
+        match opened {
+            Ok(report) => {
+                n_open += 1;
+                let older = older(&name, &report).filter(|_| report != StoreReport::default());
+                warnings.extend(
+                    warnings_of(&report).into_iter().chain(older).map(|it| format!("{name}: {it}")),
+                );
+                retry::note(data, &name, None)?;
+            }
+            Err(error) => {
+                let why = faults::store(&error).message;
+                retry::note(data, &name, Some(&why))?;
+                warnings.push(format!(
+                    "the store {name} cannot be read, so what it holds counts as not archived: \
+                     {why}"
+                ));
+            }
+        }
+    }
+    if n_open != n_stores {
+        warnings.push(format!("{n_open} of {n_stores} stores could be opened"));
+    }
+    Ok((stores, warnings))
+}
+
+/// The catalogs of all stores that can be read, as one. Blocks.
+pub(super) fn reading_catalog(data: &DataDir) -> Result<AllCatalog, Failure> {
+    let state = users::open_for_reading(data)?;
+    let (specs, _) = specs(data, &state)?;
+    let opened = Stores::open_for_reading(specs, make_options());
+    let (stores, _) = opened.map_err(|it| faults::store(&it))?;
+    Ok(stores.catalog())
+}
+
+/// Ends the stores of a server: the logs whole, the views as far as they come in time. What they
+/// have not read they read when they are opened next.
 pub(crate) async fn end_within(
     data: &DataDir,
-    store: Store,
+    stores: Arc<Stores>,
     wait: Duration,
 ) -> Result<(), Failure> {
-    end_log(data, Arc::clone(store.log())).await?;
-    let views = blocking(move || store.close().map_err(|it| faults::store(&it)));
+    end_logs(data, Arc::clone(&stores)).await?;
+    let views = blocking(move || match Arc::try_unwrap(stores) {
+        Ok(stores) => stores.close().map(|_| ()).map_err(|it| faults::store(&it)),
+        Err(_) => Ok(()),
+    });
     // In time or not: what counts is done.
     let _ = tokio::time::timeout(wait, views).await;
     Ok(())
 }
 
-/// Ends the log of a store, and keeps in the state how far it is.
-pub(crate) async fn end_log(data: &DataDir, log: Arc<SegmentLog>) -> Result<(), Failure> {
+/// Ends the logs of stores, and keeps in the state how far they are.
+pub(crate) async fn end_logs(data: &DataDir, stores: Arc<Stores>) -> Result<(), Failure> {
     let data = data.clone();
     blocking(move || {
-        log.close().map_err(|it| faults::log(&it))?;
-        record(&data, log.position())
+        stores.end_logs().map_err(|it| faults::log(&it))?;
+        record(&data, &stores.positions())
     })
     .await
 }
 
-/// Keeps in the state how far the log is.
-fn record(data: &DataDir, position: Position) -> Result<(), Failure> {
-    let name = data.place().name;
-    users::open(data)?.set_store_head(&name, position).map_err(|it| faults::state(&it))
+/// Keeps in the state how far logs are, by the names of their stores.
+pub(super) fn record(data: &DataDir, positions: &[(String, Position)]) -> Result<(), Failure> {
+    let mut state = users::open(data)?;
+    for (name, position) in positions {
+        state.set_store_head(name, *position).map_err(|it| faults::state(&it))?;
+    }
+    Ok(())
 }
 
-/// Ends the store of a process that served only itself, when its views show everything.
-pub(super) async fn close(data: &DataDir, store: Store) -> Result<(), Failure> {
+/// Ends the stores of a process that served only itself, when their views show everything.
+pub(super) async fn close(data: &DataDir, stores: Arc<Stores>) -> Result<(), Failure> {
     let data = data.clone();
-    blocking(move || record(&data, end(store, WaitForViews::Yes)?)).await
+    blocking(move || record(&data, &end(stores, WaitForViews::Yes)?)).await
 }
 
 /// How far the state remembers the log of a store.
@@ -219,8 +340,8 @@ fn older_state(recorded: &[Recorded], log: &OpenReport) -> Option<String> {
     })
 }
 
-async fn flushed(store: &Store, progress: &dyn ProgressSink) -> ViewsReach {
-    let flushing = store.flush();
+async fn flushed(stores: &Arc<Stores>, progress: &dyn ProgressSink) -> Vec<(String, ViewsReach)> {
+    let flushing = stores.flush();
     tokio::pin!(flushing);
     loop {
         tokio::select! {
@@ -234,18 +355,23 @@ async fn flushed(store: &Store, progress: &dyn ProgressSink) -> ViewsReach {
     }
 }
 
-fn end(store: Store, wait: WaitForViews) -> Result<Position, Failure> {
-    match wait {
-        WaitForViews::Yes => store.close().map_err(|it| faults::store(&it)),
-        WaitForViews::No => {
-            store.log().close().map_err(|it| faults::log(&it))?;
-            let position = store.log().position();
-            // Dropping it would wait for the views. They end with the process, as they may at
-            // any time, and go on when the store is opened next.
-            std::mem::forget(store);
-            Ok(position)
+fn end(stores: Arc<Stores>, wait: WaitForViews) -> Result<Vec<(String, Position)>, Failure> {
+    if wait == WaitForViews::Yes {
+        match Arc::try_unwrap(stores) {
+            Ok(stores) => return stores.close().map_err(|it| faults::store(&it)),
+            Err(stores) => {
+                // Somebody looks at them still; their logs end all the same.
+                stores.end_logs().map_err(|it| faults::log(&it))?;
+                return Ok(stores.positions());
+            }
         }
     }
+    stores.end_logs().map_err(|it| faults::log(&it))?;
+    let positions = stores.positions();
+    // Dropping them would wait for the views. They end with the process, as they may at any time,
+    // and go on when the stores are opened next.
+    std::mem::forget(stores);
+    Ok(positions)
 }
 
 pub(super) fn options(recorded: Vec<Recorded>) -> StoreOptions {
@@ -311,10 +437,11 @@ fn log_warnings(log: &OpenReport) -> Vec<String> {
     torn.collect()
 }
 
-fn view_warnings(reach: &ViewsReach) -> Vec<String> {
+fn view_warnings(reach: &ViewsReach, store: &str, n_stores: usize) -> Vec<String> {
+    let of = if n_stores == 1 { String::new() } else { format!(" of the store {store}") };
     let failed = |name: &str, failure: Option<&String>| {
         failure.map(|why| {
-            format!("the {name} failed ({why}); `posthold store rebuild-{name}` makes it anew")
+            format!("the {name}{of} failed ({why}); `posthold store rebuild-{name}` makes it anew")
         })
     };
     let catalog = failed("catalog", reach.catalog.failure.as_ref());
@@ -398,7 +525,7 @@ mod tests {
         };
         let one = Writing::open(&context).await.unwrap();
         let other = Writing::open(&context).await.unwrap();
-        assert!(Arc::ptr_eq(&one.log(), &other.log()));
+        assert!(Arc::ptr_eq(one.stores(), other.stores()));
         assert!(one.close(WaitForViews::Yes, &Silent).await.warnings.is_empty());
         assert!(!other.log().is_stopped(), "it is open as long as the server is");
         let alone = Writing::open_alone(&context);
@@ -408,7 +535,7 @@ mod tests {
         assert!(other.close(WaitForViews::No, &Silent).await.warnings.is_empty());
         // A log that stopped is opened again as soon as nobody has it any more.
         let alone = alone.await.unwrap();
-        alone.log().close().unwrap();
+        alone.stores().end_logs().unwrap();
         drop(alone);
         let again = Writing::open(&context).await.unwrap();
         assert!(!again.log().is_stopped());

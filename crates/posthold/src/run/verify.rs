@@ -39,6 +39,20 @@ pub(super) async fn verify(
     }
 }
 
+/// Verifies one store.
+pub(super) async fn of_store(
+    context: &Context,
+    place: DataDir,
+    progress: &dyn ProgressSink,
+) -> Result<VerifyAnswer, Failure> {
+    tokio::select! {
+        verdict = telling(progress, move |teller| one(&place, teller)) => verdict,
+        () = context.stop.cancelled() => {
+            Ok(VerifyAnswer { cancelled: true, ..VerifyAnswer::default() })
+        }
+    }
+}
+
 /// Store by store; what is disabled is not asked.
 fn verified(data: &DataDir, teller: &Teller) -> Result<VerifyAnswer, Failure> {
     let stores = all_stores::saved(data)?;

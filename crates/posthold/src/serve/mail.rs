@@ -24,6 +24,9 @@ pub(super) async fn keep(context: Context, serving: Arc<Serving>) {
             () = context.stop.cancelled() => return,
             () = tokio::time::sleep(LOOK_EVERY) => (),
         }
+        if let Err(failure) = run::retry_due(&context).await {
+            tracing::warn!("stores in error: {}", failure.message);
+        }
         if !serving.groups.may_begin(WorkerGroup::Mail) {
             continue;
         }

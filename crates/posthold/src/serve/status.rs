@@ -1,12 +1,14 @@
 //! `service ...`: what the server does, and workers that pause, go on and begin anew.
 
+use std::sync::Arc;
+
 use commands::{
     AdminAnswer, Answer, Failure, FailureKind, GroupShown, GroupState, ProgressSink,
     ServiceRequest, ServiceStatus, WorkerGroup,
 };
 
 use ports::Log;
-use store::{Store, ViewsReach};
+use store::{Stores, ViewsReach};
 
 use super::{SOCKET, is_served};
 use crate::context::Context;
@@ -105,7 +107,10 @@ fn empty(context: &Context) -> ServiceStatus {
 
 async fn status(context: &Context, serving: &Serving) -> ServiceStatus {
     let mut groups = serving.groups.shown(|it| serving.running.count(it));
-    let look = |it: &Store| (it.log().position().entries, it.reach());
+    let look = |it: &Arc<Stores>| {
+        let store = it.current().store();
+        (store.log().position().entries, store.reach())
+    };
     let (entries, reach) = serving.store.look(look).await.unzip();
     if let (Some(entries), Some(reach)) = (entries, reach)
         && let Some(views) = groups.iter_mut().find(|it| it.group == WorkerGroup::Views)

@@ -7,8 +7,7 @@
 use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 
 use commands::{Failure, FailureKind};
-use ports::Log;
-use store::Store;
+use store::Stores;
 use tokio::sync::{Mutex, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 use types::Position;
 
@@ -24,7 +23,7 @@ pub(crate) enum Use {
 /// The store, when it is open.
 #[derive(Default)]
 pub(crate) struct SharedStore {
-    open: Mutex<Option<Arc<Store>>>,
+    open: Mutex<Option<Arc<Stores>>>,
     users: Arc<RwLock<()>>,
     /// Held while the state is told how far the log is: a later position must not be followed by
     /// an earlier one.
@@ -33,7 +32,7 @@ pub(crate) struct SharedStore {
 
 /// The store in the hands of one command, until it is dropped.
 pub(crate) struct Lent {
-    store: Arc<Store>,
+    stores: Arc<Stores>,
     recording: Arc<SyncMutex<()>>,
     _use: Held,
 }
@@ -45,15 +44,15 @@ enum Held {
 }
 
 impl Lent {
-    /// The store.
-    pub(crate) fn store(&self) -> &Store {
-        &self.store
+    /// The stores.
+    pub(crate) fn stores(&self) -> &Arc<Stores> {
+        &self.stores
     }
 
-    /// Tells somebody how far the log is now.
-    pub(crate) fn recorded<T>(&self, tell: impl FnOnce(Position) -> T) -> T {
+    /// Tells somebody how far the logs are now.
+    pub(crate) fn recorded<T>(&self, tell: impl FnOnce(&[(String, Position)]) -> T) -> T {
         let _alone = self.recording.lock().unwrap_or_else(PoisonError::into_inner);
-        tell(self.store.log().position())
+        tell(&self.stores.positions())
     }
 }
 
@@ -65,7 +64,7 @@ impl SharedStore {
         open: impl FnOnce() -> O,
     ) -> Result<(Lent, Vec<String>), Failure>
     where
-        O: Future<Output = Result<(Store, Vec<String>), Failure>>,
+        O: Future<Output = Result<(Arc<Stores>, Vec<String>), Failure>>,
     {
         let users = Arc::clone(&self.users);
         let held = match how {
@@ -76,42 +75,49 @@ impl SharedStore {
         if place.as_ref().is_some_and(|it| it.log().is_stopped()) {
             end_stopped(&mut place).await?;
         }
-        let (store, warnings) = match &*place {
-            Some(store) => (Arc::clone(store), Vec::new()),
+        let (stores, warnings) = match &*place {
+            Some(stores) => (Arc::clone(stores), Vec::new()),
             None => {
-                let (store, warnings) = open().await?;
-                (Arc::clone(place.insert(Arc::new(store))), warnings)
+                let (stores, warnings) = open().await?;
+                (Arc::clone(place.insert(stores)), warnings)
             }
         };
         let recording = Arc::clone(&self.recording);
-        Ok((Lent { store, recording, _use: held }, warnings))
+        Ok((Lent { stores, recording, _use: held }, warnings))
     }
 
     /// Looks at the store, when it is open.
-    pub(crate) async fn look<T>(&self, look: impl FnOnce(&Store) -> T) -> Option<T> {
+    pub(crate) async fn look<T>(&self, look: impl FnOnce(&Arc<Stores>) -> T) -> Option<T> {
         self.open.lock().await.as_ref().map(|it| look(it))
+    }
+
+    /// Takes the stores away, to close them, and keeps everybody from opening them again until the
+    /// guard is dropped.
+    pub(crate) async fn take_alone(&self) -> (Option<Arc<Stores>>, OwnedRwLockWriteGuard<()>) {
+        let alone = Arc::clone(&self.users).write_owned().await;
+        (self.open.lock().await.take(), alone)
     }
 
     /// Takes the store away, to close it. Waits until every command has given it back; then the
     /// next one opens it again.
-    pub(crate) async fn take(&self) -> Option<Store> {
+    pub(crate) async fn take(&self) -> Option<Arc<Stores>> {
         let _alone = self.users.write().await;
-        Arc::into_inner(self.open.lock().await.take()?)
+        self.open.lock().await.take()
     }
 }
 
 /// Ends a store whose log takes no more, so that it can be opened again.
-async fn end_stopped(place: &mut Option<Arc<Store>>) -> Result<(), Failure> {
+async fn end_stopped(place: &mut Option<Arc<Stores>>) -> Result<(), Failure> {
     match place.take().map(Arc::try_unwrap) {
-        Some(Err(store)) => {
-            *place = Some(store);
+        Some(Err(stores)) => {
+            *place = Some(stores);
             let message = "the log stopped writing, and not every step has noticed yet";
             Err(Failure::new(FailureKind::Store, message)
                 .with_hint("It is opened again when they have ended. Try again in a moment."))
         }
         // Waits for its views, which have little left to do.
-        Some(Ok(store)) => {
-            let ended = tokio::task::spawn_blocking(move || drop(store)).await;
+        Some(Ok(stores)) => {
+            let ended = tokio::task::spawn_blocking(move || drop(stores)).await;
             ended.map_err(|it| Failure::new(FailureKind::Internal, it.to_string()))
         }
         None => Ok(()),

@@ -26,6 +26,10 @@ pub struct Situation {
     pub mail: Option<MailSituation>,
     /// A clock that jumped.
     pub clock: Option<ClockSituation>,
+    /// The stores that people see.
+    pub stores: Vec<StoreSituation>,
+    /// That nothing is archived, when there is no store that it could go to.
+    pub no_store: Option<NoStoreSituation>,
 }
 
 /// A clock that jumped, which retention does not believe.
@@ -35,6 +39,36 @@ pub struct ClockSituation {
     pub since: Timestamp,
     /// By how many seconds it was ahead of the last time that was known; below zero: behind.
     pub ahead: i64,
+}
+
+/// A store.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct StoreSituation {
+    /// Its name.
+    pub name: String,
+    /// Whether new mail goes there.
+    pub is_current: bool,
+    /// Why it cannot be read.
+    pub trouble: Option<String>,
+    /// Why its index does not follow.
+    pub index_failure: Option<String>,
+    /// Messages in it.
+    pub messages: u64,
+    /// Messages that a store should have at most.
+    pub messages_recommended: u64,
+    /// Whether another store takes its place by itself before it has more.
+    pub has_successor: bool,
+}
+
+/// Archiving has no store to go to.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct NoStoreSituation {
+    /// Since when.
+    pub since: Timestamp,
+    /// What failed: lower case, without a full stop.
+    pub what: String,
+    /// Why.
+    pub why: String,
 }
 
 /// A job and its newest run that ended.

@@ -1,5 +1,6 @@
 -- The stores that belong to this server. dir is below DATA/stores, or a path of its own. turn
 -- counts up each time that a store becomes the current one: the last one is where mail goes.
+-- index_trouble says why its index does not follow, when it does not.
 -- trouble, when it is not NULL, says why the store could not be opened; it is tried again then.
 CREATE TABLE store (
     name        TEXT PRIMARY KEY,
@@ -10,7 +11,8 @@ CREATE TABLE store (
     trouble     TEXT,
     trouble_at  INTEGER,
     retry_at    INTEGER,
-    tries       INTEGER NOT NULL DEFAULT 0
+    tries       INTEGER NOT NULL DEFAULT 0,
+    index_trouble TEXT
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX store_current ON store (state) WHERE state = 'current';
 CREATE UNIQUE INDEX store_dir ON store (dir);

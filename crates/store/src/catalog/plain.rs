@@ -1,9 +1,11 @@
 //! Row changes that touch one row of one table.
 
 use ledger::project::RowChange;
-use ledger::{Certificate, HoldChange, HoldDetail, HoldScope, RunCounts};
+use ledger::{
+    Certificate, DeferredChange, HoldChange, HoldDetail, HoldScope, RunCounts, SourceRef,
+};
 use rusqlite::Connection;
-use types::{EntryNumber, FolderPath, HoldId, Timestamp};
+use types::{EntryNumber, FolderPath, HoldId, PlacementId, StoreId, Timestamp};
 
 use super::values::sql;
 
@@ -54,6 +56,9 @@ pub(super) fn apply_plain(connection: &Connection, change: RowChange) -> rusqlit
         RowChange::Hold { hold, change, at, detail } => {
             hold_changed(connection, hold, change, at, detail)?;
         }
+        RowChange::Deferred { entry, store, change, at } => {
+            deferred(connection, entry, store, &change, at)?;
+        }
         RowChange::Run { entry, outcome, counts, started, ended, title } => {
             insert_run(connection, entry, (outcome.number(), started, ended, title), &counts)?;
         }
@@ -61,6 +66,42 @@ pub(super) fn apply_plain(connection: &Connection, change: RowChange) -> rusqlit
         _ => (),
     }
     Ok(())
+}
+
+fn deferred(
+    connection: &Connection,
+    entry: EntryNumber,
+    store: StoreId,
+    change: &DeferredChange,
+    at: Timestamp,
+) -> rusqlite::Result<()> {
+    let row = |kind: u8, placement: Option<PlacementId>, source: Option<SourceRef>| {
+        let placement = placement.map(|it| sql(it.0));
+        (kind, placement, source.map(|it| sql(it.source.0)), source.map(|it| sql(it.uid)))
+    };
+    let (mut folder, mut new_flags) = (None, None);
+    let (kind, placement, source, uid) = match *change {
+        DeferredChange::Carried { before } => {
+            let query = "DELETE FROM deferred WHERE store = ?1 AND entry < ?2";
+            connection.prepare_cached(query)?.execute((store.0, sql(before.0)))?;
+            return Ok(());
+        }
+        DeferredChange::Moved { placement, folder: to, source } => {
+            folder = Some(sql(to.0));
+            row(2, Some(placement), source)
+        }
+        DeferredChange::Flagged { placement, flags } => {
+            new_flags = Some(flags.0);
+            row(3, Some(placement), None)
+        }
+        DeferredChange::Removed { placement } => row(4, Some(placement), None),
+        DeferredChange::SourceGone { source } => row(5, None, Some(source)),
+        DeferredChange::Sighted { placement, source } => row(20, Some(placement), Some(source)),
+    };
+    let query = "REPLACE INTO deferred (entry, store, change, placement, folder, flags, source, \
+                 uid, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    let values = (sql(entry.0), store.0, kind, placement, folder, new_flags, source, uid, at.0);
+    connection.prepare_cached(query)?.execute(values).map(|_| ())
 }
 
 fn hold_changed(

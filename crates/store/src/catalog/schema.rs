@@ -14,7 +14,7 @@ use types::{Hash, Position};
 use super::values::{from_sql, sql};
 
 /// Counts up whenever the tables or what is in them for the same log change.
-pub(crate) const SCHEMA_VERSION: i64 = 4;
+pub(crate) const SCHEMA_VERSION: i64 = 5;
 
 /// Says that an SQLite file is a catalog of ours: "PhCt".
 const APPLICATION_ID: i64 = 0x5068_4374;
@@ -161,6 +161,19 @@ CREATE TABLE condemned (
     entry INTEGER NOT NULL,
     due   INTEGER NOT NULL
 );
+-- Changes to messages of other stores that wait. change is the kind of entry that it is like;
+-- placement is numbered in the other store, folder and source are ours.
+CREATE TABLE deferred (
+    entry     INTEGER PRIMARY KEY,
+    store     BLOB NOT NULL,
+    change    INTEGER NOT NULL,
+    placement INTEGER,
+    folder    INTEGER,
+    flags     INTEGER,
+    source    INTEGER,
+    uid       INTEGER,
+    at        INTEGER NOT NULL
+);
 CREATE TABLE run (
     entry           INTEGER PRIMARY KEY,
     outcome         INTEGER NOT NULL,
@@ -186,11 +199,13 @@ CREATE UNIQUE INDEX IF NOT EXISTS message_key ON message (key);
 CREATE UNIQUE INDEX IF NOT EXISTS placement_place ON placement (n, folder);
 CREATE INDEX IF NOT EXISTS placement_alias_of ON placement_alias (of);
 CREATE INDEX IF NOT EXISTS source_account ON source (archive, profile, account);
+CREATE INDEX IF NOT EXISTS deferred_placement ON deferred (store, placement);
+CREATE INDEX IF NOT EXISTS deferred_place ON deferred (source, uid);
 CREATE INDEX IF NOT EXISTS source_ref_placement ON source_ref (placement);
 ";
 
 /// The tables and the key that orders each: everything that a rebuilt catalog has alike.
-pub(crate) const TABLES: [(&str, &str); 15] = [
+pub(crate) const TABLES: [(&str, &str); 16] = [
     ("head", "id"),
     ("folder", "id"),
     ("message", "n"),
@@ -205,6 +220,7 @@ pub(crate) const TABLES: [(&str, &str); 15] = [
     ("certificate", "source"),
     ("hold", "id"),
     ("condemned", "n"),
+    ("deferred", "entry"),
     ("run", "entry"),
 ];
 

@@ -21,7 +21,7 @@ use super::retention::{
     ClockObject, DeletedObject, ExplainedObject, HoldObject, PolicyObject, RetentionObject,
 };
 use super::service::{ServedObject, StatusObject};
-use super::stores::{CompactObject, DetachedObject, ErasureObject, StoreObject};
+use super::stores::{CompactObject, DetachedObject, ErasureObject, MergedObject, StoreObject};
 use super::unknown::{AssignedObject, UnknownObject};
 
 /// One object, or one a line for lists.
@@ -72,6 +72,7 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
         AdminAnswer::Erasures(list) => {
             list.iter().try_for_each(|it| object(&ErasureObject::from(it), out))
         }
+        AdminAnswer::StoreMerged(it) => object(&MergedObject::from(&**it), out),
         AdminAnswer::StoreDetached(dir) => object(&DetachedObject::from(dir), out),
         AdminAnswer::Quarantine(list) => {
             list.iter().try_for_each(|it| object(&QuarantineObject::from(it), out))

@@ -1,7 +1,8 @@
 //! Answers about stores, for programs.
 
 use commands::{
-    CompactAnswer, CompactHow, ErasureShown, StoreCounts, StoreShown, StoreTrouble, StoresRead,
+    CompactAnswer, CompactHow, ErasureShown, StoreCounts, StoreMerged, StoreShown, StoreTrouble,
+    StoresRead,
 };
 use serde::Serialize;
 
@@ -150,5 +151,32 @@ pub(super) struct DetachedObject {
 impl From<&std::path::PathBuf> for DetachedObject {
     fn from(it: &std::path::PathBuf) -> DetachedObject {
         DetachedObject { dir: it.display().to_string() }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct MergedObject<'a> {
+    store: &'a str,
+    into: &'a str,
+    copied: u64,
+    already: u64,
+    placements: u64,
+    damaged: &'a [String],
+    dir: String,
+    warnings: &'a [String],
+}
+
+impl<'a> From<&'a StoreMerged> for MergedObject<'a> {
+    fn from(it: &'a StoreMerged) -> MergedObject<'a> {
+        MergedObject {
+            store: &it.store,
+            into: &it.into,
+            copied: it.copied,
+            already: it.already,
+            placements: it.placements,
+            damaged: &it.damaged,
+            dir: it.dir.display().to_string(),
+            warnings: &it.warnings,
+        }
     }
 }

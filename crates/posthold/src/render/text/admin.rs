@@ -65,6 +65,7 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
         AdminAnswer::Store(it) => stores::one(it, out),
         AdminAnswer::Compacted(it) => stores::compacted(it, out),
         AdminAnswer::Erasures(list) => stores::erasures(list, out),
+        AdminAnswer::StoreMerged(it) => stores::merged(it, out),
         AdminAnswer::StoreDetached(dir) => stores::detached(dir, out),
         AdminAnswer::Quarantine(list) => quarantine::list(list, out),
         AdminAnswer::Quarantined(it) => quarantine::one(it, out),

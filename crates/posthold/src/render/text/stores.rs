@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use commands::{CompactAnswer, CompactHow, ErasureShown, StoreShown, StoresRead};
+use commands::{CompactAnswer, CompactHow, ErasureShown, StoreMerged, StoreShown, StoresRead};
 
 use super::{Align, counted, table, warnings, words};
 
@@ -118,6 +118,24 @@ pub(super) fn one(it: &StoreShown, out: &mut dyn Write) -> io::Result<()> {
 pub(super) fn detached(dir: &Path, out: &mut dyn Write) -> io::Result<()> {
     let dir = dir.display().to_string();
     writeln!(out, "The store is no longer used. Its directory is as it was: {}", words::line(&dir))
+}
+
+/// Writes that two became one.
+pub(super) fn merged(it: &StoreMerged, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "{} holds what {} held: {} copied, {} there already, {} placed.",
+        words::line(&it.into),
+        words::line(&it.store),
+        counted(it.copied, "message"),
+        words::count(it.already),
+        words::count(it.placements)
+    )?;
+    if !it.damaged.is_empty() {
+        writeln!(out, "These cannot be read: {}.", it.damaged.join(", "))?;
+    }
+    writeln!(out, "It lies in {}.", words::line(&it.dir.display().to_string()))?;
+    warnings(&it.warnings, out)
 }
 
 fn told(it: &StoreShown) -> Vec<String> {

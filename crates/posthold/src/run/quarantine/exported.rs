@@ -10,7 +10,7 @@ use types::{MailboxName, SourceId};
 
 use crate::context::Context;
 use crate::run::archive::{self, Reached, Work};
-use crate::run::stores::Reading;
+use crate::run::stores::reading_catalog;
 use crate::run::{blocking, faults};
 
 /// Bytes of the message that may be held.
@@ -32,7 +32,7 @@ pub(super) async fn export(
     let QuarantineExport { id, to } = request;
     let data = context.data.clone();
     let wanted = blocking(move || {
-        let catalog = Reading::open(&data)?.store.catalog().clone();
+        let catalog = reading_catalog(&data)?;
         let failed = |it| faults::catalog(&it);
         let source = SourceId(id.source);
         let name = catalog.mailbox_name(source).map_err(failed)?;
