@@ -117,7 +117,7 @@ impl From<Kept> for Stayed {
 }
 
 /// What is removed, and where.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct RemovalOptions<'a> {
     /// As the account was archived.
     pub archive: &'a ArchiveOptions,

@@ -6,6 +6,8 @@
 
 mod source;
 
+use std::sync::Arc;
+
 use std::path::{Path, PathBuf};
 
 use archiver::CancelToken;
@@ -52,7 +54,8 @@ async fn create(
     progress: &dyn ProgressSink,
 ) -> Result<BackupAnswer, Failure> {
     let writing = Writing::open(context).await?;
-    let mut source = DataSource::new(&context.data, writing.log(), request.keys);
+    let mut source =
+        DataSource::new(&context.data, Arc::clone(writing.store().log()), request.keys);
     let (stop, data, dir) = (context.stop.clone(), context.data.clone(), request.dir.clone());
     check_is_outside(data.path(), &dir)?;
     let created = telling(progress, move |teller| {

@@ -15,7 +15,6 @@ use store::{MessageRow, Place, Store};
 use types::{ArchiveId, BlobId, MessageSet};
 
 use super::all_stores::{self, AllStores, OneStore};
-use super::stores::Reading;
 use super::{blocking, faults, users};
 use crate::context::{Context, DataDir};
 

@@ -94,7 +94,10 @@ pub(super) async fn set_state(
     if state == StoreState::Normal {
         let (place, wanted) = (data.clone(), name.to_owned());
         let (opened, _) = blocking(move || opened(&place, &wanted, Carried::Nothing)).await?;
-        let carried = opened.carry_deferred(name).await;
+        let mut carried = opened.carry_deferred(name).await.map(|_| ());
+        if carried.is_ok() {
+            carried = opened.carry_holds_into(name).await;
+        }
         end(data, opened).await?;
         carried.map_err(|it| faults::log(&it))?;
     }

@@ -456,7 +456,8 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Opens the store. Blocks.
+    /// Opens the store in view. Blocks.
+    #[allow(dead_code, reason = "for commands that look at one store")]
     pub(super) fn open(data: &DataDir) -> Result<Reading, Failure> {
         check_has_log(data)?;
         let store = Store::open_for_reading(&data.store(), Arc::new(RealDisk))

@@ -54,6 +54,22 @@ impl Stores {
         carrying.append_if(1).await
     }
 
+    /// Writes to a store the legal holds that others have and it has not: it took no entries when
+    /// they were set.
+    pub async fn carry_holds_into(&self, name: &str) -> Result<(), LogError> {
+        let members = self.members();
+        let Some(member) = members.iter().find(|it| it.name() == name) else { return Ok(()) };
+        let store = self.writable(member).await?;
+        let mut carrying = Carrying {
+            member: Arc::clone(member),
+            changes: Vec::new(),
+            folders: std::collections::HashMap::new(),
+            store,
+        };
+        self.carry_holds(&mut carrying).map_err(unroutable)?;
+        carrying.append_if(1).await
+    }
+
     fn others(&self, member: &Member) -> Vec<Arc<Member>> {
         let mut others = self.members();
         others.retain(|it| it.number() != member.number());

@@ -62,7 +62,7 @@ impl Stores {
         }
         for member in self.elsewhere(into) {
             match member.store().log().read_whole(&id, CHUNK_BYTES as u64) {
-                Ok(bytes) => return Ok(Some(frames::encode_hashed_blob(id, &bytes))),
+                Ok(bytes) => return Ok(Some(frames::encode_hashed_blob(id, &bytes, None))),
                 Err(error) if error.kind() == ReadErrorKind::NotFound => (),
                 Err(error) => return Err(unroutable(error)),
             }
@@ -146,7 +146,7 @@ pub(super) fn copy_bytes(
     };
     from.read(&id, &mut take).map_err(unroutable)?;
     if chunks.is_empty() {
-        return Ok((before, NewBody::Whole(frames::encode_hashed_blob(id, &rest))));
+        return Ok((before, NewBody::Whole(frames::encode_hashed_blob(id, &rest, None))));
     }
     if !rest.is_empty() {
         let chunk = frames::encode_blob(&rest);

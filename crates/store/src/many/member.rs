@@ -9,7 +9,7 @@ use types::{Position, StoreId};
 
 use super::ids::joined;
 use super::{Access, MakeOptions, StoreSpec};
-use crate::error::StoreError;
+use crate::error::{StoreError, StoreErrorKind};
 use crate::store::{Store, StoreReport};
 
 /// Whether stores may be written.
@@ -67,11 +67,16 @@ impl Member {
         options: &MakeOptions,
     ) -> Result<(Store, StoreReport, bool), StoreError> {
         let disk = options(Vec::new()).disk;
-        if let Ok(store) = Store::open_for_reading(&spec.dir, disk) {
-            let reached = ports::Catalog::reached(&**store.catalog());
-            if store.log().position().entries <= reached {
-                return Ok((store, StoreReport::default(), false));
+        match Store::open_for_reading(&spec.dir, disk) {
+            Ok(store) => {
+                let reached = ports::Catalog::reached(&**store.catalog());
+                if store.log().position().entries <= reached {
+                    return Ok((store, StoreReport::default(), false));
+                }
             }
+            // Its disk is gone: no new one must be made in its place.
+            Err(error) if *error.kind() == StoreErrorKind::Missing => return Err(error),
+            Err(_) => (),
         }
         let (store, report) = Store::open(&spec.dir, options(spec.recorded.clone()))?;
         Ok((store, report, true))

@@ -248,18 +248,13 @@ async fn append(
     hold: HoldId,
     progress: &dyn ProgressSink,
 ) -> Result<HoldShown, Failure> {
-    let data = context.data.clone();
-    let stores = blocking(move || saved(&data)).await?;
-    let mut warnings = Vec::new();
-    for store in stores.iter().filter(|it| takes_entries(it)) {
-        let within = Context { data: context.data.at(store), ..context.clone() };
-        let writing = Writing::open(&within).await?;
-        let change = Change::Fact(fact.clone(), Some(Detail::Hold(detail.clone())));
-        let appended = writing.log().append(vec![change]).await;
-        let closed = writing.close(WaitForViews::Yes, progress).await;
-        appended.map_err(|it| faults::log(&it))?;
-        warnings.extend(closed.warnings);
-    }
+    let writing = Writing::open(context).await?;
+    // The log over all stores writes it to each that takes entries.
+    let change = Change::Fact(fact.clone(), Some(Detail::Hold(detail.clone())));
+    let appended = writing.log().append(vec![change]).await;
+    let closed = writing.close(WaitForViews::Yes, progress).await;
+    appended.map_err(|it| faults::log(&it))?;
+    let mut warnings = closed.warnings;
     let data = context.data.clone();
     let shown = blocking(move || one(&AllStores::open(&data)?, &hold.to_string())).await?;
     warnings.extend(shown.warnings.iter().cloned());
@@ -291,6 +286,7 @@ pub(super) async fn carry(store: &Store, rows: &[HoldRow]) -> Result<(), Failure
 
 /// Whether something can be written to the log of a store. One that nothing was ever written to
 /// has nothing to hold, unless it is the one that mail goes to.
+#[allow(dead_code, reason = "for what writes to one store after another")]
 pub(super) fn takes_entries(store: &SavedStore) -> bool {
     match store.state {
         StoreState::Current => true,
