@@ -97,7 +97,18 @@ fn facts() -> Vec<Fact> {
             outcome: AuditOutcome::Failed,
             of: Some(EntryNumber(300)),
         }),
+        deferred(DeferredChange::Moved { placement, folder: FolderId(8), source: None }),
+        deferred(DeferredChange::Moved { placement, folder: FolderId(8), source: Some(PLACE) }),
+        deferred(DeferredChange::Flagged { placement, flags: Flags::SEEN }),
+        deferred(DeferredChange::Removed { placement }),
+        deferred(DeferredChange::SourceGone { source: PLACE }),
+        deferred(DeferredChange::Sighted { placement, source: PLACE }),
+        deferred(DeferredChange::Carried { before: EntryNumber(300) }),
     ]
+}
+
+fn deferred(change: DeferredChange) -> Fact {
+    Fact::Deferred { store: StoreId([6; 16]), change }
 }
 
 #[test]
@@ -150,6 +161,13 @@ fn bytes_are_fixed() {
         100188f28eb00d SALT DETAIL 0505050505050505050505050505050500
         150188f28eb00d SALT DETAIL 0100
         150388f28eb00d SALT DETAIL ffff0304ac02
+        0c0188f28eb00d SALT DETAIL 0606060606060606060606060606060602e8070800
+        0c0188f28eb00d SALT DETAIL 0606060606060606060606060606060602e807080105ffffffff0f
+        0c0188f28eb00d SALT DETAIL 0606060606060606060606060606060603e80701
+        0c0188f28eb00d SALT DETAIL 0606060606060606060606060606060604e807
+        0c0188f28eb00d SALT DETAIL 060606060606060606060606060606060505ffffffff0f
+        0c0188f28eb00d SALT DETAIL 0606060606060606060606060606060614e80705ffffffff0f
+        0c0188f28eb00d SALT DETAIL 0606060606060606060606060606060600ac02
     "#]]
     .assert_eq(&(lines.join("\n") + "\n"));
 }
@@ -179,7 +197,6 @@ fn what_decodes_encodes_to_the_same_bytes() {
 #[test]
 fn unknown_kinds_are_refused_by_feature() {
     let cases = [
-        (12, Some("deferred-changes")),
         (22, Some("entry-kind-22")),
         (127, Some("entry-kind-127")),
         (0, None),
