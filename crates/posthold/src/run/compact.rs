@@ -82,7 +82,7 @@ async fn this(
     let writing = Writing::open_alone(context).await?;
     let (stop, name) = (context.stop.clone(), name.to_owned());
     let works = telling(progress, move |teller| {
-        let done = compact(writing.store(), &name, &stop, teller);
+        let done = compact(&writing.store(), &name, &stop, teller);
         Ok((writing, done))
     });
     let (writing, done) = works.await?;
@@ -98,6 +98,8 @@ async fn other(
     name: &str,
     progress: &dyn ProgressSink,
 ) -> Result<CompactAnswer, Failure> {
+    // A server may have it open: it opens it anew afterwards.
+    let _alone = store_admin::alone(context).await?;
     let (data, stop, name) = (context.data.clone(), context.stop.clone(), name.to_owned());
     telling(progress, move |teller| {
         let place = data.at(&store_admin::named(&data, &name)?);
