@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use frames::Dictionary;
 use ports::{Change, Found, Log, LogError, LogErrorKind, ReadBack, ReadError, ReadErrorKind};
 use types::{BlobId, EntryNumber, Position};
 
@@ -93,6 +94,10 @@ impl Log for AllLog {
         let current = self.0.current();
         let Position { entries, root } = current.position();
         Position { entries: joined(current.number(), entries), root }
+    }
+
+    fn dictionary(&self) -> Result<Option<Arc<Dictionary>>, LogError> {
+        self.0.current().store().log().dictionary()
     }
 }
 
