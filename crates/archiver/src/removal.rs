@@ -10,8 +10,8 @@
 //! - After an error nobody knows what is gone: nothing is said to be gone, and the next run looks.
 //! - The placement stays. Only that the message stands at its source ends.
 
-use std::ops::Range;
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -125,7 +125,9 @@ fn export(export: &Export) -> Logged {
 fn store(request: &StoreRequest) -> Logged {
     let of = |name: &String| object("store", name);
     match request {
-        StoreRequest::List | StoreRequest::Erasures => logged(ConfigurationRead, []),
+        StoreRequest::List | StoreRequest::Erasures | StoreRequest::Stats => {
+            logged(ConfigurationRead, [])
+        }
         StoreRequest::Compact { name, how: CompactHow::Plan } => {
             logged(ConfigurationRead, name.iter().map(of))
         }
@@ -139,6 +141,21 @@ fn store(request: &StoreRequest) -> Logged {
         StoreRequest::Rename { name, to } => logged(StoreChange, [of(name), of(to)]),
         StoreRequest::SetState { name, state } => {
             logged(StoreChange, [of(name), object("state", state.name())])
+        }
+        StoreRequest::MakeCurrent { name, .. } | StoreRequest::Retry(name) => {
+            logged(StoreChange, [of(name)])
+        }
+        StoreRequest::Merge { name, into } => logged(StoreChange, [of(name), of(into)]),
+        StoreRequest::Move { name, to } => {
+            logged(StoreChange, [of(name), object("file", to.display())])
+        }
+        StoreRequest::Verify(name) => logged(StoreVerify, [of(name)]),
+        StoreRequest::Rebuild { name, view } => {
+            let view = match view {
+                View::Catalog => "catalog",
+                View::Index => "index",
+            };
+            logged(StoreChange, [of(name), object("view", view)])
         }
     }
 }

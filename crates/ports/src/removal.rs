@@ -10,8 +10,8 @@
 //! - Whoever removes looks at the flags once more, behind its own mark and before the last step.
 //! - An error of [`Removes::remove`] says nothing about what is gone: the next run looks.
 
-use std::ops::Range;
 use std::future::Future;
+use std::ops::Range;
 
 use rules::removal::Way;
 use sha2::{Digest, Sha256};

@@ -196,11 +196,7 @@ fn what_decodes_encodes_to_the_same_bytes() {
 
 #[test]
 fn unknown_kinds_are_refused_by_feature() {
-    let cases = [
-        (22, Some("entry-kind-22")),
-        (127, Some("entry-kind-127")),
-        (0, None),
-    ];
+    let cases = [(22, Some("entry-kind-22")), (127, Some("entry-kind-127")), (0, None)];
     for (kind, feature) in cases {
         let error = Entry::decode(&[kind, 0, 0]).unwrap_err();
         let want = feature.map_or(DecodeErrorKind::Malformed, |it| DecodeErrorKind::Unsupported {

@@ -57,7 +57,7 @@ pub(crate) fn prove(
         let copy = ArchivedCopy::read_back(&log, &row).unwrap();
         let now = standing.iter().find(|it| it.uid == *uid).unwrap();
         let again = copy.needs_bytes(now).then_some(Again::Message(row.blob));
-        copy.prove(opened, now, again, Needed::Nothing).unwrap()
+        copy.prove(opened, now, again, &Needed::Nothing).unwrap()
     });
     proofs.collect()
 }

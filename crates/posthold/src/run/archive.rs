@@ -280,7 +280,12 @@ where
         Some(it) => archiver::sort_account(source, log, catalog, clock, asked, it, tell).await,
         None => archiver::archive_account(source, log, catalog, clock, asked, tell).await,
     };
-    let what = RemovalOptions { archive: options, sorting: sorting.as_deref(), rule, backed_up: Vec::new() };
+    let what = RemovalOptions {
+        archive: options,
+        sorting: sorting.as_deref(),
+        rule,
+        backed_up: Vec::new(),
+    };
     let removed = removal::after(account, writing, what, &report).await;
     (report, removed)
 }

@@ -53,10 +53,11 @@ where
         Copies::Archive => Vec::new(),
         Copies::Backup => writing.backed_up().await,
     };
+    let rule = what.rule;
     let what = RemovalOptions { backed_up, ..what };
     let (log, catalog, clock) = (writing.log(), writing.catalog(), Arc::new(SystemClock));
     let removed = archiver::remove_archived(connector, log, catalog, clock, what, run).await;
-    Some(answer(what.rule, removed))
+    Some(answer(rule, removed))
 }
 
 fn answer(rule: &Removal, removed: RemovalReport) -> RemovalAnswer {

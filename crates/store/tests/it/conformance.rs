@@ -15,7 +15,8 @@ use testkit::log_conformance::{self, Break, LogBench};
 const DIR: &str = "/store/segments";
 
 /// Small segments, so that some are sealed on the way.
-const OPTIONS: LogOptions = LogOptions { segment_bytes_max: 2_000, batch_bytes_max: 1 << 20 };
+const OPTIONS: LogOptions =
+    LogOptions { segment_bytes_max: 2_000, batch_bytes_max: 1 << 20, ..LogOptions::STANDARD };
 
 /// A log on a disk that fails, in a data directory that one process owns.
 struct Segments {

@@ -192,7 +192,10 @@ impl Rows {
                 let row = &mut self.sources.get_mut(&certificate.source).unwrap().row;
                 row.certificate = Some(certificate);
             }
-            RowChange::Run { .. } | RowChange::Hold { .. } | RowChange::Erasure { .. } => (),
+            RowChange::Run { .. }
+            | RowChange::Hold { .. }
+            | RowChange::Erasure { .. }
+            | RowChange::Deferred { .. } => (),
         }
     }
 

@@ -113,7 +113,7 @@ async fn with_store<T: Send + 'static>(
     work: impl FnOnce(&Store) -> Result<T, Failure> + Send + 'static,
 ) -> Result<(Writing, Result<T, Failure>), Failure> {
     blocking(move || {
-        let done = work(writing.store());
+        let done = work(&writing.store());
         Ok((writing, done))
     })
     .await

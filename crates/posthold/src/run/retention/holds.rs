@@ -15,7 +15,7 @@ use state::SavedStore;
 use store::{HoldRow, Store};
 use types::{HoldId, UserName};
 
-use super::super::all_stores::{AllStores, check_have_log, saved};
+use super::super::all_stores::{AllStores, check_have_log};
 use super::super::approvals::{self, Gate};
 use super::super::stores::Writing;
 use super::super::{blocking, faults, ownership, users};
