@@ -15,6 +15,7 @@ mod approval;
 mod audit;
 mod backup;
 mod daily;
+mod export;
 mod failure;
 mod job;
 mod logged;
@@ -22,7 +23,6 @@ mod mail;
 mod preset;
 mod profile;
 mod progress;
-mod proof;
 mod quarantine;
 mod removal;
 mod report;
@@ -58,6 +58,7 @@ pub use backup::{
     RollbackAccepted,
 };
 pub use daily::{DailyAccount, DailyJob, DailyReport};
+pub use export::{Export, ExportFormat, ExportScope, Proof, ProofCounts};
 pub use failure::{ExitCode, Failure, FailureKind};
 pub use job::{
     BatchAccounts, EffectiveFolder, FileMapping, FileTrees, JOB_ACCOUNTS_DEFAULT,
@@ -75,7 +76,6 @@ pub use profile::{
     Security, ServerName, ServerNameError, Switch, check_name, trust_from_words, trust_words,
 };
 pub use progress::{Gone, Hit, Phase, Progress, ProgressSink, Work};
-pub use proof::{Proof, ProofCounts};
 pub use quarantine::{
     AcceptedShown, QuarantineAccept, QuarantineExport, QuarantineExported, QuarantineId,
     QuarantineRequest, QuarantineShown,
@@ -83,9 +83,9 @@ pub use quarantine::{
 pub use removal::{RemovalAnswer, StayedCount};
 pub use report::{ReportForm, ReportRequest, RunFilter, RunReport, Sending, StepDetails};
 pub use request::{
-    Account, Archive, Compression, Demo, Export, ExportFormat, ExportScope, FolderChoice,
-    FolderScope, Import, KeepDir, MboxForm, Mechanism, Order, Plaintext, Request, Scheme, Search,
-    SearchOutput, SharedFolders, Show, ShowForm, Trust, View, WaitForViews,
+    Account, Archive, Compression, Demo, FolderChoice, FolderScope, Import, KeepDir, MboxForm,
+    Mechanism, Order, Plaintext, Request, Scheme, Search, SearchOutput, SharedFolders, Show,
+    ShowForm, Trust, View, WaitForViews,
 };
 pub use retention::{
     ClockConfirmed, Delete, DeleteAnswer, ExplainAnswer, HoldChoice, HoldCounts, HoldCovers,

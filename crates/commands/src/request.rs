@@ -12,11 +12,11 @@ use crate::alert::AlertRequest;
 use crate::apply::Apply;
 use crate::approval::ApprovalRequest;
 use crate::backup::BackupRequest;
+use crate::export::Export;
 use crate::job::JobRequest;
 use crate::mail::MailRequest;
 use crate::preset::PresetRequest;
 use crate::profile::ProfileRequest;
-use crate::proof::Proof;
 use crate::quarantine::QuarantineRequest;
 use crate::report::{ReportRequest, Sending};
 use crate::retention::{Delete, HoldRequest, RetentionRequest};
@@ -536,44 +536,6 @@ pub enum ShowForm {
     Decoded,
     /// The exact bytes.
     Raw,
-}
-
-/// Write messages to files.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Export {
-    /// Which messages.
-    pub scope: ExportScope,
-    /// Only messages in this user's archive.
-    pub user: Option<UserName>,
-    /// The directory; made when missing.
-    pub to: PathBuf,
-    /// How.
-    pub format: ExportFormat,
-    /// Whether with proofs.
-    pub proof: Proof,
-}
-
-/// Which messages are exported.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum ExportScope {
-    /// All of them.
-    All,
-    /// Those that a search finds.
-    Query(String),
-    /// Those in a folder and the folders below it.
-    Folder(String),
-}
-
-/// How messages are written.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum ExportFormat {
-    /// One file per message, its exact bytes.
-    #[default]
-    Eml,
-    /// One mboxrd file per folder.
-    Mbox,
-    /// A Maildir with a subfolder per folder; one file per placement, its exact bytes.
-    Maildir,
 }
 
 /// A view of the log.
