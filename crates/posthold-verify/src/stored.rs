@@ -1,5 +1,6 @@
 //! A store, or an audit log: its segments are read again, from the first frame to the last.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io;
@@ -7,8 +8,9 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use frames::{
-    Casing, Chain, ChunkList, Frame, FrameReader, Kind, PRELUDE_BYTES, Prelude, ReadAt, ReadFlaw,
-    ReadMode, Skeleton, State, Step, decode_body, decode_details, decode_entries, split_id,
+    Casing, Chain, ChunkList, Dictionary, Flaw, Frame, FrameReader, Header, Kind, PRELUDE_BYTES,
+    Prelude, ReadAt, ReadFlaw, ReadMode, Skeleton, State, Step, decode_body, decode_body_with,
+    decode_details, decode_entries, read_dictionary, split_id,
 };
 use ledger::{Entry, Fact, detail_hash};
 use message::parts::{Form, Joiner};
@@ -68,6 +70,9 @@ struct Segment {
     path: PathBuf,
     bytes: Bytes,
     casing: Casing,
+    /// What small blobs were compressed with; `None` also when it cannot be read, which its frame
+    /// shows.
+    dictionary: Option<Dictionary>,
     /// Where what counts of it ends.
     end: u64,
     is_last: bool,
@@ -100,7 +105,10 @@ impl Segment {
                 before.end = prelude.previous_end;
             }
             let casing = Casing::from(prelude.salt);
-            segments.push(Segment { path, bytes: Bytes(file), casing, end, is_last: true });
+            let bytes = Bytes(file);
+            let mut reader = FrameReader::new(&bytes, casing.clone(), end, ReadMode::Hopping);
+            let dictionary = read_dictionary(&mut reader).unwrap_or_default();
+            segments.push(Segment { path, bytes, casing, dictionary, end, is_last: true });
         }
         let names = std::fs::read_dir(dir)?.count();
         if segments.is_empty() && names != 0 {
@@ -108,6 +116,11 @@ impl Segment {
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
         Ok(segments)
+    }
+
+    /// The decoded body of a blob or chunk.
+    fn body<'b>(&self, header: &Header, body: &'b [u8]) -> Result<Cow<'b, [u8]>, Flaw> {
+        decode_body_with(header, body, self.dictionary.as_ref())
     }
 
     fn reader(&self, mode: ReadMode) -> FrameReader<'_> {
@@ -225,7 +238,8 @@ impl<'a> Log<'a> {
         match frame.header.kind {
             Kind::Blob | Kind::Chunk => {
                 let (id, body) = split_id(frame.payload).map_err(told)?;
-                let raw = decode_body(&frame.header, body).map_err(told)?;
+                let segment = self.segments.get(index).ok_or("a segment is missing")?;
+                let raw = segment.body(&frame.header, body).map_err(told)?;
                 if BlobId::of(&raw) != id {
                     return Err(format!("the bytes of blob {id} do not have its hash"));
                 }
@@ -328,11 +342,12 @@ impl<'a> Log<'a> {
                 list.chunks.iter().try_for_each(|(chunk, _)| self.join(chunk, depth + 1, sink))
             }
             Kind::Skeleton => {
-                let skeleton = Skeleton::decode(&frame.header, frame.payload);
+                let skeleton =
+                    Skeleton::decode(&frame.header, frame.payload, segment.dictionary.as_ref());
                 self.join_parts(&skeleton.map_err(|it| told(&it))?, depth, sink)
             }
             _ => {
-                sink(&decode_body(&frame.header, body).map_err(|it| told(&it))?);
+                sink(&segment.body(&frame.header, body).map_err(|it| told(&it))?);
                 Ok(())
             }
         }
