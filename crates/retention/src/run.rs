@@ -11,7 +11,7 @@ use crate::judge::Judge;
 use crate::plan::{Plan, plan};
 
 /// Messages that are condemned together.
-const CONDEMNED_TOGETHER: usize = 256;
+const CONDEMNED_TOGETHER: usize = 16_384;
 
 /// What stands in the record of a run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

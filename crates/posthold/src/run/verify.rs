@@ -12,7 +12,7 @@ use state::State;
 use store::evidence::Evidence;
 use store::log::{LogDefect, LogVerdict, Recorded, SegmentLog, VerifyProgress};
 use store::{SqlCatalog, Store, StoreErrorKind, TableDiffers};
-use types::Position;
+use types::{MessageSet, Position};
 
 use super::stores::{check_has_log, is_empty, recorded_by_state};
 use super::{Teller, all_stores, audit, faults, telling};
@@ -135,10 +135,21 @@ struct Found {
 }
 
 /// How far the catalog is, and how many messages it has.
-#[derive(Clone, Copy)]
 struct CatalogState {
     position: Position,
     messages: u64,
+    /// Those of them that are erased: the index may have them until it is cleared.
+    erased: MessageSet,
+}
+
+/// The numbers of the messages that are erased.
+fn erased_of(log: &SegmentLog, catalog: &SqlCatalog) -> Result<MessageSet, String> {
+    let mut numbers = MessageSet::default();
+    for row in log.erased().map_err(|it| faults::chain(&it))? {
+        let message = catalog.message(row.message).map_err(|it| faults::chain(&it))?;
+        message.iter().for_each(|it| numbers.insert(it.n));
+    }
+    Ok(numbers)
 }
 
 impl Found {
@@ -199,7 +210,9 @@ impl Found {
         if position.entries == entries && messages != placed {
             self.defect(CATALOG, place, format!("has {messages} messages, not {placed}"));
         }
-        Some(CatalogState { position, messages })
+        let erased = erased_of(log, catalog);
+        let erased = erased.map_err(|why| self.defect(CATALOG, place, why)).ok()?;
+        Some(CatalogState { position, messages, erased })
     }
 
     /// Holds the rows of the catalog against those that the log gives.
@@ -239,16 +252,18 @@ impl Found {
         };
         self.check_history(INDEX, "index", log, matches.position);
         let Some(catalog) = catalog.filter(|it| it.position == matches.position) else { return };
-        let messages = matches.messages.len();
+        let mut found = matches.messages;
+        found.subtract(&catalog.erased);
+        let (messages, wanted) = (found.len(), catalog.messages - catalog.erased.len());
         // A message that cannot be read cannot be in the index; that is a defect of the log.
-        if messages != catalog.messages && self.verdict.is_sound() {
-            let message = format!("has {messages} messages, not {}", catalog.messages);
+        if messages != wanted && self.verdict.is_sound() {
+            let message = format!("has {messages} messages, not {wanted}");
             self.defect(INDEX, "index", message);
             return;
         }
         // Numbers are dense: as many as there are messages, and none beyond, are all of them.
         let beyond = u32::try_from(catalog.messages).unwrap_or(u32::MAX);
-        if let Some(n) = matches.messages.iter_from(beyond).next() {
+        if let Some(n) = found.iter_from(beyond).next() {
             self.defect(INDEX, "index", format!("has message {n}, which there is not"));
         }
     }

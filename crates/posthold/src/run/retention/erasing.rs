@@ -1,8 +1,7 @@
 //! Erasure of one store, and the holds that it asks for.
 
 use ports::{
-    Change, Condemnation, CondemnedRow, Erase, Erased, Held, Holds, Log, LogError, LogErrorKind,
-    Sparing,
+    Condemnation, CondemnedRow, Erase, Erased, Held, Holds, LogError, LogErrorKind, Sparing,
 };
 use retention::{Hold, Judge};
 use store::Store;
@@ -21,14 +20,6 @@ impl<'a> StoreErase<'a> {
     pub(super) fn new(store: &'a Store) -> StoreErase<'a> {
         StoreErase { store }
     }
-
-    async fn append(&self, groups: Vec<Vec<Change>>) -> Result<Vec<EntryNumber>, LogError> {
-        let mut entries = Vec::new();
-        for changes in groups {
-            entries.extend(self.store.log().append(changes).await?);
-        }
-        Ok(entries)
-    }
 }
 
 impl Erase for StoreErase<'_> {
@@ -41,16 +32,11 @@ impl Erase for StoreErase<'_> {
     }
 
     async fn condemn(&self, what: Condemnation) -> Result<Vec<EntryNumber>, LogError> {
-        let groups = self.store.log().condemnation(&what)?;
-        self.append(groups).await
+        Erase::condemn(self.store, what).await
     }
 
     async fn spare(&self, what: Sparing) -> Result<Vec<EntryNumber>, LogError> {
-        let changes = self.store.log().sparing(&what)?;
-        if changes.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.append(vec![changes]).await
+        Erase::spare(self.store, what).await
     }
 
     async fn erase<H: Holds>(
@@ -59,7 +45,7 @@ impl Erase for StoreErase<'_> {
         now: Timestamp,
         holds: &H,
     ) -> Result<Erased, LogError> {
-        self.store.log().erase(messages, now, holds).await
+        Erase::erase(self.store, messages, now, holds).await
     }
 }
 
