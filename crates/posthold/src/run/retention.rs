@@ -156,9 +156,8 @@ pub(crate) async fn look_at_clock(context: &Context, now: Timestamp) -> Retentio
 }
 
 /// Who gives the command, as people know him.
-pub(super) fn who(_: &Context) -> String {
-    let name = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|it| std::env::var(it).ok());
-    name.filter(|it| !it.is_empty()).unwrap_or_else(|| "the administrator".to_owned())
+pub(super) fn who(context: &Context) -> String {
+    context.asker.who().to_owned()
 }
 
 /// What is done with the list of policies.

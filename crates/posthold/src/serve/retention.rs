@@ -17,7 +17,7 @@ use ports::Clock;
 use super::apply;
 use super::caught::caught;
 use crate::context::Context;
-use crate::run;
+use crate::run::{self, Asker};
 use crate::serving::Serving;
 
 /// How often it looks what time it is.
@@ -34,6 +34,8 @@ impl ProgressSink for Silent {
 
 /// Carries the policies out once a day, until the server is asked to stop.
 pub(super) async fn keep(context: Context, serving: Arc<Serving>) {
+    let asker = Asker::schedule("retention run".to_owned());
+    let context = Context { asker, ..context };
     let mut last_day = None;
     loop {
         let now = SystemClock.now();

@@ -93,7 +93,7 @@ impl Asker {
     }
 
     /// Who it is, for rights that are kept.
-    pub(super) fn who(&self) -> &str {
+    pub(crate) fn who(&self) -> &str {
         &self.who
     }
 
