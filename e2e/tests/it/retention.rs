@@ -124,6 +124,27 @@ fn requests_that_make_no_sense() {
     check("retention-clock", &ask(&place, &["retention", "confirm-clock"]));
 }
 
+#[test]
+fn every_store_loses_what_is_over_and_keeps_what_is_held() {
+    let (place, _) = archived();
+    place.ok(["hold", "set", "dave", "--query", "from:dave", "--reason", "x"]);
+    place.ok(["store", "create", "second", "--current"]);
+    let mail = "From: bob@example.org\r\nDate: Fri, 1 Mar 2024 09:30:00 +0000\r\n\
+                Subject: second\r\n\r\nquarterly\r\n";
+    std::fs::write(place.path("second.eml"), mail).unwrap();
+    place.ok(["import", "second.eml", "--user", "alice"]);
+    let line = ["retention", "add", "old", "--query", "before:2025-01-01"];
+    let periods = ["--remove-after", "1d", "--from", "message"];
+    place.ok(line.into_iter().chain(periods));
+    let run = ask(&place, &["retention", "run"]);
+    // Two of alice's messages and the one in the second store; dave's is held in any.
+    assert_eq!((&run["removes"], &run["held"]), (&json!(3), &json!(1)), "{run}");
+    assert_eq!(ask(&place, &["retention", "run"])["erased"], 3);
+    assert_eq!(place.ids("second"), [""; 0]);
+    assert_eq!(place.ids("from:dave").len(), 1);
+    place.ok(["verify"]);
+}
+
 /// Runs with a passphrase in the environment.
 fn as_person(place: &Place, passphrase: &str, line: &[&str]) -> (i32, Value) {
     let line = line.iter().copied().chain(["--json"]);

@@ -4,6 +4,8 @@
 //! read; before anything goes, every store knows every hold that counts; a hold is asked for once
 //! more at the moment of erasure, in the log's own order.
 
+use std::sync::Arc;
+
 use ::settings::ERASURE_GRACE_DAYS;
 use commands::{
     Delete, DeleteAnswer, Failure, FailureKind, ProgressSink, RetentionAnswer, Reviewed,
@@ -14,7 +16,7 @@ use ledger::EraseReason;
 use ports::{Clock, Condemnation, Erase, Log, RetentionViews};
 use retention::{Hold, Judge, Orders, Policy, Report};
 use state::SavedStore;
-use store::{HoldRow, Store};
+use store::{Access, Member, Store};
 use tokio::runtime::Handle;
 use types::{BlobId, MessageKey, Timestamp};
 
@@ -33,7 +35,6 @@ use crate::run::{blocking, faults, settings as values_of, show, users};
 struct Wanted {
     policies: Vec<Policy>,
     holds: Vec<Hold>,
-    rows: Vec<HoldRow>,
     now: Timestamp,
     due: Timestamp,
     by: String,
@@ -45,43 +46,55 @@ pub(super) async fn run(
     progress: &dyn ProgressSink,
 ) -> Result<RetentionAnswer, Failure> {
     let (data, by) = (context.data.clone(), who(context));
-    let (wanted, stores) = blocking(move || {
+    let wanted = blocking(move || {
         let now = SystemClock.now();
         let all = read_all(&data)?;
         let mut state = users::open(&data)?;
         clock::check(&mut state, clock::last_of(&all)?, now)?;
         let policies = policies_of(&state, is_enabled)?;
-        let (rows, holds, due) = (open_rows(&all)?, holds::open_holds(&all)?, due(&state, now)?);
-        drop(state);
-        Ok((Wanted { policies, holds, rows, now, due, by }, saved(&data)?))
+        let (holds, due) = (holds::open_holds(&all)?, due(&state, now)?);
+        Ok(Wanted { policies, holds, now, due, by })
     })
     .await?;
     let mut sum = RetentionAnswer { done: true, ..RetentionAnswer::default() };
     let mut reviewed = Reviewed::default();
-    for store in stores.iter().filter(|it| takes_entries(it) && it.is_begun) {
-        let within = Context { data: context.data.at(store), ..context.clone() };
-        let writing = Writing::open(&within).await?;
+    let writing = Writing::open(context).await?;
+    let ran = all_stores(&writing, &wanted, &mut sum, &mut reviewed).await;
+    sum.warnings.extend(writing.close(WaitForViews::Yes, progress).await.warnings);
+    ran?;
+    sum.reviewed = Some(reviewed);
+    Ok(sum)
+}
+
+/// One store after another. The only one that fails ends it: what was done stays done.
+async fn all_stores(
+    writing: &Writing,
+    wanted: &Wanted,
+    sum: &mut RetentionAnswer,
+    reviewed: &mut Reviewed,
+) -> Result<(), Failure> {
+    for member in writing.stores().members() {
+        if member.access() == Access::Protected {
+            let name = member.name();
+            sum.warnings.push(format!("The store {name} is not written to: nothing left it."));
+            continue;
+        }
         let asked = wanted.clone();
-        let (writing, done) = with_store(writing, move |store| one_store(store, &asked)).await?;
-        let closed = writing.close(WaitForViews::Yes, progress).await;
-        let (report, answer) = done?;
+        let store = opened(writing, &member).await?;
+        let (report, answer) = blocking(move || one_store(&store, &asked)).await?;
         reviewed.held += report.spared_by_hold;
         reviewed.withdrawn += report.withdrawn;
         reviewed.erased += report.erased;
-        add(&mut sum, answer, 0);
-        sum.warnings.extend(closed.warnings);
+        add(sum, answer, 0);
     }
-    if reviewed.erased != 0 && context.serving.is_none() {
-        sum.warnings.push(
-            "`posthold store compact` takes the bytes of what was erased out of the files."
-                .to_owned(),
-        );
-    }
-    sum.reviewed = Some(reviewed);
-    for store in stores.iter().filter(|it| it.state.is_active() && !takes_entries(it)) {
-        sum.warnings.push(format!("The store {} is not written to: nothing left it.", store.name));
-    }
-    Ok(sum)
+    Ok(())
+}
+
+/// A store, open for writing, which knows every hold.
+async fn opened(writing: &Writing, member: &Member) -> Result<Arc<Store>, Failure> {
+    let carried = writing.stores().carry_holds_into(member.name()).await;
+    carried.map_err(|it| faults::log(&it))?;
+    Ok(member.store())
 }
 
 /// Every store, or none: a hold may stand in one that cannot be read.
@@ -97,32 +110,14 @@ fn read_all(data: &DataDir) -> Result<AllStores, Failure> {
     }
 }
 
-fn open_rows(all: &AllStores) -> Result<Vec<HoldRow>, Failure> {
-    Ok(holds::all_holds(all)?.into_iter().filter(|it| it.lifted.is_none()).collect())
-}
-
 /// When what is condemned now may be erased.
 fn due(state: &state::State, now: Timestamp) -> Result<Timestamp, Failure> {
     let days = values_of::values(state)?.number(&ERASURE_GRACE_DAYS);
     Ok(now.plus_days(i64::try_from(days).unwrap_or(i64::MAX)))
 }
 
-/// Works with an open store where blocking is allowed, and gives it back.
-async fn with_store<T: Send + 'static>(
-    writing: Writing,
-    work: impl FnOnce(&Store) -> Result<T, Failure> + Send + 'static,
-) -> Result<(Writing, Result<T, Failure>), Failure> {
-    blocking(move || {
-        let done = work(&writing.store());
-        Ok((writing, done))
-    })
-    .await
-}
-
 fn one_store(store: &Store, wanted: &Wanted) -> Result<(Report, RetentionAnswer), Failure> {
     let runtime = Handle::current();
-    runtime.block_on(store.flush());
-    runtime.block_on(holds::carry(store, &wanted.rows))?;
     runtime.block_on(store.flush());
     let entries = store.log().position().entries;
     let views = StoreViews::new(store)?;
@@ -178,6 +173,7 @@ pub(in crate::run) async fn delete(
             stores.push(it.store.clone());
         }
     }
+    let mut condemns = Vec::new();
     for store in stores {
         let keys = goes.iter().filter(|it| it.store.name == store.name).map(|it| it.key);
         let what = Condemnation {
@@ -188,18 +184,30 @@ pub(in crate::run) async fn delete(
             by: who(context),
             why: reason.clone(),
         };
-        let within = Context { data: context.data.at(&store), ..context.clone() };
-        let writing = Writing::open(&within).await?;
-        let (writing, done) = with_store(writing, move |store| {
-            let condemned = Handle::current().block_on(StoreErase::new(store).condemn(what));
-            condemned.map_err(|it| faults::log(&it))
-        })
-        .await?;
+        condemns.push((store.name.clone(), what));
+    }
+    if !condemns.is_empty() {
+        let writing = Writing::open(context).await?;
+        let done = condemn(&writing, condemns).await;
         answer.warnings.extend(writing.close(WaitForViews::Yes, progress).await.warnings);
         done?;
     }
     answer.erased_from = (!answer.condemned.is_empty()).then_some(due);
     Ok(answer)
+}
+
+async fn condemn(writing: &Writing, condemns: Vec<(String, Condemnation)>) -> Result<(), Failure> {
+    for (name, what) in condemns {
+        let members = writing.stores().members();
+        let Some(member) = members.iter().find(|it| it.name() == name) else { continue };
+        let store = opened(writing, member).await?;
+        blocking(move || {
+            let condemned = Handle::current().block_on(StoreErase::new(&store).condemn(what));
+            condemned.map_err(|it| faults::log(&it))
+        })
+        .await?;
+    }
+    Ok(())
 }
 
 fn look(

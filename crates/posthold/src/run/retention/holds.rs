@@ -12,7 +12,7 @@ use ledger::{Detail, Fact, HoldChange, HoldDetail, HoldScope};
 use ports::{Change, Log, Random};
 use retention::{Hold, HoldScope as Scope, Judge};
 use state::SavedStore;
-use store::{HoldRow, Store};
+use store::HoldRow;
 use types::{HoldId, UserName};
 
 use super::super::all_stores::{AllStores, check_have_log};
@@ -261,32 +261,8 @@ async fn append(
     Ok(HoldShown { warnings, ..shown })
 }
 
-/// Writes the holds to a store that it does not know: one that was made after them.
-pub(super) async fn carry(store: &Store, rows: &[HoldRow]) -> Result<(), Failure> {
-    let known = store.catalog().holds().map_err(|it| faults::catalog(&it))?;
-    let is_known = |it: &&HoldRow| known.iter().any(|known| known.id == it.id);
-    let mut changes = Vec::new();
-    for row in rows.iter().filter(|it| !is_known(it)) {
-        let Some(scope) = row.scope else { continue };
-        let detail = HoldDetail {
-            name: row.name.clone(),
-            query: row.query.clone().unwrap_or_default(),
-            user: row.user.clone(),
-            by: row.set_by.clone(),
-            reason: row.reason.clone(),
-        };
-        let fact = Fact::Hold { hold: row.id, change: HoldChange::Set(scope) };
-        changes.push(Change::Fact(fact, Some(Detail::Hold(detail))));
-    }
-    if !changes.is_empty() {
-        store.log().append(changes).await.map_err(|it| faults::log(&it))?;
-    }
-    Ok(())
-}
-
 /// Whether something can be written to the log of a store. One that nothing was ever written to
 /// has nothing to hold, unless it is the one that mail goes to.
-#[allow(dead_code, reason = "for what writes to one store after another")]
 pub(super) fn takes_entries(store: &SavedStore) -> bool {
     match store.state {
         StoreState::Current => true,
