@@ -166,7 +166,7 @@ fn what_cannot_be_logged_is_not_done() {
     place.ok(["show", &report]);
     let all = entries(&place, &[]);
     assert!(all[0].starts_with("ComplianceChangeSettings done audit:"), "{all:?}");
-    assert_eq!(fs::read_dir(place.data().join("audit")).unwrap().count(), 3, "one is set aside");
+    assert!(place.data().join("audit/damaged-1/segments/000001.seg").is_file());
     place.ok(["verify"]);
     assert_eq!(place.run(["audit", "accept-loss", "--reason", "again"]).code, 2);
 }

@@ -25,7 +25,7 @@ use super::stores::Writing;
 use super::{Teller, blocking, faults, ownership, restore, telling, users};
 use crate::context::Context;
 use source::DataSource;
-pub(super) use source::{STATE, place_of};
+pub(super) use source::{AUDIT, STATE, place_of};
 
 /// Carries out a request about backups.
 pub(super) async fn run(

@@ -16,7 +16,8 @@ use store::begin_epoch;
 use store::log::{LogOptions, Recorded, SegmentLog};
 use types::Position;
 
-use super::backup::{Watching, failure, lock, place_of, shown};
+use super::audit::AUDIT_HEAD;
+use super::backup::{AUDIT, Watching, failure, lock, place_of, shown};
 use super::{blocking, faults, telling};
 use crate::context::{Context, DataDir};
 
@@ -146,6 +147,9 @@ fn note(to: &Path, path: &str, id: &str, position: Position) -> Result<(), Failu
     let failed = |it| faults::state(&it);
     let mut state = State::open(&to.join(super::backup::STATE)).map_err(failed)?;
     let stores = state.stores().map_err(failed)?;
+    if path == AUDIT {
+        state.set_store_head(AUDIT_HEAD, position).map_err(failed)?;
+    }
     if let Some(store) = stores.iter().find(|it| place_of(it, &stores) == path) {
         state.set_store_head(&store.name, position).map_err(failed)?;
     }

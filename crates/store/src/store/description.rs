@@ -16,7 +16,7 @@ use crate::evidence::Evidence;
 const FORMAT: u32 = 1;
 
 /// The features that this version can read.
-const FEATURES: [&str; 5] = [DICTIONARIES, PARTS, ERASURE, "confirmations", "epochs"];
+const FEATURES: [&str; 6] = [DICTIONARIES, PARTS, ERASURE, "confirmations", "epochs", AUDIT];
 
 /// Segments may have a dictionary.
 const DICTIONARIES: &str = "dictionaries";
@@ -26,6 +26,9 @@ const PARTS: &str = "parts";
 
 /// Messages may be condemned and erased.
 pub(super) const ERASURE: &str = "erasure";
+
+/// It is an audit log: no mail, and neither catalog nor index.
+const AUDIT: &str = "audit";
 
 /// What this version may write into any store.
 const WRITTEN: [&str; 2] = [DICTIONARIES, PARTS];
@@ -91,6 +94,20 @@ impl Description {
     pub fn read(disk: &dyn Disk, dir: &Path) -> Result<Option<Description>, StoreError> {
         read(disk, dir)
     }
+
+    /// What the audit log in `dir` says of itself; made when it says nothing yet. The caller owns
+    /// the directory.
+    pub fn of_audit_log(
+        disk: &dyn Disk,
+        dir: &Path,
+        clock: &dyn Clock,
+        random: &dyn Random,
+    ) -> Result<Description, StoreError> {
+        match read(disk, dir)? {
+            Some(description) => Ok(description),
+            None => make(disk, dir, clock, random, &[AUDIT]),
+        }
+    }
 }
 
 pub(super) fn path(dir: &Path) -> PathBuf {
@@ -140,6 +157,9 @@ pub(super) fn prepare_writing(
 ) -> Result<Description, StoreError> {
     let has =
         |description: &Description, name: &str| description.features.iter().any(|it| it == name);
+    if has(&description, AUDIT) {
+        return Err(unsupported(AUDIT.to_owned()));
+    }
     let missing: Vec<_> = WRITTEN.into_iter().filter(|it| !has(&description, it)).collect();
     if !missing.is_empty() {
         description.features.extend(missing.into_iter().map(str::to_owned));
@@ -185,6 +205,16 @@ pub(super) fn create(
     clock: &dyn Clock,
     random: &dyn Random,
 ) -> Result<Description, StoreError> {
+    make(disk, dir, clock, random, &WRITTEN)
+}
+
+fn make(
+    disk: &dyn Disk,
+    dir: &Path,
+    clock: &dyn Clock,
+    random: &dyn Random,
+    features: &[&str],
+) -> Result<Description, StoreError> {
     let mut id = [0; 16];
     random.fill(&mut id);
     let name = dir.file_name().map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();
@@ -192,7 +222,7 @@ pub(super) fn create(
         name,
         id: id.iter().map(|it| format!("{it:02x}")).collect(),
         created: clock.now(),
-        features: WRITTEN.map(str::to_owned).to_vec(),
+        features: features.iter().map(|it| (*it).to_owned()).collect(),
         epoch: first_epoch(),
     };
     write(disk, dir, &description).map_err(StoreError::io("make the store"))?;

@@ -47,13 +47,21 @@ pub(super) fn accept(data: &DataDir, asker: &Asker, reason: &str) -> Result<Stri
 
 fn set_aside(data: &DataDir) -> Result<(), Failure> {
     let dir = records::dir(data);
-    let free = (1..ASIDE_MAX).map(|n| dir.join(format!("segments.damaged-{n}")));
+    let free = (1..ASIDE_MAX).map(|n| dir.join(format!("damaged-{n}")));
     let Some(to) = free.into_iter().find(|it| !it.exists()) else {
         let message = "too many damaged audit logs are set aside";
         return Err(Failure::new(FailureKind::Io, message));
     };
-    RealDisk
-        .rename(&dir.join("segments"), &to)
-        .and_then(|()| RealDisk.sync_dir(&dir))
-        .map_err(|it| faults::io(&it, "failed to set the damaged audit log aside"))
+    let set_aside = || {
+        RealDisk.create_dir_all(&to)?;
+        // What was signed of it stays with it.
+        for name in ["segments", "checkpoints", "tiles"] {
+            if dir.join(name).exists() {
+                RealDisk.rename(&dir.join(name), &to.join(name))?;
+            }
+        }
+        RealDisk.sync_dir(&to)?;
+        RealDisk.sync_dir(&dir)
+    };
+    set_aside().map_err(|it| faults::io(&it, "failed to set the damaged audit log aside"))
 }

@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 
 use commands::{Failure, FailureKind};
 use disk::{DataLock, LockErrorKind, OsRandom, RealDisk, SystemClock};
-use ledger::{AuditDetail, Audited, Detail, Entry, Fact};
+use ledger::{AuditDetail, Audited, Detail, Entry, EpochReason, Fact};
 use ports::{Change, Disk, Log};
+use store::evidence::{Checkpointer, Evidence};
 use store::log::{LogOptions, OpenError, OpenErrorKind, Recorded, SegmentLog};
+use store::{Description, begin_epoch};
 use tokio::runtime::Handle;
 use types::{EntryNumber, Position};
 
@@ -17,7 +19,7 @@ use crate::context::DataDir;
 use crate::run::{faults, users};
 
 /// Under this name the state keeps how far the audit log is. No store is called so.
-const AUDIT_HEAD: &str = "(audit)";
+pub(in crate::run) const AUDIT_HEAD: &str = "(audit)";
 
 /// How long somebody may wait to write an entry.
 const WRITE_WAIT: Duration = Duration::from_secs(20);
@@ -29,7 +31,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(2);
 const RUN_BYTES: usize = 1 << 20;
 
 /// The directory of the audit log.
-pub(super) fn dir(data: &DataDir) -> PathBuf {
+pub(in crate::run) fn dir(data: &DataDir) -> PathBuf {
     data.path().join("audit")
 }
 
@@ -66,31 +68,62 @@ pub(super) fn append_trusting(
         .create_dir_all(&segments(data))
         .map_err(|it| faults::io(&it, "failed to make the directory of the audit log"))?;
     let _lock = lock(data)?;
+    let described = Description::of_audit_log(&RealDisk, &dir(data), &SystemClock, &OsRandom);
+    let described = described.map_err(|it| faults::store(&it))?;
+    let evidence = described.evidence(Arc::new(RealDisk), &dir(data));
     let recorded = match trust {
-        Trust::Recorded => recorded(data)?,
+        Trust::Recorded => recorded(data)?.into_iter().chain(evidence.recorded()).collect(),
         Trust::Files => {
             // The mark says the same as the state: how far the log was.
             let _ = RealDisk.remove(&segments(data).join("acked"));
             Vec::new()
         }
     };
-    let (log, _) = SegmentLog::open(
-        Arc::new(RealDisk),
-        &segments(data),
-        &recorded,
-        Arc::new(SystemClock),
-        Arc::new(OsRandom),
-        LogOptions::STANDARD,
-    )
-    .map_err(|it| broken(&it))?;
+    let evidence = match trust {
+        Trust::Recorded => evidence,
+        Trust::Files => next_epoch(data)?,
+    };
+    let log = open(data, &recorded)?;
+    let checkpointer = Checkpointer::start(&evidence, &log, Arc::new(OsRandom));
+    let (checkpointer, strange) = checkpointer.map_err(|it| faults::store(&it))?;
+    for it in strange {
+        tracing::warn!("the audit log: {it}");
+    }
     let change = Change::Fact(Fact::Audited(audited), Some(Detail::Audit(Box::new(detail))));
     let written = Handle::current().block_on(log.append(vec![change]));
     let numbers = written.map_err(|it| faults::log(&it))?;
     log.close().map_err(|it| faults::log(&it))?;
+    drop(checkpointer);
     record(data, log.position())?;
     numbers.first().copied().ok_or_else(|| {
         Failure::new(FailureKind::Internal, "an entry of the audit log has no number")
     })
+}
+
+fn open(data: &DataDir, recorded: &[Recorded]) -> Result<Arc<SegmentLog>, Failure> {
+    let (clock, random) = (Arc::new(SystemClock), Arc::new(OsRandom));
+    let (dir, options) = (segments(data), LogOptions::STANDARD);
+    let opened = SegmentLog::open(Arc::new(RealDisk), &dir, recorded, clock, random, options);
+    opened.map(|(log, _)| Arc::new(log)).map_err(|it| broken(&it))
+}
+
+/// Begins another history of the log: what was signed of the one before is not this one's.
+fn next_epoch(data: &DataDir) -> Result<Evidence, Failure> {
+    let (dir, log) = (dir(data), open(data, &[])?);
+    let begun = begin_epoch(&RealDisk, &dir, &log, EpochReason::Accepted, None);
+    Handle::current().block_on(begun).map_err(|it| faults::store(&it))?;
+    // Signed is what is written after it.
+    log.close().map_err(|it| faults::log(&it))?;
+    drop(log);
+    evidence(data)?
+        .ok_or_else(|| Failure::new(FailureKind::Internal, "the audit log does not say what it is"))
+}
+
+/// Its checkpoints and tiles; `None` before the first entry.
+pub(in crate::run) fn evidence(data: &DataDir) -> Result<Option<Evidence>, Failure> {
+    let dir = dir(data);
+    let described = Description::read(&RealDisk, &dir).map_err(|it| faults::store(&it))?;
+    Ok(described.map(|it| it.evidence(Arc::new(RealDisk), &dir)))
 }
 
 fn lock(data: &DataDir) -> Result<DataLock, Failure> {
@@ -132,7 +165,8 @@ fn record(data: &DataDir, position: Position) -> Result<(), Failure> {
 
 /// What is wrong with the audit log, so that it cannot be written. Blocks.
 pub(super) fn defect(data: &DataDir) -> Result<Option<OpenError>, Failure> {
-    let recorded = recorded(data)?;
+    let mut recorded = recorded(data)?;
+    recorded.extend(evidence(data)?.as_ref().and_then(Evidence::recorded));
     Ok(SegmentLog::open_for_reading(Arc::new(RealDisk), &segments(data), &recorded).err())
 }
 
@@ -153,7 +187,9 @@ pub(super) fn broken(error: &OpenError) -> Failure {
 
 /// Reads every frame of the audit log, and says what is wrong: at which place, and what. Blocks.
 pub(in crate::run) fn check(data: &DataDir) -> Result<Vec<(String, String)>, Failure> {
-    let recorded = recorded(data)?;
+    let evidence = evidence(data)?;
+    let mut recorded = recorded(data)?;
+    recorded.extend(evidence.as_ref().and_then(Evidence::recorded));
     let dir = segments(data);
     let n_entries = recorded.first().map_or(0, |it| it.position.entries);
     if crate::run::stores::is_empty(&dir) {
@@ -170,13 +206,15 @@ pub(in crate::run) fn check(data: &DataDir) -> Result<Vec<(String, String)>, Fai
             return Ok(vec![(place, faults::chain(&error))]);
         }
     };
+    let signed = evidence.map(|it| it.check(&log)).unwrap_or_default();
     let verdict = log.verify(&mut |_| ());
     let defects = verdict.defects.into_iter();
     let mut found: Vec<(String, String)> =
         defects.map(|it| (format!("{:06}.seg at {}", it.segment, it.offset), it.what)).collect();
-    if verdict.n_defects_left_off != 0 {
-        let message = format!("{} more defects are not listed", verdict.n_defects_left_off);
-        found.push(("segments".into(), message));
+    found.extend(signed.defects.into_iter().map(|it| (it.place, it.what)));
+    let n_more = verdict.n_defects_left_off + signed.n_defects_left_off;
+    if n_more != 0 {
+        found.push(("segments".into(), format!("{n_more} more defects are not listed")));
     }
     Ok(found)
 }

@@ -17,10 +17,13 @@ use types::limits::BATCH_BYTES_MAX;
 
 use super::length;
 use crate::context::DataDir;
-use crate::run::all_stores;
+use crate::run::{all_stores, audit};
 
 /// The state in a backup.
 pub(crate) const STATE: &str = "state.db";
+
+/// The audit log in a backup.
+pub(crate) const AUDIT: &str = "audit";
 
 /// The keys of secrets in a backup.
 const SECRET_KEY: &str = "secret.key";
@@ -58,11 +61,12 @@ impl DataSource {
         self.left_out
     }
 
-    /// The directories of all stores that have one, with their places in a backup.
+    /// The directories of the audit log and of all stores that have one, with their places in a backup.
     fn stores(&self) -> io::Result<Vec<(String, PathBuf)>> {
         let saved = all_stores::saved(&self.data).map_err(|it| io::Error::other(it.message))?;
         let place = |it: &SavedStore| (place_of(it, &saved), self.data.at(it).store());
         let stores = saved.iter().map(place);
+        let stores = stores.chain([(AUDIT.to_owned(), audit::dir(&self.data))]);
         let is_left_out = |path: &String| self.left_out.iter().any(|(left, _)| left == path);
         let is_there = |dir: &Path| dir.join("store.toml").is_file();
         Ok(stores.filter(|(path, dir)| is_there(dir) && !is_left_out(path)).collect())
