@@ -19,8 +19,9 @@ use crate::{PIECE_BYTES, Step, Watch, check_cancelled};
 /// The file that says that a directory is not whole.
 pub const UNFINISHED: &str = "restore-unfinished";
 
-/// What a directory may have besides before anything is restored into it.
-const HARMLESS: [&str; 3] = ["lock", "lost+found", "restore-unfinished.new"];
+/// What a directory may have besides before anything is restored into it: a key that somebody put
+/// there, too.
+const HARMLESS: [&str; 4] = ["lock", "lost+found", "restore-unfinished.new", "secret.key"];
 
 /// A backup was brought back; [`finish`] ends it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -137,12 +138,12 @@ impl Restoring<'_> {
     fn remove_others(&self) -> Result<(), BackupError> {
         let dirs = self.dirs();
         let files: HashSet<&Path> = self.manifest.files.iter().map(|it| it.path.as_ref()).collect();
-        for dir in &dirs {
+        // Not at the top: what stands there is nobody's segment, and may be a key.
+        for dir in dirs.iter().filter(|it| !it.as_os_str().is_empty()) {
             for name in self.disk().list(&self.to.join(dir)).unwrap_or_default() {
                 let path = dir.join(&name);
                 let stays = files.contains(path.as_path()) || dirs.contains(&path);
-                let is_mark = dir.as_os_str().is_empty() && (name == UNFINISHED || name == "lock");
-                if !stays && !is_mark {
+                if !stays {
                     // Directories are not ours: views that somebody made.
                     let _ = self.disk().remove(&self.to.join(path));
                 }

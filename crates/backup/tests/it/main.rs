@@ -364,7 +364,12 @@ fn a_directory_with_anything_in_it_is_refused() {
         restored_to(&disk, 2, "/part").unwrap_err().to_string(),
         "/part has part of another backup"
     );
+    // A key that somebody put there stays, and what no backup knows among the segments goes.
+    disk.put(Path::new("/part/secret.key"), b"key");
+    disk.put(Path::new("/part/log/000003.seg"), b"of an attempt that went further");
     restored_to(&disk, 1, "/part").unwrap();
+    assert!(disk.content(Path::new("/part/secret.key")).is_some());
+    assert!(disk.content(Path::new("/part/log/000003.seg")).is_none());
 }
 
 #[test]
