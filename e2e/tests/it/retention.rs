@@ -128,7 +128,8 @@ fn requests_that_make_no_sense() {
 fn every_store_loses_what_is_over_and_keeps_what_is_held() {
     let (place, _) = archived();
     place.ok(["hold", "set", "dave", "--query", "from:dave", "--reason", "x"]);
-    place.ok(["store", "create", "second", "--current"]);
+    place.ok(["store", "create", "second"]);
+    place.ok(["store", "make-current", "second"]);
     let mail = "From: bob@example.org\r\nDate: Fri, 1 Mar 2024 09:30:00 +0000\r\n\
                 Subject: second\r\n\r\nquarterly\r\n";
     std::fs::write(place.path("second.eml"), mail).unwrap();
