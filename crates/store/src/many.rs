@@ -312,7 +312,7 @@ impl Stores {
         let made = made.await.unwrap_or_else(|it| Err(it.to_string()));
         let taken = match made {
             Ok((spec, member)) => self.take_over(spec, member).await,
-            Err(why) => return Err(no_successor(why)),
+            Err(why) => return Err(no_successor(&why)),
         };
         taken
             .inspect_err(|why| {
@@ -320,7 +320,7 @@ impl Stores {
                     it.failed(why);
                 }
             })
-            .map_err(no_successor)
+            .map_err(|why| no_successor(&why))
     }
 
     /// The cursors go first; then the state says so; then appends go there.
@@ -350,6 +350,6 @@ impl Stores {
     }
 }
 
-fn no_successor(why: String) -> LogError {
+fn no_successor(why: &str) -> LogError {
     LogError::new(LogErrorKind::Io, format!("the next store could not be made: {why}"))
 }

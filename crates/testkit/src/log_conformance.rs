@@ -78,10 +78,10 @@ pub fn check<B: LogBench>(make: impl Fn() -> B) {
     read_your_writes(&make());
     the_same_message_again(&make());
     the_same_message_from_many_at_once(make());
-    many_at_once(make());
+    many_at_once(&make());
     chunks(&make());
     oversize(&make());
-    slow(make());
+    slow(&make());
     two_writers(&make());
     faults(&make);
 }
@@ -244,7 +244,7 @@ pub fn the_same_message_from_many_at_once<B: LogBench>(bench: B) {
 
 /// Calls at the same time: each keeps its order, no number comes twice, and the position never goes
 /// back.
-pub fn many_at_once<B: LogBench>(bench: B) {
+pub fn many_at_once<B: LogBench>(bench: &B) {
     let log = Arc::new(bench.open());
     let (tasks, calls) = (8u16, 20u16);
     let numbers = block_on(async {
@@ -325,7 +325,7 @@ pub fn oversize<B: LogBench>(bench: &B) {
 }
 
 /// While storage is slow, nothing is acknowledged that is not durable, and readers do not wait.
-pub fn slow<B: LogBench>(bench: B) {
+pub fn slow<B: LogBench>(bench: &B) {
     let log = Arc::new(bench.open());
     append(&*log, vec![message("before")]).unwrap();
     let before = log.position();

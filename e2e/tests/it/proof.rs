@@ -156,7 +156,7 @@ fn an_independent_checker_agrees() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/check_proof.py");
     let here = |it: &str| Command::new(it).arg("--version").output().is_ok();
     if !here("python3") || !here("openssl") {
-        eprintln!("left out: it needs python3 and openssl");
+        testkit::left_out("python3 or openssl is not installed");
         return;
     }
     let place = proven();

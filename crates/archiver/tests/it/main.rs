@@ -1,5 +1,6 @@
 //! The archiver between an account and a store in memory.
 #![allow(
+    clippy::too_many_lines,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

@@ -525,7 +525,7 @@ async fn w28_what_is_in_no_backup_stays() {
         "#]],
     );
     assert_eq!(left(&world, "INBOX"), "a b c");
-    world.backed_up = vec![0..u64::MAX];
+    world.backed_up.push(0..u64::MAX);
     let (_, report) = world.run_and_remove("at once if backed up").await;
     check(
         &report,

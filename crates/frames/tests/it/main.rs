@@ -1,6 +1,11 @@
 //! Whole segments in memory: what a survey says of them, cut and flipped at every place.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a test may fail"
+)]
 
 mod sealed;
 mod segment;

@@ -17,6 +17,7 @@ const COUNTS: RunCounts = RunCounts {
     quarantined: 1,
 };
 
+#[allow(clippy::too_many_lines, reason = "one after the other")]
 /// One fact of every kind, in the order of the kind numbers, with and without what is optional.
 fn facts() -> Vec<Fact> {
     let placement = PlacementId(1000);

@@ -1,6 +1,6 @@
 //! `approval ...`, and who asks for what needs a second person.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use commands::{ApprovalChoice, ApprovalRequest, AsPerson, Failure, Request};
@@ -28,17 +28,17 @@ impl AsArgs {
         surroundings: &dyn Surroundings,
     ) -> Result<Option<AsPerson>, Failure> {
         let Some(name) = self.person else { return Ok(None) };
-        person(name, self.passphrase_file, surroundings).map(Some)
+        person(name, self.passphrase_file.as_deref(), surroundings).map(Some)
     }
 }
 
 fn person(
     name: String,
-    file: Option<PathBuf>,
+    file: Option<&Path>,
     surroundings: &dyn Surroundings,
 ) -> Result<AsPerson, Failure> {
     let name = name_of("the name of a person", name)?;
-    let passphrase = surroundings.password(file.as_deref(), &format!("Passphrase of {name}: "))?;
+    let passphrase = surroundings.password(file, &format!("Passphrase of {name}: "))?;
     Ok(AsPerson { name, passphrase })
 }
 
@@ -152,8 +152,9 @@ impl ApprovalCommand {
 
     /// The request.
     pub(super) fn request(self, surroundings: &dyn Surroundings) -> Result<Request, Failure> {
-        let decides =
-            |it: DecideArgs| Ok((it.id, person(it.person, it.passphrase_file, surroundings)?));
+        let decides = |it: DecideArgs| {
+            Ok((it.id, person(it.person, it.passphrase_file.as_deref(), surroundings)?))
+        };
         Ok(Request::Approval(match self {
             ApprovalCommand::List { all } => {
                 ApprovalRequest::List(if all { ApprovalChoice::All } else { ApprovalChoice::Open })
@@ -167,14 +168,14 @@ impl ApprovalCommand {
             }
             ApprovalCommand::Persons => ApprovalRequest::Persons,
             ApprovalCommand::AddPerson(it) => {
-                let new = person(it.name, it.new_passphrase_file, surroundings)?;
+                let new = person(it.name, it.new_passphrase_file.as_deref(), surroundings)?;
                 ApprovalRequest::AddPerson(new, it.by.person(surroundings)?)
             }
             ApprovalCommand::RemovePerson(it) => {
                 ApprovalRequest::RemovePerson(it.name, it.by.person(surroundings)?)
             }
             ApprovalCommand::TurnOff(it) => {
-                let by = person(it.person, it.passphrase_file, surroundings)?;
+                let by = person(it.person, it.passphrase_file.as_deref(), surroundings)?;
                 ApprovalRequest::TurnOff(by)
             }
         }))

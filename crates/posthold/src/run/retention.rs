@@ -178,7 +178,7 @@ fn policies(data: &DataDir, request: RetentionRequest, by: &str) -> Result<Admin
                 let message = format!("there are {POLICIES_MAX} policies already");
                 return Err(Failure::new(FailureKind::Request, message));
             }
-            let saved = saved(&name, query, periods, by)?;
+            let saved = saved(&name, query, &periods, by)?;
             state.change_policy(PolicyChange::Add(Box::new(saved))).map_err(failed)?;
             name
         }
@@ -260,11 +260,11 @@ fn warnings_of(policy: &SavedPolicy) -> Vec<String> {
 fn saved(
     name: &str,
     query: Option<String>,
-    periods: PolicyPeriods,
+    periods: &PolicyPeriods,
     by: &str,
 ) -> Result<SavedPolicy, Failure> {
     query.as_deref().map(views::check_query).transpose()?;
-    let read = read_periods(&periods)?;
+    let read = read_periods(periods)?;
     read.check().map_err(|it| {
         Failure::new(FailureKind::Request, it.to_string())
             .with_hint("Give --keep, --remove-after, or both: 90d, 2w, 6m, 10y.")
@@ -272,7 +272,7 @@ fn saved(
     let periods = PolicyPeriods {
         minimum: read.minimum.map(Age::short),
         maximum: read.maximum.map(Age::short),
-        ..periods
+        ..periods.clone()
     };
     Ok(SavedPolicy {
         name: name.to_owned(),
@@ -300,7 +300,7 @@ fn changed(before: SavedPolicy, change: PolicySet, by: &str) -> Result<SavedPoli
         from: change.from.unwrap_or(before.periods.from),
         at_the_end: change.at_the_end.unwrap_or(before.periods.at_the_end),
     };
-    let saved = saved(&before.name, query, periods, by)?;
+    let saved = saved(&before.name, query, &periods, by)?;
     Ok(SavedPolicy { switch: before.switch, ..saved })
 }
 

@@ -88,7 +88,7 @@ impl SharedStore {
 
     /// Looks at the store, when it is open.
     pub(crate) async fn look<T>(&self, look: impl FnOnce(&Arc<Stores>) -> T) -> Option<T> {
-        self.open.lock().await.as_ref().map(|it| look(it))
+        self.open.lock().await.as_ref().map(look)
     }
 
     /// Takes the stores away, to close them, and keeps everybody from opening them again until the

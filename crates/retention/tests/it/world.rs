@@ -243,8 +243,8 @@ impl Erase for World {
         now: Timestamp,
         holds: &H,
     ) -> Result<Erased, LogError> {
-        let mut done = Erased::default();
-        done.held = holds.held(messages, Position::default()).await?;
+        let held = holds.held(messages, Position::default()).await?;
+        let mut done = Erased { held, ..Erased::default() };
         for message in messages {
             let row = self.condemned_now().get(message).cloned();
             let is_held = done.held.iter().any(|it| it.message == *message);

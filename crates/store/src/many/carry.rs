@@ -46,7 +46,7 @@ impl Stores {
         for (archive, profile, account) in accounts {
             let rows = self.rows_of(archive, &profile, &account, member).map_err(unroutable)?;
             for row in rows {
-                self.carry_source(&mut carrying, row)?;
+                self.carry_source(&mut carrying, &row)?;
             }
             carrying.append_if(TOGETHER_MAX).await?;
         }
@@ -94,7 +94,7 @@ impl Stores {
                     // The newer store is where it stands in the order.
                     Some(at) => {
                         let (older, _) = rows.remove(at);
-                        rows.push((Stores::newer_of(older, row), called));
+                        rows.push((Stores::newer_of(older, &row), called));
                     }
                     None => rows.push((row, called)),
                 }
@@ -103,7 +103,7 @@ impl Stores {
         Ok(rows.into_iter().map(|(row, _)| row).collect())
     }
 
-    fn carry_source(&self, carrying: &mut Carrying, row: SourceRow) -> Result<(), LogError> {
+    fn carry_source(&self, carrying: &mut Carrying, row: &SourceRow) -> Result<(), LogError> {
         let (of, local) = self.member_of(row.source.0).ok_or_else(|| {
             LogError::new(LogErrorKind::Request, "a source of a store that is not open")
         })?;

@@ -132,7 +132,7 @@ impl Stores {
 
     /// One row of the same source in two stores: the newer store knows better, the farther cursor
     /// of the same rules counts.
-    pub(super) fn newer_of(older: SourceRow, newer: SourceRow) -> SourceRow {
+    pub(super) fn newer_of(older: SourceRow, newer: &SourceRow) -> SourceRow {
         let farther = |it: &CursorRow| (it.uid_next, it.modseq);
         let cursor = match (older.cursor, newer.cursor) {
             (Some(a), Some(b)) if a.fingerprint == b.fingerprint && farther(&b) < farther(&a) => {
@@ -201,7 +201,7 @@ impl Catalog for AllCatalog {
                     it.source = row.source;
                 }
                 let row = match merged.remove(&row.source) {
-                    Some((_, older)) => Stores::newer_of(older, row),
+                    Some((_, older)) => Stores::newer_of(older, &row),
                     None => row,
                 };
                 merged.insert(row.source, (place, row));

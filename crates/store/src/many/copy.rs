@@ -26,7 +26,7 @@ impl Stores {
         match &placement.body {
             NewBody::Known(id) if target.log().find(id)?.is_none_or(|it| it.message.is_none()) => {
                 let id = *id;
-                self.from_elsewhere(id, placement, into).await
+                self.brought_from_elsewhere(id, placement, into).await
             }
             // They were appended while another store was current, or stand in this very append.
             NewBody::Chunked { chunks, .. } => {
@@ -88,7 +88,7 @@ impl Stores {
     }
 
     /// Messages do not leave a log: whichever store had it has it still.
-    async fn from_elsewhere(
+    async fn brought_from_elsewhere(
         &self,
         id: BlobId,
         mut placement: NewPlacement,

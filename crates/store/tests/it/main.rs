@@ -1,5 +1,6 @@
 //! The store through its public interface.
 #![allow(
+    clippy::duplicate_mod,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

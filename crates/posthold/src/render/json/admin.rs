@@ -64,6 +64,13 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
         }
         AdminAnswer::Runs(list) => list.iter().try_for_each(|it| object(&RunObject::from(it), out)),
         AdminAnswer::Run(it) => object(&RunObject::from(&**it), out),
+        other => more(other, out),
+    }
+}
+
+/// The answers of stores, of what is kept and removed, of the service and of reports.
+fn more(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()> {
+    match answer {
         AdminAnswer::Stores(list) => {
             list.iter().try_for_each(|it| object(&StoreObject::from(it), out))
         }
@@ -118,6 +125,8 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
         AdminAnswer::Written(path) => {
             object(&WrittenObject { written: path.to_string_lossy().into_owned() }, out)
         }
+        // One that is in neither list would be no answer at all.
+        _ => Err(io::Error::other("this answer has no form")),
     }
 }
 

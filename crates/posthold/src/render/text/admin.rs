@@ -61,6 +61,13 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
         AdminAnswer::Folders(list) => jobs::folders(list, out),
         AdminAnswer::Runs(list) => jobs::runs(list, out),
         AdminAnswer::Run(it) => jobs::run(it, out),
+        other => more(other, out),
+    }
+}
+
+/// The answers of stores, of what is kept and removed, of the service and of reports.
+fn more(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()> {
+    match answer {
         AdminAnswer::Stores(list) => stores::list(list, out),
         AdminAnswer::Store(it) => stores::one(it, out),
         AdminAnswer::Compacted(it) => stores::compacted(it, out),
@@ -97,6 +104,8 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
         AdminAnswer::Deleted(it) => retention::deleted(it, out),
         AdminAnswer::Audit(it) => super::audit::answer(it, out),
         AdminAnswer::Written(path) => reports::written(path, out),
+        // One that is in neither list would be no answer at all.
+        _ => Err(io::Error::other("this answer has no form")),
     }
 }
 

@@ -61,7 +61,8 @@ impl DataSource {
         self.left_out
     }
 
-    /// The directories of the audit log and of all stores that have one, with their places in a backup.
+    /// The directories of the audit log and of all stores that have one, with their places in a
+    /// backup.
     fn stores(&self) -> io::Result<Vec<(String, PathBuf)>> {
         let saved = all_stores::saved(&self.data).map_err(|it| io::Error::other(it.message))?;
         let place = |it: &SavedStore| (place_of(it, &saved), self.data.at(it).store());

@@ -278,8 +278,6 @@ fn keeps(
         return Ok(Some(format!("the legal hold {hold:?} covers it")));
     }
     let verdict = judge.verdict(&message);
-    Ok(match verdict.kept_until.filter(|it| now < *it) {
-        Some(until) => Some(format!("retention keeps it until {}", words::minute(until))),
-        None => None,
-    })
+    let until = verdict.kept_until.filter(|it| now < *it);
+    Ok(until.map(|it| format!("retention keeps it until {}", words::minute(it))))
 }
