@@ -89,8 +89,8 @@ fn a_data_directory_that_cannot_be() {
     let ran = place.run(["user", "add", "alice", "--data", "file/data"]);
     expect![[r#"
         exit code 3
-        stderr: error: failed to make the data directory: failed to create file/data: Not a directory (os error 20)
-        stderr:   Name another directory with --data or POSTHOLD_DATA.
+        stderr: error: nothing was done, because the audit log cannot say so: failed to make the directory of the audit log: failed to create file/data/audit/segments: Not a directory (os error 20)
+        stderr:   Name another directory with --data or POSTHOLD_DATA, or make this one writable.
     "#]].assert_eq(&ran.transcript(&place));
 }
 

@@ -106,7 +106,7 @@ fn administration(place: &Place) {
     check("key-join", &place.ok(["key", "join", "shares", "--json"]).json());
     let proof = ["export", "--all", "--to", "proven", "--proof", "--json"];
     check("export-proof", &place.ok(proof).json());
-    check("key-show", &place.ok(["key", "show", "--json"]).json());
+    check("key-show", &place.ok(["key", "show", "--json"]).json_lines()[0]);
     check("key-rotate", &place.ok(["key", "rotate", "--json"]).json());
     let add = ["job", "add", "j", "--user", "bob", "--profile", "p", "--login", "b", "--json"];
     check("job", &place.ok(add.iter().chain(&["--exclude", "x"])).json());

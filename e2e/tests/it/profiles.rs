@@ -232,14 +232,26 @@ fn settings_are_listed_set_and_taken_back() {
         &["settings", "list"],
         &expect![[r#"
             exit code 0
-              setting                       value           applies
-              alert_disk_free_percent       5      default  none
-              alert_mails_per_hour          6      default  none
-              alert_stale_hours             48     default  none
-              allow_plain_mail_connections  off    default  part
-              daily_report_hour             6      default  none
-              run_days_kept                 365    default  none
-              server_connections            20     default  part
+              setting                         value             applies
+              alert_disk_free_percent         5        default  none
+              alert_mails_per_hour            6        default  none
+              alert_stale_hours               48       default  none
+              allow_plain_mail_connections    off      default  part
+              audit_configuration_read        off      default  none
+              audit_job_run                   on       default  none
+              audit_message_export            on       default  none
+              audit_message_retrieve_content  on       default  none
+              audit_message_search            on       default  none
+              audit_reading_needs_reason      off      default  none
+              daily_report_hour               6        default  none
+              erasure_grace_days              7        default  none
+              four_eyes                       off      default  none
+              retention_hour                  2        default  none
+              run_days_kept                   365      default  none
+              server_connections              20       default  part
+              store_create_at_messages        5000000  default  none
+              store_create_every              never    default  none
+              store_path_pattern              {name}   default  none
         "#]],
     );
     check(

@@ -132,7 +132,8 @@ fn is_logged(data: &DataDir, activity: Activity) -> Result<bool, Failure> {
 fn unlogged(failure: Failure) -> Failure {
     let message =
         format!("nothing was done, because the audit log cannot say so: {}", failure.message);
-    Failure { message, ..failure }
+    let hint = "Name another directory with --data or POSTHOLD_DATA, or make this one writable.";
+    Failure { message, hint: failure.hint.or_else(|| Some(hint.to_owned())), ..failure }
 }
 
 impl Begun {

@@ -20,7 +20,7 @@ use state::State;
 use store::Description;
 use types::Secret;
 
-use super::{all_stores, blocking, faults, ownership, users};
+use super::{all_stores, audit, blocking, faults, ownership, users};
 use crate::context::{Context, DataDir, KeySource};
 
 /// Carries out a request about keys.
@@ -58,6 +58,12 @@ fn shown(data: &DataDir) -> Result<AdminAnswer, Failure> {
         for key in keys.map_err(|it| faults::store(&it))?.unwrap_or_default() {
             shown.push(KeyShown { store: saved.name.clone(), key: key.to_string() });
         }
+    }
+    let dir = audit::dir(data);
+    let log = Description::read(&RealDisk, &dir).map_err(|it| faults::store(&it))?;
+    let keys = log.map(|it| it.evidence(Arc::new(RealDisk), &dir).verifiers()).transpose();
+    for key in keys.map_err(|it| faults::store(&it))?.unwrap_or_default() {
+        shown.push(KeyShown { store: audit::AUDIT_HEAD.to_owned(), key: key.to_string() });
     }
     Ok(AdminAnswer::KeysShown(shown))
 }

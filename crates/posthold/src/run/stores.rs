@@ -318,8 +318,8 @@ pub(super) fn recorded_of_store(
     dir: &Path,
 ) -> Result<Vec<Recorded>, Failure> {
     let mut recorded = recorded_by_state(state, name).map_err(|it| faults::state(&it))?;
-    let description = Description::read(&RealDisk, dir).map_err(|it| faults::store(&it))?;
-    if let Some(Description { id, .. }) = description {
+    // One that cannot be read does not open: that is told there, and is no failure of the others.
+    if let Ok(Some(Description { id, .. })) = Description::read(&RealDisk, dir) {
         let backed_up = state.backed_up(&id).map_err(|it| faults::state(&it))?;
         let backed_up = backed_up.filter(|it| 0 < it.position.entries);
         recorded.extend(backed_up.map(|it| Recorded { who: BACKUP, position: it.position }));

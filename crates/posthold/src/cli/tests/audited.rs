@@ -29,6 +29,13 @@ store accept-rollback
 store compact --plan
 store compact s
 store erasures
+store make-current s
+store retry s
+store merge s t
+store move s --to d
+store verify s
+store rebuild s --view index
+store stats
 store rebuild-catalog
 store rebuild-index
 user add bob
@@ -191,6 +198,13 @@ fn every_command_has_its_place_in_the_audit_log() {
         store compact --plan: reads, ConfigurationRead Nothing
         store compact s: acts, MessageRemove Nothing store:s
         store erasures: reads, ConfigurationRead Nothing
+        store make-current s: acts, StoreChange Nothing store:s
+        store retry s: acts, StoreChange Nothing store:s
+        store merge s t: acts, StoreChange Nothing store:s store:t
+        store move s --to d: acts, StoreChange Nothing store:s file:d
+        store verify s: reads, StoreVerify Nothing store:s
+        store rebuild s --view index: acts, StoreChange Nothing store:s view:index
+        store stats: reads, ConfigurationRead Nothing
         store rebuild-catalog: acts, StoreChange Nothing view:catalog
         store rebuild-index: acts, StoreChange Nothing view:index
         user add bob: acts, UserChange Nothing user:bob

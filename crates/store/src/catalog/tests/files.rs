@@ -165,7 +165,7 @@ fn files_that_are_of_no_use_say_why() {
     let connection = rusqlite::Connection::open(&path).unwrap();
     connection.pragma_update(None, "user_version", 77).unwrap();
     drop(connection);
-    assert_eq!(unusable(&path), "it has schema version 77, not 4");
+    assert_eq!(unusable(&path), "it has schema version 77, not 5");
     assert!(SqlCatalog::open_for_reading(&path, STORE).is_err());
 }
 
