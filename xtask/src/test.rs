@@ -18,6 +18,7 @@ const PEERS: &[(&str, &str)] = &[
     ("/usr/lib/dovecot/pop3", "dovecot-pop3d"),
     ("/usr/bin/strace", "strace"),
     ("/usr/bin/python3", "python3"),
+    ("/usr/bin/openssl", "openssl"),
     ("/usr/sbin/postfix", "postfix"),
 ];
 
