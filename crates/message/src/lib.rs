@@ -8,6 +8,7 @@
 mod charset;
 mod date;
 mod defect;
+mod delimiter;
 mod entity;
 mod fallback;
 mod guard;

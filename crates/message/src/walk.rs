@@ -7,9 +7,8 @@
 //! depth and number of parts are limited before anything is read; a delimiter of an outer
 //! multipart ends all inner ones.
 
-use memchr::memmem;
-
 use crate::defect::Defect;
+use crate::delimiter::{self, Delimiter, DelimiterFinder, end_before};
 use crate::entity::{Entity, Kind, Multipart};
 use crate::header;
 use crate::limits::{ENCODED_NESTING_MAX, NESTING_MAX};
@@ -39,14 +38,14 @@ pub(crate) fn walk(
     entity: Entity,
     encoded_depth: usize,
 ) {
-    let finder = memmem::Finder::new(b"\n--");
+    let finder = DelimiterFinder::new();
     let walk = Walk { bytes, finder, levels: Vec::new(), messages: Vec::new(), encoded_depth };
     walk.run(reading, start, entity);
 }
 
 struct Walk<'x> {
     bytes: &'x [u8],
-    finder: memmem::Finder<'static>,
+    finder: DelimiterFinder,
     /// The multiparts around the current position, the innermost last.
     levels: Vec<Level>,
     /// The nested messages around it.
@@ -72,16 +71,6 @@ struct Nested {
     /// Its place in the list of parts.
     part_idx: usize,
     start: usize,
-}
-
-/// A line that is a boundary of one of the levels.
-struct Delimiter {
-    level: usize,
-    closes: bool,
-    /// Where its line begins.
-    start: usize,
-    /// Where the next line begins.
-    next: usize,
 }
 
 impl Walk<'_> {
@@ -207,14 +196,8 @@ impl Walk<'_> {
 
     /// The bytes of a part up to its delimiter, whose line end before it is not the part's.
     fn body(&self, pos: usize, delimiter: Option<&Delimiter>) -> &[u8] {
-        let end = delimiter.map_or(self.bytes.len(), |it| self.before_line_end(pos, it.start));
+        let end = delimiter.map_or(self.bytes.len(), |it| end_before(self.bytes, pos, it.start));
         self.bytes.get(pos..end).unwrap_or_default()
-    }
-
-    fn before_line_end(&self, pos: usize, start: usize) -> usize {
-        let body = self.bytes.get(pos..start).unwrap_or_default();
-        let body = body.strip_suffix(b"\n").unwrap_or(body);
-        pos + body.strip_suffix(b"\r").unwrap_or(body).len()
     }
 
     /// The next line at or behind `pos` (the beginning of a line) that is a delimiter.
@@ -222,31 +205,11 @@ impl Walk<'_> {
         if self.levels.is_empty() {
             return None;
         }
-        let mut pos = pos;
-        loop {
-            let rest = self.bytes.get(pos..)?;
-            if !rest.starts_with(b"--") {
-                pos += self.finder.find(rest)? + 1;
-            }
-            let (line, next) = header::line_at(self.bytes, pos)?;
-            if let Some((level, closes)) = self.match_level(line) {
-                return Some(Delimiter { level, closes, start: pos, next });
-            }
-            pos = next;
-        }
+        self.finder.next(self.bytes, pos, |line| self.match_level(line))
     }
 
-    /// Which level's delimiter a line is, and whether it closes it. The innermost goes first.
-    /// RFC 2046 §5.1.1: what follows the boundary on its line does not matter; here it does not
-    /// begin with a letter, as boundaries may begin like one another.
     fn match_level(&self, line: &[u8]) -> Option<(usize, bool)> {
-        let line = line.strip_prefix(b"--")?;
-        self.levels.iter().enumerate().rev().find_map(|(idx, level)| {
-            let tail = line.strip_prefix(level.boundary.as_slice())?;
-            let closes = tail.starts_with(b"--");
-            let ends = tail.first().is_none_or(u8::is_ascii_whitespace);
-            (closes || ends).then_some((idx, closes))
-        })
+        delimiter::level_of(line, self.levels.iter().map(|it| it.boundary.as_slice()))
     }
 
     /// Follows delimiters until one begins a part; gives where its header is.
@@ -274,7 +237,7 @@ impl Walk<'_> {
             }
             // Whatever it is, it may have text in it.
             reading.defects.add(Defect::BoundaryMissing);
-            let end = self.before_line_end(level.start, at);
+            let end = end_before(self.bytes, level.start, at);
             let body = self.bytes.get(level.start..end).unwrap_or_default();
             reading.leaf(&Entity::default(), body, Place::ROOT);
         }
@@ -285,7 +248,7 @@ impl Walk<'_> {
         while let Some(nested) = self.messages.pop_if(|it| it.levels >= levels) {
             let end = match at == self.bytes.len() {
                 true => at,
-                false => self.before_line_end(nested.start, at),
+                false => end_before(self.bytes, nested.start, at),
             };
             let size = u64::try_from(end.saturating_sub(nested.start)).unwrap_or(u64::MAX);
             reading.set_size(nested.part_idx, size);

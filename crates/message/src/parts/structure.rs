@@ -3,9 +3,8 @@
 //! What it is not: the parser. It reads only what splitting needs, and where it is mistaken, a part
 //! begins or ends elsewhere and the bytes are the same.
 
-use memchr::memmem;
-
 use crate::defect::Defects;
+use crate::delimiter::{self, Delimiter, DelimiterFinder, end_before};
 use crate::entity::{Disposition, Entity, Kind, Multipart};
 use crate::header::{self, Line};
 use crate::limits::{HEADER_BYTES_MAX, NESTING_MAX, PARTS_MAX};
@@ -24,25 +23,17 @@ pub(super) struct Leaf {
 
 /// The bodies of a message, in order.
 pub(super) fn leaves(bytes: &[u8]) -> Vec<Leaf> {
-    let finder = memmem::Finder::new(b"\n--");
+    let finder = DelimiterFinder::new();
     Walk { bytes, finder, boundaries: Vec::new(), leaves: Vec::new() }.run()
 }
 
 struct Walk<'x> {
     bytes: &'x [u8],
-    finder: memmem::Finder<'static>,
+    finder: DelimiterFinder,
     /// Of the multiparts around the current position, the innermost last, with what a part
     /// without a type is in them.
     boundaries: Vec<(Vec<u8>, bool)>,
     leaves: Vec<Leaf>,
-}
-
-/// A line that is a boundary.
-struct Delimiter {
-    level: usize,
-    closes: bool,
-    start: usize,
-    next: usize,
 }
 
 impl Walk<'_> {
@@ -66,7 +57,9 @@ impl Walk<'_> {
                 _ => (),
             }
             let delimiter = self.delimiter(body);
-            let end = delimiter.as_ref().map_or(self.bytes.len(), |it| self.end_before(it.start));
+            let end = delimiter
+                .as_ref()
+                .map_or(self.bytes.len(), |it| end_before(self.bytes, body, it.start));
             let Entity { encoding, kind, disposition, name, .. } = entity;
             let is_attachment = !matches!(kind, Kind::Text | Kind::Html)
                 || disposition == Some(Disposition::Attachment)
@@ -94,37 +87,15 @@ impl Walk<'_> {
         (entity, body)
     }
 
-    fn end_before(&self, start: usize) -> usize {
-        let front = self.bytes.get(..start).unwrap_or_default();
-        let front = front.strip_suffix(b"\n").unwrap_or(front);
-        front.strip_suffix(b"\r").unwrap_or(front).len()
-    }
-
     fn delimiter(&self, pos: usize) -> Option<Delimiter> {
         if self.boundaries.is_empty() {
             return None;
         }
-        let mut pos = pos;
-        loop {
-            let rest = self.bytes.get(pos..)?;
-            if !rest.starts_with(b"--") {
-                pos += self.finder.find(rest)? + 1;
-            }
-            let (line, next) = header::line_at(self.bytes, pos)?;
-            if let Some((level, closes)) = self.level_of(line) {
-                return Some(Delimiter { level, closes, start: pos, next });
-            }
-            pos = next;
-        }
+        self.finder.next(self.bytes, pos, |line| self.level_of(line))
     }
 
     fn level_of(&self, line: &[u8]) -> Option<(usize, bool)> {
-        let line = line.strip_prefix(b"--")?;
-        self.boundaries.iter().enumerate().rev().find_map(|(level, (boundary, _))| {
-            let tail = line.strip_prefix(boundary.as_slice())?;
-            let closes = tail.starts_with(b"--");
-            (closes || tail.first().is_none_or(u8::is_ascii_whitespace)).then_some((level, closes))
-        })
+        delimiter::level_of(line, self.boundaries.iter().map(|(it, _)| it.as_slice()))
     }
 
     /// Follows delimiters until one begins a part; gives where its header is.
