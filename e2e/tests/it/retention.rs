@@ -205,3 +205,27 @@ fn removals_wait_for_a_second_person() {
     assert_eq!(approve("bob", "bob's secret", "4").0, 0);
     place.ok(["retention", "run"]);
 }
+
+#[test]
+fn what_is_deleted_goes_from_the_store_that_has_it_and_nothing_else_does() {
+    let (place, report) = archived();
+    place.ok(["store", "create", "second"]);
+    place.ok(["store", "make-current", "second"]);
+    // As many as the first store has, so that both have messages of every number.
+    std::fs::create_dir_all(place.path("more")).unwrap();
+    for n in 0..12 {
+        let mail = format!("From: eve@example.org\r\nSubject: number {n}\r\n\r\nText {n}.\r\n");
+        std::fs::write(place.path(&format!("more/{n}.eml")), mail).unwrap();
+    }
+    place.ok(["import", "more", "--user", "alice"]);
+    let mut left = place.ids("");
+    assert_eq!(left.len(), samples().len() + 12);
+    left.retain(|it| *it != report);
+    let deleted = ask(&place, &["delete", &report, "--reason", "x"]);
+    assert_eq!(deleted["condemned"], json!([report]));
+    place.ok(["retention", "run"]);
+    place.ok(["retention", "run"]);
+    assert_eq!(place.ids(""), left);
+    assert_eq!(place.run(["show", &report]).code, 1);
+    place.ok(["verify"]);
+}

@@ -5,5 +5,6 @@ mod fixture;
 mod opening;
 mod rebuilding;
 mod recovering;
+mod several;
 
 use fixture::{Bench, Told, mail};
