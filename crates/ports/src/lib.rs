@@ -5,6 +5,7 @@
 //! make it otherwise.
 
 mod catalog;
+mod catalog_write;
 mod clock;
 mod disk;
 mod erase;
@@ -20,6 +21,7 @@ pub use catalog::{
     ArchivedRow, Catalog, CatalogError, CursorRow, FoundPlacement, MatchRow, PlacedRow,
     QuarantineRow, SourceRow,
 };
+pub use catalog_write::{NewMessage, WriteCatalog};
 pub use clock::{Clock, Random};
 pub use disk::{Access, Disk, DiskFile};
 pub use erase::{Condemnation, CondemnedRow, Erase, Erased, Held, Holds, Sparing};

@@ -31,7 +31,6 @@ mod writer;
 
 pub use across::{DeferredRow, DeferredWhat};
 pub(crate) use across::{FolderPlace, PlacementNow, SourceName};
-pub use apply::NewMessage;
 pub use compare::TableDiffers;
 pub use reader::{Reach, SqlCatalog};
 pub use rows::{

@@ -15,8 +15,8 @@ mod views;
 
 pub use catalog::{
     CatalogCounts, CatalogWriter, CertifiedRow, DeferredRow, DeferredWhat, FolderRow, HoldLifted,
-    HoldRow, MessageRow, NewMessage, Place, PlacedMessage, QuarantineListed, Reach, RunRow,
-    SqlCatalog, TableDiffers, Unusable, UserRow,
+    HoldRow, MessageRow, Place, PlacedMessage, QuarantineListed, Reach, RunRow, SqlCatalog,
+    TableDiffers, Unusable, UserRow,
 };
 pub use error::{StoreError, StoreErrorKind};
 pub use many::{

@@ -24,7 +24,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ports::{Catalog, Clock, Disk, Index, IndexError, Log, Random};
+use ports::{Catalog, Clock, Disk, Index, IndexError, Log, Random, WriteCatalog};
 use tokio::sync::watch;
 use types::Position;
 

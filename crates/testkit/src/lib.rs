@@ -13,6 +13,7 @@
     reason = "a test helper that fails, fails the test"
 )]
 
+pub mod catalog_conformance;
 pub mod certificates;
 pub mod corpus;
 pub mod cyrus;
@@ -22,6 +23,7 @@ pub mod faulty_disk;
 pub mod hostile;
 pub mod log_conformance;
 pub mod made_imap;
+pub mod memory_catalog;
 pub mod odd_imap;
 pub mod peers;
 pub mod postfix;
@@ -34,6 +36,7 @@ pub use dovecot::{Dovecot, DovecotOptions, MailFormat};
 pub use fault_proxy::{FaultProxy, Faults, ImapFault, WireAction, WireFault};
 pub use faulty_disk::FaultyDisk;
 pub use made_imap::{MadeImap, MadeOptions, Speaks};
+pub use memory_catalog::{MemoryCatalog, MemoryCatalogWriter};
 pub use odd_imap::{OddImap, Oddity};
 pub use peers::left_out;
 pub use postfix::Postfix;

@@ -390,6 +390,8 @@ pub fn faults<B: LogBench>(make: &impl Fn() -> B) {
                 bench.break_at(at, how);
                 let (acknowledged, failed) = run_script(&bench);
                 bench.heal(seed);
+                let is_full = how == Break::Full && failed.is_err();
+                assert!(!is_full || failed == Err(LogErrorKind::DiskFull), "{failed:?} at {at}");
                 check_broken(&bench, acknowledged, failed, &format!("{how:?} at {at}"));
             }
         }

@@ -4,8 +4,9 @@ use std::cmp::Ordering;
 
 use ledger::project::{ErasureStep, MessageBytes, RowChange};
 use ledger::{EnvelopeDetail, MessageDetail, QuarantineReason, SourceRef};
+use ports::NewMessage;
 use rusqlite::{Connection, OptionalExtension};
-use types::{Address, BlobId, Flags, FolderId, Hash, MessageKey, PlacementId, Timestamp};
+use types::{Address, Flags, FolderId, Hash, MessageKey, PlacementId, Timestamp};
 
 use super::plain::apply_plain;
 use super::schema::make_indexes;
@@ -17,23 +18,6 @@ pub(crate) const PEOPLE_BYTES_MAX: usize = 600;
 
 /// The subject of a message for lists, at most this long, in bytes.
 pub(crate) const SUBJECT_BYTES_MAX: usize = 1000;
-
-/// A message that was given a dense number.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct NewMessage {
-    /// Its key: the entry that placed it first.
-    pub key: MessageKey,
-    /// Its dense number.
-    pub n: u32,
-    /// Its id.
-    pub blob: BlobId,
-    /// Number of its bytes.
-    pub size: u64,
-    /// The date to show, search and sort by.
-    pub date: Timestamp,
-    /// When it was archived.
-    pub archived: Timestamp,
-}
 
 /// What need not be asked of the tables.
 #[derive(Clone, Copy, Debug, Default)]

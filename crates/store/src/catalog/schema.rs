@@ -335,6 +335,17 @@ pub(crate) fn read_head(
     Ok(Ok(Head { position, messages }))
 }
 
+/// Fails when the catalog is not where its writer left it: then it has another writer, too.
+pub(crate) fn check_head(connection: &Connection, left: Position) -> rusqlite::Result<()> {
+    let query = "SELECT 1 FROM head WHERE entries = ?1 AND root = ?2";
+    let mut statement = connection.prepare_cached(query)?;
+    if statement.exists((sql(left.entries), left.root.0))? {
+        return Ok(());
+    }
+    let why: Box<dyn std::error::Error + Send + Sync> = "it has another writer".into();
+    Err(rusqlite::Error::ToSqlConversionFailure(why))
+}
+
 /// Notes how far the catalog is.
 pub(crate) fn write_head(connection: &Connection, head: Head) -> rusqlite::Result<()> {
     let query = "UPDATE head SET entries = ?1, root = ?2, messages = ?3";

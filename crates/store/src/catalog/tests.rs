@@ -1,6 +1,7 @@
 //! A made-up log, told as facts, and what the catalog says about it.
 
 mod collapse;
+mod conformance;
 mod erasure;
 mod files;
 mod holds;
@@ -13,7 +14,7 @@ use ledger::{
     Detail, Entry, Fact, FolderDetail, MessageDetail, PlacementDetail, SourceDetail, SourceRef,
     TreeKind, leaf_hash,
 };
-use ports::Catalog;
+use ports::{Catalog, WriteCatalog};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use types::{

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use ledger::merkle::Tree;
 use ledger::project::project;
 use ledger::{Detail, Entry};
-use ports::CatalogError;
+use ports::{CatalogError, NewMessage, WriteCatalog};
 use rusqlite::Connection;
 use types::{EntryNumber, MessageKey, Position};
 
-use super::apply::{Applier, NewMessage, Shortcuts};
+use super::apply::{Applier, Shortcuts};
 use super::digest::digest;
 use super::schema::{self, Head};
 use super::sets::SetChanges;
@@ -17,7 +17,7 @@ use super::values::{failed, is_damage, refused};
 
 /// Applies the entries of a log to a catalog.
 ///
-/// Changes are seen by readers after [`commit`](CatalogWriter::commit). After an error the
+/// Changes are seen by readers after [`commit`](WriteCatalog::commit). After an error the
 /// changes since the last commit are taken back, and the writer goes on from there.
 pub struct CatalogWriter {
     connection: Connection,
@@ -105,53 +105,10 @@ impl CatalogWriter {
         }
     }
 
-    /// How far it has read, what is not committed included.
-    #[must_use]
-    pub fn position(&self) -> Position {
-        self.head.position
-    }
-
-    /// How far it has read in what readers see.
-    #[must_use]
-    pub fn committed(&self) -> Position {
-        self.committed.position
-    }
-
     /// Number of messages that it has numbered.
     #[must_use]
     pub fn messages(&self) -> u64 {
         self.head.messages.into()
-    }
-
-    /// Applies whole batches: `entries` begin at [`position`](CatalogWriter::position) and end
-    /// at `upto`. Returns the messages that are new, in order.
-    ///
-    /// # Errors
-    ///
-    /// Then everything since the last commit is taken back.
-    pub fn apply(
-        &mut self,
-        first: u64,
-        entries: &[(Entry, Option<Detail>)],
-        upto: Position,
-    ) -> Result<Vec<NewMessage>, CatalogError> {
-        let reached = self.head.position.entries;
-        let after = first.saturating_add(entries.len() as u64);
-        if first != reached || after != upto.entries {
-            self.roll_back();
-            let why = format!("entries {first} to {after} do not follow {reached}");
-            return Err(refused("applying a batch", why));
-        }
-        match self.apply_all(first, entries) {
-            Ok(made) => {
-                self.head.position = upto;
-                Ok(made)
-            }
-            Err(error) => {
-                self.roll_back();
-                Err(failed("applying a batch")(error))
-            }
-        }
     }
 
     fn apply_all(
@@ -162,6 +119,7 @@ impl CatalogWriter {
         if !self.in_transaction {
             self.connection.execute_batch("BEGIN IMMEDIATE")?;
             self.in_transaction = true;
+            schema::check_head(&self.connection, self.committed.position)?;
         }
         let mut made = Vec::new();
         let mut applier = Applier {
@@ -178,26 +136,6 @@ impl CatalogWriter {
             }
         }
         Ok(made)
-    }
-
-    /// Makes what was applied visible to readers. Without anything applied it does nothing.
-    pub fn commit(&mut self) -> Result<(), CatalogError> {
-        if !self.in_transaction {
-            return Ok(());
-        }
-        let written = self
-            .sets
-            .write(&self.connection)
-            .and_then(|()| schema::write_head(&self.connection, self.head))
-            .and_then(|()| self.connection.execute_batch("COMMIT"));
-        if let Err(error) = written {
-            self.roll_back();
-            return Err(failed("committing")(error));
-        }
-        self.in_transaction = false;
-        self.has_written = true;
-        self.committed = self.head;
-        Ok(())
     }
 
     fn roll_back(&mut self) {
@@ -243,6 +181,60 @@ impl CatalogWriter {
         self.commit()?;
         schema::make_indexes(&self.connection).map_err(failed("making its indexes"))?;
         self.connection.close().map_err(|(_, error)| failed("closing it")(error))
+    }
+}
+
+impl WriteCatalog for CatalogWriter {
+    fn position(&self) -> Position {
+        self.head.position
+    }
+
+    fn committed(&self) -> Position {
+        self.committed.position
+    }
+
+    fn apply(
+        &mut self,
+        first: u64,
+        entries: &[(Entry, Option<Detail>)],
+        upto: Position,
+    ) -> Result<Vec<NewMessage>, CatalogError> {
+        let reached = self.head.position.entries;
+        let after = first.saturating_add(entries.len() as u64);
+        if first != reached || after != upto.entries {
+            self.roll_back();
+            let why = format!("entries {first} to {after} do not follow {reached}");
+            return Err(refused("applying a batch", why));
+        }
+        match self.apply_all(first, entries) {
+            Ok(made) => {
+                self.head.position = upto;
+                Ok(made)
+            }
+            Err(error) => {
+                self.roll_back();
+                Err(failed("applying a batch")(error))
+            }
+        }
+    }
+
+    fn commit(&mut self) -> Result<(), CatalogError> {
+        if !self.in_transaction {
+            return Ok(());
+        }
+        let written = self
+            .sets
+            .write(&self.connection)
+            .and_then(|()| schema::write_head(&self.connection, self.head))
+            .and_then(|()| self.connection.execute_batch("COMMIT"));
+        if let Err(error) = written {
+            self.roll_back();
+            return Err(failed("committing")(error));
+        }
+        self.in_transaction = false;
+        self.has_written = true;
+        self.committed = self.head;
+        Ok(())
     }
 }
 

@@ -4,11 +4,11 @@ use std::io;
 use std::path::Path;
 use std::sync::mpsc::sync_channel;
 
-use ports::{Disk, Index, IndexDoc, Log};
+use ports::{Disk, Index, IndexDoc, Log, NewMessage, WriteCatalog};
 use types::Position;
 
 use super::{Store, remove_index};
-use crate::catalog::{CatalogWriter, NewMessage};
+use crate::catalog::CatalogWriter;
 use crate::catalog_files::{catalog_path, remove_files, side_path, start_anew, swap_in};
 use crate::error::{StoreError, StoreErrorKind, chain};
 use crate::log::SegmentLog;

@@ -1,6 +1,6 @@
 //! Whether a catalog says what its log says.
 
-use ports::Log;
+use ports::{Log, WriteCatalog};
 use types::Position;
 use types::limits::BATCH_BYTES_MAX;
 

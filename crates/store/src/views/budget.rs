@@ -5,9 +5,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use message::Message;
+use ports::NewMessage;
 use types::Position;
-
-use crate::catalog::NewMessage;
 
 /// Text that may wait for the index, in bytes. One piece of work may be larger.
 const TEXT_BYTES_MAX: usize = 32 << 20;

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use ledger::{Detail, Entry};
 use message::Message;
-use ports::{CatalogError, LogError};
+use ports::{CatalogError, LogError, NewMessage, WriteCatalog};
 use thiserror::Error;
 use types::limits::BATCH_BYTES_MAX;
 use types::{EntryNumber, Position};
 
 use super::budget::{Work, WorkQueue};
 use super::{BATCHES_WAITING_MAX, CatalogSide, Orders, end_of};
-use crate::catalog::{NewMessage, says_damage};
+use crate::catalog::says_damage;
 use crate::catalog_files;
 use crate::error::chain;
 use crate::log::{Committed, SegmentLog};

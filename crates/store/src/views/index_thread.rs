@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use message::Message;
-use ports::{CatalogError, Index, IndexDoc, IndexError, ReadError, ReadErrorKind};
+use ports::{CatalogError, Index, IndexDoc, IndexError, NewMessage, ReadError, ReadErrorKind};
 use thiserror::Error;
 use tokio::sync::watch;
 use types::limits::PARSE_BYTES_MAX;
@@ -14,7 +14,7 @@ use types::{BlobId, Position};
 
 use super::Orders;
 use super::budget::{Work, WorkQueue};
-use crate::catalog::{MessageRow, NewMessage, Reach, SqlCatalog};
+use crate::catalog::{MessageRow, Reach, SqlCatalog};
 use crate::error::chain;
 use crate::log::SegmentLog;
 

@@ -1,6 +1,6 @@
 //! The file: transactions, other processes, damage, other stores.
 
-use ports::Catalog;
+use ports::{Catalog, WriteCatalog};
 
 use super::*;
 
