@@ -10,6 +10,7 @@ use crate::approval::ApprovalShown;
 use crate::audit::AuditAnswer;
 use crate::backup::BackupAnswer;
 use crate::daily::DailyReport;
+use crate::doctor::DoctorAnswer;
 
 use crate::job::{EffectiveFolder, JobShown};
 use crate::mail::MailShown;
@@ -22,7 +23,7 @@ use crate::retention::{
 };
 use crate::run::RunShown;
 use crate::service::{ServedAnswer, ServiceStatus};
-use crate::store::{CompactAnswer, ErasureShown, StoreMerged, StoreShown};
+use crate::store::{CompactAnswer, ErasureShown, StoreEncrypted, StoreMerged, StoreShown};
 use crate::unknown::{Assigned, UnknownShown};
 use crate::user::UserShown;
 
@@ -109,6 +110,8 @@ pub enum AdminAnswer {
         key: String,
         /// Secrets that are sealed with it.
         secrets: u64,
+        /// Keys of encrypted stores that are sealed with it.
+        segments: u64,
     },
     /// Of `settings list`.
     Settings(Vec<SettingShown>),
@@ -158,6 +161,8 @@ pub enum AdminAnswer {
     Compacted(Box<CompactAnswer>),
     /// Of `store erasures`.
     Erasures(Vec<ErasureShown>),
+    /// Of `store encrypt`.
+    StoreEncrypted(StoreEncrypted),
     /// Of `quarantine list`.
     Quarantine(Vec<QuarantineShown>),
     /// Of `quarantine show` and `quarantine accept`.
@@ -212,6 +217,8 @@ pub enum AdminAnswer {
     Persons(Vec<(String, Timestamp)>),
     /// Of `audit ...`.
     Audit(AuditAnswer),
+    /// Of `doctor`.
+    Doctor(DoctorAnswer),
     /// Of a report that was written to this file.
     Written(PathBuf),
 }
@@ -246,10 +253,10 @@ pub struct KeyShown {
 }
 
 impl KeyStatus {
-    /// Whether every secret can be opened.
+    /// Whether everything that is sealed can be opened.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.keys.iter().all(|it| it.at_hand || it.secrets == 0)
+        self.keys.iter().all(|it| it.at_hand || it.secrets + it.segments == 0)
     }
 }
 
@@ -260,6 +267,8 @@ pub struct KeyListed {
     pub id: String,
     /// Secrets that are sealed with it.
     pub secrets: u64,
+    /// Keys of encrypted stores that are sealed with it: one for each segment, and one more.
+    pub segments: u64,
     /// Whether it is there.
     pub at_hand: bool,
 }

@@ -72,6 +72,7 @@ impl Answer {
                 AdminAnswer::StoreMerged(it) => partly_if(!it.damaged.is_empty()),
                 AdminAnswer::Store(it) => partly_if(it.trouble.is_some()),
                 AdminAnswer::KeyStatus(status) => partly_if(!status.is_whole()),
+                AdminAnswer::Doctor(it) => partly_if(!it.is_well()),
                 AdminAnswer::Test(test) => partly_if(!test.is_clean()),
                 AdminAnswer::Service(status) => partly_if(!status.is_well()),
                 AdminAnswer::Backup(it) => partly_if(!it.is_clean()),

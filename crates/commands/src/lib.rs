@@ -15,6 +15,8 @@ mod approval;
 mod audit;
 mod backup;
 mod daily;
+mod demo;
+mod doctor;
 mod export;
 mod failure;
 mod job;
@@ -58,6 +60,8 @@ pub use backup::{
     RollbackAccepted,
 };
 pub use daily::{DailyAccount, DailyJob, DailyReport};
+pub use demo::{Demo, KeepDir};
+pub use doctor::{CheckResult, DoctorAnswer, DoctorCheck};
 pub use export::{Export, ExportFormat, ExportScope, Proof, ProofCounts};
 pub use failure::{ExitCode, Failure, FailureKind};
 pub use job::{
@@ -83,9 +87,9 @@ pub use quarantine::{
 pub use removal::{RemovalAnswer, StayedCount};
 pub use report::{ReportForm, ReportRequest, RunFilter, RunReport, Sending, StepDetails};
 pub use request::{
-    Account, Archive, Compression, Demo, FolderChoice, FolderScope, Import, KeepDir, MboxForm,
-    Mechanism, Order, Plaintext, Request, Scheme, Search, SearchOutput, SharedFolders, Show,
-    ShowForm, Trust, View, WaitForViews,
+    Account, Archive, Compression, FolderChoice, FolderScope, Import, MboxForm, Mechanism, Order,
+    Plaintext, Request, Scheme, Search, SearchOutput, SharedFolders, Show, ShowForm, Trust, View,
+    WaitForViews,
 };
 pub use retention::{
     ClockConfirmed, Delete, DeleteAnswer, ExplainAnswer, HoldChoice, HoldCounts, HoldCovers,
@@ -99,8 +103,8 @@ pub use service::{
     ServedAnswer, ServiceRequest, ServiceStatus, StuckShown, WorkerGroup,
 };
 pub use store::{
-    CompactAnswer, CompactHow, ErasureShown, NewStore, Rescan, StoreCounts, StoreMerged,
-    StoreRequest, StoreShown, StoreState, StoreTrouble, StoresRead,
+    CompactAnswer, CompactHow, ErasureShown, NewStore, PlainLog, Rescan, StoreCounts,
+    StoreEncrypted, StoreMerged, StoreRequest, StoreShown, StoreState, StoreTrouble, StoresRead,
 };
 pub use unknown::{
     Assign, AssignAs, AssignTo, Assigned, MailDirection, UnknownRequest, UnknownShown,

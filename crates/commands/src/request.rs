@@ -12,6 +12,7 @@ use crate::alert::AlertRequest;
 use crate::apply::Apply;
 use crate::approval::ApprovalRequest;
 use crate::backup::BackupRequest;
+use crate::demo::Demo;
 use crate::export::Export;
 use crate::job::JobRequest;
 use crate::mail::MailRequest;
@@ -92,6 +93,8 @@ pub enum Request {
     Approval(ApprovalRequest),
     /// Look at the audit log, or say what stands in it and who may read whose mail.
     Audit(crate::audit::AuditRequest),
+    /// Look at everything that often goes wrong.
+    Doctor,
     /// Show what the program does, in a data directory that is thrown away.
     Demo(Demo),
 }
@@ -148,6 +151,8 @@ impl Request {
             Request::Retention(it) => it.only_reads(),
             Request::Hold(it) => it.only_reads(),
             Request::Approval(it) => it.only_reads(),
+            // It tells who owns the directory.
+            Request::Doctor => true,
             // These have directories of their own.
             Request::Demo(_) => true,
             Request::Backup(it) => !matches!(it, BackupRequest::Create(_)),
@@ -192,6 +197,7 @@ impl Request {
             Request::Delete(_) => "delete",
             Request::Approval(it) => it.name(),
             Request::Audit(it) => it.name(),
+            Request::Doctor => "doctor",
             Request::Demo(_) => "demo",
         }
     }
@@ -545,21 +551,4 @@ pub enum View {
     Catalog,
     /// The full text.
     Index,
-}
-
-/// Show what the program does.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Demo {
-    /// Whether the directory stays.
-    pub keep: KeepDir,
-}
-
-/// Whether a directory stays.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum KeepDir {
-    /// It is removed at the end.
-    #[default]
-    No,
-    /// It stays.
-    Yes,
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use types::{BlobId, Timestamp};
+use types::{BlobId, Hash, Timestamp};
 
 use crate::request::View;
 
@@ -76,6 +76,13 @@ pub enum StoreRequest {
     },
     /// What all of them hold.
     Stats,
+    /// Encrypt its log, and keep or remove the log that was not encrypted.
+    Encrypt {
+        /// Its name.
+        name: String,
+        /// What becomes of the log that was not encrypted.
+        plain: PlainLog,
+    },
 }
 
 /// Whether a compaction is shown or done.
@@ -148,6 +155,33 @@ pub enum Rescan {
     Accepted,
 }
 
+/// What becomes of a log that was not encrypted when it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum PlainLog {
+    /// It stays beside the other.
+    #[default]
+    Kept,
+    /// It is removed.
+    Removed,
+}
+
+/// How encrypting a store ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StoreEncrypted {
+    /// The store.
+    pub name: String,
+    /// Whether it was encrypted before.
+    pub already: bool,
+    /// Entries of its log.
+    pub entries: u64,
+    /// The Merkle root over them, which is as it was.
+    pub root: Hash,
+    /// Where the log lies that was not encrypted; `None` when it is gone.
+    pub plain: Option<PathBuf>,
+    /// What deserves attention: sentences.
+    pub warnings: Vec<String>,
+}
+
 /// A store to be made or taken in.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NewStore {
@@ -180,6 +214,7 @@ impl StoreRequest {
             StoreRequest::Verify(_) => "store verify",
             StoreRequest::Rebuild { .. } => "store rebuild",
             StoreRequest::Stats => "store stats",
+            StoreRequest::Encrypt { .. } => "store encrypt",
         }
     }
 

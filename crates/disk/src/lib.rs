@@ -9,12 +9,14 @@
 //! - Nothing here syncs by itself: the caller knows what must be durable, and when.
 
 mod clock;
+mod encrypted_files;
 mod file_system;
 mod lock;
 mod path_error;
 mod real_disk;
 
 pub use clock::{OsRandom, SystemClock};
+pub use encrypted_files::{FileEncryption, file_encryption};
 pub use file_system::{RefusedFileSystem, check_file_system, room};
 pub use lock::{DataLock, LockError, LockErrorKind, Owner};
 pub use real_disk::{RealDisk, remove_tree};

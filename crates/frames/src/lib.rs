@@ -53,5 +53,5 @@ pub use reader::{Frame, FrameReader, ReadAt, ReadMode};
 pub use rewrite::Rewriter;
 pub use seal::{Casing, Fill, KeyName, SEALED_MORE_MAX, Seal};
 pub use skeleton::{EncodedSkeleton, SKELETON_TEXT_BYTES_MAX, Skeleton, SkeletonPiece};
-pub use state::{Close, Commit, Footer, State};
+pub use state::{Close, Commit, Footer, State, recommitted};
 pub use survey::{Boundary, Survey, Wanted, read_dictionary, read_end, read_start, survey};

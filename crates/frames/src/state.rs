@@ -83,6 +83,13 @@ impl Commit {
     }
 }
 
+/// The payload of a commit frame whose batch is encoded anew: its frames have another length, and
+/// it says the same.
+pub fn recommitted(payload: &[u8], bytes: u64) -> Result<Vec<u8>, Flaw> {
+    let commit = Commit::decode(payload)?;
+    Ok(Commit { bytes, ..commit }.encode())
+}
+
 /// Less than what an id takes in a footer.
 const MIN_BYTES_PER_ID: u64 = 56;
 

@@ -147,6 +147,8 @@ enum Command {
     Export(ExportArgs),
     /// Reads everything again and checks every frame, hash, entry and view
     Verify,
+    /// Looks at everything that often goes wrong, and says what can be done
+    Doctor,
     /// Looks after stores
     #[command(subcommand)]
     Store(store::StoreCommand),
@@ -395,6 +397,7 @@ fn request(command: Command, surroundings: &dyn Surroundings) -> Result<Request,
         }),
         Command::Export(args) => Request::Export(export(args)?),
         Command::Verify => Request::Verify,
+        Command::Doctor => Request::Doctor,
         Command::Store(it) => it.request()?,
         Command::Backup(it) => Request::Backup(it.request()),
         Command::Restore(it) => Request::Backup(it.request()),

@@ -20,6 +20,8 @@ mod configuration;
 mod daily;
 mod deliver;
 mod demo;
+mod doctor;
+mod encryption;
 mod export;
 mod faults;
 mod governing;
@@ -170,6 +172,7 @@ async fn carry_out(
         Request::Approval(it) => approvals::run(context, it, &title, progress).await,
         Request::Delete(it) => retention::delete(context, it, &title, progress).await,
         Request::Audit(it) => audit::run(context, it, &title, progress).await,
+        Request::Doctor => doctor::doctor(context).await,
         Request::Demo(it) => demo::demo(context, it, progress).await,
     }
 }

@@ -220,6 +220,17 @@ pub const RETENTION_HOUR: Setting = Setting {
           out. 24 leaves that to `posthold retention run`.",
 };
 
+/// Whether stores that are made are encrypted.
+pub const ENCRYPT_NEW_STORES: Setting = Setting {
+    key: "encrypt_new_stores",
+    value: ValueType::Switch,
+    default: "off",
+    applies: Applies::None,
+    doc: "Encrypts stores that are made from now on. The key has to be there before; without it \
+          their mail cannot be read any more. `posthold store encrypt` turns encryption on for a \
+          store that is there.",
+};
+
 /// How long runs are kept.
 pub const RUN_DAYS_KEPT: Setting = Setting {
     key: "run_days_kept",
@@ -284,6 +295,7 @@ pub const SETTINGS: &[Setting] = &[
     AUDIT_MESSAGE_SEARCH,
     AUDIT_READING_NEEDS_REASON,
     DAILY_REPORT_HOUR,
+    ENCRYPT_NEW_STORES,
     ERASURE_GRACE_DAYS,
     FOUR_EYES,
     RETENTION_HOUR,

@@ -23,6 +23,8 @@ pub enum StoreErrorKind {
     Damaged,
     /// Put the store into the state `error`: its log is older than something that was recorded.
     Rollback,
+    /// Bring the key that the store is encrypted with.
+    Key,
     /// Make room, then run again.
     DiskFull,
     /// Look at the cause: the disk or the file system failed.
@@ -80,6 +82,7 @@ impl From<OpenError> for StoreError {
         let kind = match error.kind() {
             OpenErrorKind::Damaged => StoreErrorKind::Damaged,
             OpenErrorKind::Rollback | OpenErrorKind::OtherHistory => StoreErrorKind::Rollback,
+            OpenErrorKind::Key => StoreErrorKind::Key,
             OpenErrorKind::Unsupported => {
                 StoreErrorKind::Unsupported { feature: "a newer log format".into() }
             }

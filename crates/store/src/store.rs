@@ -15,6 +15,7 @@
 //! - Opening and closing a store to which nothing was appended writes and syncs nothing.
 
 mod description;
+mod encrypt;
 mod epoch;
 mod erase;
 mod rebuild;
@@ -29,17 +30,25 @@ use tokio::sync::watch;
 use types::Position;
 
 pub use description::{Description, add_feature};
+pub use encrypt::{EncryptProgress, encrypt, has_plain_log, remove_plain_log};
 pub use epoch::{accept_rollback, begin_epoch};
 pub use erase::StoreCompactPlan;
 pub use rebuild::{RebuildProgress, Rebuilt};
 pub use rows::compare_catalog;
 
+use description::SEGMENTS_DIR;
+
 use crate::catalog::{CatalogWriter, Reach, SqlCatalog, Unusable};
 use crate::catalog_files::{catalog_path, start_anew};
 use crate::error::{StoreError, StoreErrorKind, chain};
 use crate::evidence::{Checkpointer, Evidence, SignedCheckpoint};
-use crate::log::{LogOptions, OpenErrorKind, OpenReport, Recorded, SegmentLog};
+use crate::log::{
+    KeysAtHand, LogDir, LogKeys, LogOptions, OpenErrorKind, OpenReport, Recorded, SegmentLog,
+};
 use crate::views::{CatalogSide, Views, ViewsReach};
+
+/// The directory of the keys of segments.
+const KEYS_DIR: &str = "keys";
 
 /// Who has recorded a position, in messages.
 const CATALOG: &str = "the catalog";
@@ -63,6 +72,20 @@ pub struct StoreOptions {
     pub recorded: Vec<Recorded>,
     /// Sizes of the log.
     pub log: LogOptions,
+    /// The keys of encrypted stores; asked when one is opened.
+    pub keys: KeysAtHand,
+    /// Whether a store that is made is encrypted.
+    pub new_stores: NewStores,
+}
+
+/// Whether a store that is made is encrypted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum NewStores {
+    /// It is not.
+    #[default]
+    Plain,
+    /// It is, and the key is needed to make it.
+    Encrypted,
 }
 
 /// What opening a store found and did.
@@ -104,16 +127,18 @@ impl Store {
     /// Opens the store in `dir` for writing, or makes one where none is. Returns when the log is
     /// ready; the views follow in the background.
     pub fn open(dir: &Path, options: StoreOptions) -> Result<(Store, StoreReport), StoreError> {
-        let StoreOptions { disk, clock, random, index, recorded, log: log_options } = options;
+        let StoreOptions { disk, clock, random, index, recorded, log: log_options, .. } = options;
         let mut report = StoreReport::default();
         let description = match description::read(&*disk, dir)? {
             Some(description) => description::prepare_writing(&*disk, dir, description)?,
             None => {
                 check_is_empty(&*disk, dir)?;
                 report.is_new = true;
-                description::create(&*disk, dir, &*clock, &*random)?
+                description::create(&*disk, dir, options.new_stores, &*clock, &*random)?
             }
         };
+        let description = encrypt::finish(&*disk, dir, &description)?;
+        let log_dir = log_dir_of(dir, &description, &disk, &options.keys, &random)?;
         let mut views = OpenViews::open(dir, &description, index.as_ref(), &mut report)?;
         let evidence = description.evidence(Arc::clone(&disk), dir);
         let signed = evidence.recorded();
@@ -122,9 +147,8 @@ impl Store {
             all.extend(signed);
             all.extend(views.recorded());
             let (clock, random) = (Arc::clone(&clock), Arc::clone(&random));
-            let segments = dir.join("segments");
             let disk = Arc::clone(&disk);
-            match SegmentLog::open(disk, &segments, &all, clock, random, log_options) {
+            match SegmentLog::open(disk, log_dir.clone(), &all, clock, random, log_options) {
                 Ok((log, log_report)) => {
                     report.log = log_report;
                     break Arc::new(log);
@@ -152,7 +176,12 @@ impl Store {
     }
 
     /// Opens the store in `dir` for reading, also while another process writes it.
-    pub fn open_for_reading(dir: &Path, disk: Arc<dyn Disk>) -> Result<Store, StoreError> {
+    /// `keys` is asked when it is encrypted.
+    pub fn open_for_reading(
+        dir: &Path,
+        disk: Arc<dyn Disk>,
+        keys: &KeysAtHand,
+    ) -> Result<Store, StoreError> {
         let Some(description) = description::read(&*disk, dir)? else {
             let message = format!("there is no store in {}", dir.display());
             return Err(StoreError::new(StoreErrorKind::Missing, message));
@@ -161,7 +190,9 @@ impl Store {
         let catalog = SqlCatalog::open_for_reading(&catalog_path(dir), &description.id)?;
         let mut recorded = vec![Recorded { who: CATALOG, position: catalog.position()? }];
         recorded.extend(description.evidence(Arc::clone(&disk), dir).recorded());
-        let log = SegmentLog::open_for_reading(disk, &dir.join("segments"), &recorded)?;
+        let random: Arc<dyn Random> = Arc::new(disk::OsRandom);
+        let log_dir = log_dir_of(dir, &description, &disk, keys, &random)?;
+        let log = SegmentLog::open_for_reading(disk, log_dir, &recorded)?;
         let (log, catalog) = (Arc::new(log), Arc::new(catalog));
         Ok(Store { dir: dir.to_owned(), description, log, catalog, writing: None })
     }
@@ -272,6 +303,37 @@ impl Writing {
     fn views(&self) -> MutexGuard<'_, Option<Views>> {
         self.views.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Where the log of the store in `dir` is, and its keys: for those who open only that.
+pub fn log_dir(dir: &Path, disk: &Arc<dyn Disk>, keys: &KeysAtHand) -> Result<LogDir, StoreError> {
+    let random: Arc<dyn Random> = Arc::new(disk::OsRandom);
+    match description::read(&**disk, dir)? {
+        Some(description) => log_dir_of(dir, &description, disk, keys, &random),
+        None => Ok(LogDir { path: dir.join(SEGMENTS_DIR), keys: None }),
+    }
+}
+
+fn log_dir_of(
+    dir: &Path,
+    description: &Description,
+    disk: &Arc<dyn Disk>,
+    keys: &KeysAtHand,
+    random: &Arc<dyn Random>,
+) -> Result<LogDir, StoreError> {
+    let moving = description.segments.as_ref().map(|it| dir.join(it));
+    let path = match moving {
+        Some(path)
+            if encrypt::is_dir(&**disk, &path).map_err(StoreError::io("look at the store"))? =>
+        {
+            path
+        }
+        _ => dir.join(SEGMENTS_DIR),
+    };
+    let keys = description.is_encrypted().then(|| {
+        LogKeys::new(Arc::clone(disk), &dir.join(KEYS_DIR), Arc::clone(keys), Arc::clone(random))
+    });
+    Ok(LogDir { path, keys })
 }
 
 /// A directory with segments but without a description is no place for a new store.

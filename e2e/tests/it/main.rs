@@ -17,6 +17,7 @@ mod backup;
 mod cli;
 mod damage;
 mod dialects;
+mod encryption;
 mod erase;
 mod export;
 mod file_jobs;

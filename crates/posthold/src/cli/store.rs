@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use commands::{
-    CompactHow, Failure, FailureKind, NewStore, Request, Rescan, StoreRequest, StoreState, View,
+    CompactHow, Failure, FailureKind, NewStore, PlainLog, Request, Rescan, StoreRequest,
+    StoreState, View,
 };
 
 use super::name_of;
@@ -55,6 +56,8 @@ pub(super) enum StoreCommand {
     Rebuild(RebuildArgs),
     /// Shows what the stores hold
     Stats,
+    /// Encrypts the log of a store: a copy is made, read again whole, and takes its place
+    Encrypt(EncryptArgs),
     /// Makes the catalog anew from the log alone, and swaps it in
     RebuildCatalog(WriteArgs),
     /// Makes the full-text index anew from the log alone, and swaps it in
@@ -90,6 +93,19 @@ pub(super) struct CompactArgs {
 pub(super) struct NameArgs {
     /// Its name
     name: String,
+
+    #[command(flatten)]
+    write: WriteArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct EncryptArgs {
+    /// Its name
+    name: String,
+
+    /// Remove the log that was not encrypted, which else stays in segments.plain
+    #[arg(long)]
+    remove_plain: bool,
 
     #[command(flatten)]
     write: WriteArgs,
@@ -236,6 +252,7 @@ impl StoreCommand {
             StoreCommand::Detach(it) => Some(&it.write),
             StoreCommand::Rename(it) => Some(&it.write),
             StoreCommand::SetState(it) => Some(&it.write),
+            StoreCommand::Encrypt(it) => Some(&it.write),
             StoreCommand::RebuildCatalog(it) | StoreCommand::RebuildIndex(it) => Some(it),
             StoreCommand::AcceptRollback(it) => Some(&it.write),
         }
@@ -276,6 +293,10 @@ impl StoreCommand {
                 StoreRequest::Rebuild { name: it.name, view }
             }
             StoreCommand::Stats => StoreRequest::Stats,
+            StoreCommand::Encrypt(it) => {
+                let plain = if it.remove_plain { PlainLog::Removed } else { PlainLog::Kept };
+                StoreRequest::Encrypt { name: it.name, plain }
+            }
             StoreCommand::RebuildCatalog(_) => return Ok(Request::Rebuild(View::Catalog)),
             StoreCommand::RebuildIndex(_) => return Ok(Request::Rebuild(View::Index)),
             StoreCommand::AcceptRollback(it) => return Ok(Request::AcceptRollback(it.name)),

@@ -4,6 +4,7 @@ mod admin;
 mod approvals;
 mod audit;
 mod backups;
+mod doctor;
 mod jobs;
 mod presets;
 mod quarantine;

@@ -32,7 +32,7 @@ pub(super) async fn accept(context: &Context, name: Option<String>) -> Result<An
         .await?
     };
     let lost = recorded.iter().map(|it| it.position.entries).max().unwrap_or(0);
-    let accepted = accept_rollback(&dir, options(recorded)).await;
+    let accepted = accept_rollback(&dir, options(&data, recorded)).await;
     let (epoch, position) = accepted.map_err(|it| faults::store(&it))?;
     let warnings = vec![
         "Catalog and index are made anew when the store is opened next.".to_owned(),

@@ -234,7 +234,9 @@ fn stores(data: &DataDir, state: &State, values: &Values) -> Result<Vec<StoreSit
         }
         let is_current = saved.state == StoreState::Current;
         let messages = match is_current && saved.trouble.is_none() {
-            true => super::store_admin::messages(&data.at(&saved).store()).unwrap_or_default(),
+            true => {
+                super::store_admin::messages(data, &data.at(&saved).store()).unwrap_or_default()
+            }
             false => 0,
         };
         found.push(StoreSituation {
@@ -265,7 +267,7 @@ fn no_store(state: &State) -> Result<Option<NoStoreSituation>, Failure> {
 }
 
 fn missing_keys(status: &KeyStatus) -> Vec<KeySituation> {
-    let missing = status.keys.iter().filter(|it| !it.at_hand && it.secrets != 0);
+    let missing = status.keys.iter().filter(|it| !it.at_hand && it.secrets + it.segments != 0);
     missing.map(|it| KeySituation { id: it.id.clone(), secrets: it.secrets }).collect()
 }
 

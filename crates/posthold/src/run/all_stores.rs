@@ -18,7 +18,7 @@ use store::{MessageRow, Place, SqlCatalog, Store};
 use types::{BlobId, MessageSet, Timestamp};
 
 use super::stores::{Reading, is_empty};
-use super::{faults, search};
+use super::{faults, keys, search};
 use crate::context::DataDir;
 
 /// Stores that people see at the same time, at most: each takes threads, files and memory.
@@ -103,7 +103,11 @@ impl AllStores {
                 continue;
             }
             all.read.of += 1;
-            let opened = Store::open_for_reading(&place.store(), Arc::new(RealDisk));
+            let opened = Store::open_for_reading(
+                &place.store(),
+                Arc::new(RealDisk),
+                &keys::for_stores(&place),
+            );
             match opened.map_err(|it| faults::store(&it)) {
                 Ok(store_open) => {
                     let (name, reading) = (store.name.clone(), Reading { store: store_open });

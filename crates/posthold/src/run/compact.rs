@@ -103,7 +103,7 @@ async fn other(
     let (data, stop, name) = (context.data.clone(), context.stop.clone(), name.to_owned());
     telling(progress, move |teller| {
         let place = data.at(&store_admin::named(&data, &name)?);
-        let opened = Store::open(&place.store(), options(Vec::new()));
+        let opened = Store::open(&place.store(), options(&place, Vec::new()));
         let (store, _) = opened.map_err(|it| faults::store(&it))?;
         let done = compact(&store, &name, &stop, teller);
         let closed = store.close().map_err(|it| faults::store(&it));

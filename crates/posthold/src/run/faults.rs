@@ -80,6 +80,11 @@ pub(super) fn store(error: &StoreError) -> Failure {
             "The log is shorter than it was: bring back the newest copy of the data directory. If \
              there is none, `posthold store accept-rollback` lets the store go on from here.",
         ),
+        StoreErrorKind::Key => Failure::chain(FailureKind::Configuration, error).with_hint(
+            "Bring the key (secret.key in the data directory, POSTHOLD_KEY_FILE, POSTHOLD_KEY, or \
+             the credential posthold.key); `posthold key join` makes it from shares. Without it \
+             nothing of the store can be read.",
+        ),
         StoreErrorKind::DiskFull => Failure::chain(FailureKind::DiskFull, error).with_hint(ROOM),
         StoreErrorKind::View => Failure::chain(FailureKind::Store, error).with_hint(
             "`posthold store rebuild-catalog` and `posthold store rebuild-index` make the views \

@@ -18,6 +18,7 @@ use ports::{Access, Disk, Random};
 use sealing::{KeyRing, SealingKey};
 use state::State;
 use store::Description;
+use store::log::{KeysAtHand, LogKeys};
 use types::Secret;
 
 use super::{all_stores, audit, blocking, faults, ownership, users};
@@ -165,6 +166,61 @@ pub(super) fn found_or_made(
     Ok((keys, Some(Progress::Notice(notice))))
 }
 
+/// Gives the keys that are at hand to stores that are encrypted.
+pub(super) fn for_stores(data: &DataDir) -> KeysAtHand {
+    let data = data.clone();
+    // Of this process: whoever has the store open has its key.
+    Arc::new(move || {
+        let keys = needed_for_stores(&data, &KeySource::of_process());
+        keys.map_err(|failure| failure.message.into())
+    })
+}
+
+/// The keys for encrypted stores. None is ever made by itself: who loses it loses the mail.
+pub(super) fn needed_for_stores(data: &DataDir, source: &KeySource) -> Result<KeyRing, Failure> {
+    at_hand(data, source)?.ok_or_else(|| {
+        let message = format!("there is no key in {}", data.key_file().display());
+        Failure::new(FailureKind::Configuration, message).with_hint(
+            "Make one with `posthold key new` and keep it: in secret.key of the data directory \
+             (closed to others), or better elsewhere, named by POSTHOLD_KEY_FILE.",
+        )
+    })
+}
+
+/// The directories of keys of all stores.
+fn key_dirs(data: &DataDir) -> Result<Vec<PathBuf>, Failure> {
+    let stores = all_stores::saved(data)?;
+    Ok(stores.iter().map(|it| data.at(it).store().join("keys")).collect())
+}
+
+/// With which keys those of all stores are wrapped, each with how many.
+fn wrapped(data: &DataDir) -> Result<Vec<(String, u64)>, Failure> {
+    let mut counts: Vec<(String, u64)> = Vec::new();
+    for dir in key_dirs(data)? {
+        let found = store::log::wrapped_with(&RealDisk, &dir);
+        for (id, n) in found.map_err(|it| faults::io(&it, "read the keys of a store"))? {
+            match counts.iter_mut().find(|it| it.0 == id) {
+                Some((_, sum)) => *sum += n,
+                None => counts.push((id, n)),
+            }
+        }
+    }
+    Ok(counts)
+}
+
+/// Wraps the keys of all stores with the newest key, and says how many there are.
+fn rewrap(data: &DataDir, keys: &KeyRing) -> Result<u64, Failure> {
+    let mut n_keys = 0;
+    let keys = keys.clone();
+    let at_hand: KeysAtHand = Arc::new(move || Ok(keys.clone()));
+    for dir in key_dirs(data)? {
+        let of_store =
+            LogKeys::new(Arc::new(RealDisk), &dir, Arc::clone(&at_hand), Arc::new(OsRandom));
+        n_keys += of_store.rewrap().map_err(|it| faults::store(&it.into()))?;
+    }
+    Ok(n_keys)
+}
+
 fn no_key(data: &DataDir) -> Failure {
     let message = format!("the key of the kept passwords is not in {}", data.path().display());
     Failure::new(FailureKind::Configuration, message)
@@ -173,25 +229,35 @@ fn no_key(data: &DataDir) -> Failure {
 
 /// Where the keys are, and which of those that are needed are missing.
 pub(super) fn status(data: &DataDir, source: &KeySource) -> Result<AdminAnswer, Failure> {
+    status_of(data, source).map(AdminAnswer::KeyStatus)
+}
+
+/// The same, to be looked at.
+pub(super) fn status_of(data: &DataDir, source: &KeySource) -> Result<KeyStatus, Failure> {
     let keys = at_hand(data, source)?;
     let counts = match data.state().is_file() {
         true => users::open_for_reading(data)?.secret_counts(),
         false => Ok(Vec::new()),
     };
     let counts = counts.map_err(|it| faults::state(&it))?;
+    let wrapped = wrapped(data)?;
     let secrets_of = |id: &str| counts.iter().find(|it| it.key == id).map_or(0, |it| it.secrets);
+    let segments_of = |id: &str| wrapped.iter().find(|it| it.0 == id).map_or(0, |it| it.1);
+    let listed = |id: &str, at_hand: bool| KeyListed {
+        id: id.to_owned(),
+        secrets: secrets_of(id),
+        segments: segments_of(id),
+        at_hand,
+    };
     let at_hand: Vec<String> =
         keys.iter().flat_map(KeyRing::ids).map(ToString::to_string).collect();
-    let mut listed: Vec<KeyListed> = at_hand
-        .iter()
-        .map(|id| KeyListed { id: id.clone(), secrets: secrets_of(id), at_hand: true })
-        .collect();
-    let missing = counts.iter().filter(|it| !at_hand.contains(&it.key));
-    listed.extend(missing.map(|it| KeyListed {
-        id: it.key.clone(),
-        secrets: it.secrets,
-        at_hand: false,
-    }));
+    let used = counts.iter().map(|it| &it.key).chain(wrapped.iter().map(|it| &it.0));
+    let mut missing: Vec<&String> = used.filter(|it| !at_hand.contains(it)).collect();
+    missing.sort();
+    missing.dedup();
+    let at_hand_listed = at_hand.iter().map(|it| listed(it, true));
+    let all: Vec<KeyListed> =
+        at_hand_listed.chain(missing.into_iter().map(|it| listed(it, false))).collect();
     let mut warnings = Vec::new();
     let (source, file) = match source {
         KeySource::Environment(_) => ("POSTHOLD_KEY".to_owned(), None),
@@ -205,7 +271,7 @@ pub(super) fn status(data: &DataDir, source: &KeySource) -> Result<AdminAnswer, 
     if 1 < at_hand.len() {
         warnings.push("There is more than one key; `posthold key rotate` ends with one.".into());
     }
-    Ok(AdminAnswer::KeyStatus(KeyStatus { source, keys: listed, warnings }))
+    Ok(KeyStatus { source, keys: all, warnings })
 }
 
 fn rotate(data: &DataDir, source: &KeySource) -> Result<AdminAnswer, Failure> {
@@ -218,20 +284,28 @@ fn rotate(data: &DataDir, source: &KeySource) -> Result<AdminAnswer, Failure> {
             // Neither is ours to change: its first key is the new one.
             let keys = needed(data, source)?;
             let secrets = state.reseal(&keys, &OsRandom).map_err(failed)?;
-            return Ok(AdminAnswer::KeyRotated { key: keys.newest().id().to_string(), secrets });
+            let segments = rewrap(data, &keys)?;
+            let key = keys.newest().id().to_string();
+            return Ok(AdminAnswer::KeyRotated { key, secrets, segments });
         }
     };
     let (keys, _) = found_or_made(data, source, &state)?;
     if 1 < keys.ids().count() {
         // A rotation that did not come to its end: nothing is sealed with an older key then.
         state.reseal(&keys, &OsRandom).map_err(failed)?;
+        rewrap(data, &keys)?;
     }
     let newest = new_key();
     let both = KeyRing::of(keys.newest().clone()).with_newest(newest.clone());
     write(&path, &both)?;
     let secrets = state.reseal(&both, &OsRandom).map_err(failed)?;
+    let mut segments = rewrap(data, &both)?;
+    // A store that is open may have made one meanwhile.
+    while wrapped(data)?.iter().any(|(id, _)| *id != newest.id().0) {
+        segments = rewrap(data, &both)?;
+    }
     write(&path, &KeyRing::of(newest.clone()))?;
-    Ok(AdminAnswer::KeyRotated { key: newest.id().to_string(), secrets })
+    Ok(AdminAnswer::KeyRotated { key: newest.id().to_string(), secrets, segments })
 }
 
 fn is_open_to_others(path: &Path) -> bool {

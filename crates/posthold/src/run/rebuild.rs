@@ -35,7 +35,7 @@ pub(super) async fn of_store(
         let name = place.place().name;
         let recorded = stores::recorded_by_state(&*users::open(&place)?, &name);
         let recorded = recorded.map_err(|it| faults::state(&it))?;
-        let opened = Store::open(&place.store(), stores::options(recorded));
+        let opened = Store::open(&place.store(), stores::options(&place, recorded));
         let (store, _) = opened.map_err(|it| faults::store(&it))?;
         let mut tell = |RebuildProgress { messages, .. }| {
             teller.tell(Work { phase: Phase::Rebuilding, messages, ..Work::default() });

@@ -18,7 +18,7 @@ use types::Position;
 
 use super::audit::AUDIT_HEAD;
 use super::backup::{AUDIT, Watching, failure, lock, place_of, shown};
-use super::{blocking, faults, telling};
+use super::{blocking, faults, keys, telling};
 use crate::context::{Context, DataDir};
 
 /// Who has recorded a position, in messages.
@@ -107,11 +107,13 @@ async fn begin(to: &Path, log: &backup::LogKept) -> Result<(u64, Position), Fail
     let dir = to.join(&log.path);
     let recorded = [Recorded { who: BACKUP, position: log.position }];
     let open = {
-        let segments = dir.join("segments");
+        let (dir, data) = (dir.clone(), DataDir::new(to.to_owned()));
         move || {
             let (clock, random) = (Arc::new(SystemClock), Arc::new(OsRandom));
-            let disk = Arc::new(RealDisk);
-            SegmentLog::open(disk, &segments, &recorded, clock, random, LogOptions::STANDARD)
+            let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+            let log_dir = store::log_dir(&dir, &disk, &keys::for_stores(&data));
+            let log_dir = log_dir.map_err(|it| faults::store(&it))?;
+            SegmentLog::open(disk, log_dir, &recorded, clock, random, LogOptions::STANDARD)
                 .map_err(|it| faults::store(&it.into()))
         }
     };

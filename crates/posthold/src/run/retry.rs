@@ -8,7 +8,7 @@ use ports::Clock;
 use store::Store;
 use types::Timestamp;
 
-use super::{all_stores, blocking, faults, store_admin, users};
+use super::{all_stores, blocking, faults, keys, store_admin, users};
 use crate::context::{Context, DataDir};
 
 /// The first pause before a store is tried again, in seconds. Each one is twice as long.
@@ -38,7 +38,11 @@ pub(super) fn note(data: &DataDir, name: &str, why: Option<&str>) -> Result<(), 
 /// Tries a store again now. Gives why it still cannot be read. Blocks.
 pub(super) fn again(data: &DataDir, name: &str) -> Result<Option<String>, Failure> {
     let saved = store_admin::named(data, name)?;
-    let opened = Store::open_for_reading(&data.at(&saved).store(), Arc::new(RealDisk));
+    let opened = Store::open_for_reading(
+        &data.at(&saved).store(),
+        Arc::new(RealDisk),
+        &keys::for_stores(data),
+    );
     let why = opened.err().map(|it| faults::store(&it).message);
     note(data, name, why.as_deref())?;
     Ok(why)

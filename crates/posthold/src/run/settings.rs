@@ -56,7 +56,7 @@ fn carry_out(data: &DataDir, request: SettingsRequest) -> Result<AdminAnswer, Fa
 }
 
 /// The values that count in a data directory, which may be empty.
-fn of_data_dir(data: &DataDir) -> Result<Values, Failure> {
+pub(super) fn of_data_dir(data: &DataDir) -> Result<Values, Failure> {
     if !data.state().is_file() {
         return Ok(Values::default());
     }

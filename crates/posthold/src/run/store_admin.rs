@@ -11,7 +11,7 @@ use commands::{
     StoreRequest, StoreShown, StoreState, StoreTrouble,
 };
 use disk::{RealDisk, SystemClock};
-use ports::{Clock, Log};
+use ports::{Clock, Disk, Log};
 use state::{SavedStore, State};
 use store::log::{Recorded, SegmentLog};
 use store::{Store, StoreErrorKind};
@@ -22,8 +22,8 @@ use super::all_stores::{self, ACTIVE_MAX};
 use super::compact;
 use super::stores::{self, is_empty, options};
 use super::{
-    blocking, faults, ownership, rebuild, retry, store_current, store_merge, store_move, telling,
-    users, verify,
+    blocking, encryption, faults, keys, ownership, rebuild, retry, store_current, store_merge,
+    store_move, telling, users, verify,
 };
 use crate::context::{Context, DataDir};
 
@@ -54,6 +54,9 @@ pub(super) async fn run(
         Ok(Answer::Admin(Box::new(AdminAnswer::Store(Box::new(shown)))))
     };
     match request {
+        StoreRequest::Encrypt { name, plain } => {
+            encryption::encrypt(context, name, plain, progress).await
+        }
         StoreRequest::MakeCurrent { name, rescan } => {
             store_current::make_current(&data, &name, rescan).await?;
             show(name).await
@@ -198,7 +201,7 @@ pub(super) fn create(data: &DataDir, new: &NewStore) -> Result<(), Failure> {
     let path = data.stores().join(&dir);
     let stores = all_stores::saved(data)?;
     check_is_free(data, &stores, new, &path)?;
-    if !is_empty(&path) && !is_left_behind(&path) {
+    if !is_empty(&path) && !is_left_behind(data, &path) {
         let message = format!("{} is not empty", path.display());
         return Err(Failure::new(FailureKind::Request, message).with_hint(
             "`posthold store attach` takes a store in that is there; --dir names another \
@@ -208,15 +211,17 @@ pub(super) fn create(data: &DataDir, new: &NewStore) -> Result<(), Failure> {
     disk::check_file_system(path.parent().unwrap_or(data.path()))
         .or_else(|it| if it.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(it) })
         .map_err(|it| faults::io(&it, "the directory cannot hold a store"))?;
-    let (store, _) = Store::open(&path, options(Vec::new())).map_err(|it| faults::store(&it))?;
+    let (store, _) =
+        Store::open(&path, options(data, Vec::new())).map_err(|it| faults::store(&it))?;
     store.close().map_err(|it| faults::store(&it))?;
     let added = users::open(data)?.add_store(&new.name, &dir, new.state, SystemClock.now());
     added.map_err(|it| fault(&it))
 }
 
 /// A directory that a store was begun in, and nothing was written to it yet.
-fn is_left_behind(path: &Path) -> bool {
-    let opened = Store::open_for_reading(path, Arc::new(RealDisk));
+fn is_left_behind(data: &DataDir, path: &Path) -> bool {
+    let keys = keys::for_stores(data);
+    let opened = Store::open_for_reading(path, Arc::new(RealDisk), &keys);
     path.join("store.toml").is_file()
         && (is_empty(&path.join("segments"))
             || opened.is_ok_and(|it| it.log().position().entries == 0))
@@ -248,7 +253,7 @@ fn attach(data: &DataDir, new: &NewStore) -> Result<(), Failure> {
     let path = data.stores().join(&dir);
     let stores = all_stores::saved(data)?;
     check_is_free(data, &stores, new, &path)?;
-    let id = readable(&path)?;
+    let id = readable(data, &path)?;
     for it in &stores {
         let other = description(&data.at(it).store());
         if other.is_some_and(|it| it.id == id) {
@@ -258,7 +263,7 @@ fn attach(data: &DataDir, new: &NewStore) -> Result<(), Failure> {
         }
     }
     let mut state = users::open(data)?;
-    let position = check_is_no_older(&state, &id, &path)?;
+    let position = check_is_no_older(data, &state, &id, &path)?;
     let added = state.add_store(&new.name, &dir, new.state, SystemClock.now());
     added.map_err(|it| fault(&it))?;
     let recalled = state.recall_store_head(&new.name, &id);
@@ -267,11 +272,11 @@ fn attach(data: &DataDir, new: &NewStore) -> Result<(), Failure> {
 }
 
 /// The id of a store that can be read. Views that are missing are made anew.
-fn readable(path: &Path) -> Result<String, Failure> {
-    match Store::open_for_reading(path, Arc::new(RealDisk)) {
+fn readable(data: &DataDir, path: &Path) -> Result<String, Failure> {
+    match Store::open_for_reading(path, Arc::new(RealDisk), &keys::for_stores(data)) {
         Ok(store) => Ok(store.description().id.clone()),
         Err(error) if *error.kind() == StoreErrorKind::View => {
-            let opened = Store::open(path, options(Vec::new()));
+            let opened = Store::open(path, options(data, Vec::new()));
             let (store, _) = opened.map_err(|it| faults::store(&it))?;
             let id = store.description().id.clone();
             store.close().map_err(|it| faults::store(&it))?;
@@ -286,11 +291,18 @@ fn readable(path: &Path) -> Result<String, Failure> {
 }
 
 /// A copy that is older than what was let go would lose mail. Gives how far it is.
-fn check_is_no_older(state: &State, id: &str, path: &Path) -> Result<Position, Failure> {
+fn check_is_no_older(
+    data: &DataDir,
+    state: &State,
+    id: &str,
+    path: &Path,
+) -> Result<Position, Failure> {
     let head = state.detached_head(id).map_err(|it| faults::state(&it))?;
     let recorded: Vec<Recorded> =
         head.into_iter().map(|position| Recorded { who: "the state", position }).collect();
-    SegmentLog::open_for_reading(Arc::new(RealDisk), &path.join("segments"), &recorded)
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let dir = store::log_dir(path, &disk, &keys::for_stores(data));
+    SegmentLog::open_for_reading(disk, dir.map_err(|it| faults::store(&it))?, &recorded)
         .map(|it| it.position())
         .map_err(|it| faults::store(&it.into()))
 }
@@ -327,7 +339,7 @@ fn shown(data: &DataDir, saved: &SavedStore) -> StoreShown {
         shown.counts = shown.id.is_some().then(StoreCounts::default);
         return shown;
     }
-    match counts(&shown.dir) {
+    match counts(data, &shown.dir) {
         Ok(counts) => shown.counts = Some(counts),
         // Nobody asks a disabled one for anything.
         Err(failure) if saved.state.is_active() => {
@@ -341,13 +353,15 @@ fn shown(data: &DataDir, saved: &SavedStore) -> StoreShown {
 }
 
 /// Messages of a store; `None` when its catalog cannot be read.
-pub(super) fn messages(path: &Path) -> Option<u64> {
-    let store = Store::open_for_reading(path, Arc::new(RealDisk)).ok()?;
+pub(super) fn messages(data: &DataDir, path: &Path) -> Option<u64> {
+    let keys = keys::for_stores(data);
+    let store = Store::open_for_reading(path, Arc::new(RealDisk), &keys).ok()?;
     store.catalog().messages_placed().ok()
 }
 
-fn counts(path: &Path) -> Result<StoreCounts, Failure> {
-    let store = Store::open_for_reading(path, Arc::new(RealDisk));
+fn counts(data: &DataDir, path: &Path) -> Result<StoreCounts, Failure> {
+    let keys = keys::for_stores(data);
+    let store = Store::open_for_reading(path, Arc::new(RealDisk), &keys);
     let store = store.map_err(|it| faults::store(&it))?;
     let messages = store.catalog().counts().map_err(|it| faults::catalog(&it))?.messages;
     let catalog = ["catalog.db", "catalog.db-wal", "catalog.db-shm"].map(|it| size(&path.join(it)));
@@ -362,7 +376,7 @@ fn counts(path: &Path) -> Result<StoreCounts, Failure> {
 }
 
 /// Bytes of a file, or of the files of a directory; what is not there has none.
-fn size(path: &Path) -> u64 {
+pub(super) fn size(path: &Path) -> u64 {
     match std::fs::read_dir(path) {
         Ok(entries) => entries.flatten().map(|it| size(&it.path())).sum(),
         Err(_) => path.symlink_metadata().map_or(0, |it| it.len()),

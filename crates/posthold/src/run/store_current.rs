@@ -152,7 +152,7 @@ fn opened(
         .filter(|it| !it.state.is_active() && it.is_begun)
         .map(|it| format!("{} is disabled", it.name))
         .collect();
-    let opened = Stores::open(specs, has_gaps, make_options(), None);
+    let opened = Stores::open(specs, has_gaps, make_options(data), None);
     let (stores, _, others) = opened.map_err(|it| faults::store(&it))?;
     for (other, opened) in others {
         if let Err(error) = opened {

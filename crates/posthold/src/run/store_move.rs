@@ -39,7 +39,8 @@ pub(super) fn moved(data: &DataDir, name: &str, to: &Path, teller: &Teller) -> R
     let recorded =
         recorded_by_state(&*users::open(data)?, name).map_err(|it| faults::state(&it))?;
     // It ends cleanly, and what was torn is mended, before anything is copied.
-    let (store, _) = Store::open(&from, options(recorded)).map_err(|it| faults::store(&it))?;
+    let (store, _) =
+        Store::open(&from, options(data, recorded)).map_err(|it| faults::store(&it))?;
     let position = store.close().map_err(|it| faults::store(&it))?;
     record(data, &[(name.to_owned(), position)])?;
     let failed = |it: io::Error| faults::io(&it, "failed to copy the store");

@@ -14,12 +14,12 @@ use search::{Indexer, SearchErrorKind, Searcher};
 use state::{State, StateError};
 use store::log::{LogOptions, OpenReport, Recorded};
 use store::{
-    Access, AllCatalog, AllLog, Description, IndexOpener, MakeOptions, Store, StoreOptions,
-    StoreReport, StoreSpec, Stores, Succession, ViewsReach,
+    Access, AllCatalog, AllLog, Description, IndexOpener, MakeOptions, NewStores, Store,
+    StoreOptions, StoreReport, StoreSpec, Stores, Succession, ViewsReach,
 };
 use types::Position;
 
-use super::{blocking, faults, retry, succession, users};
+use super::{blocking, faults, keys, retry, settings, succession, users};
 use crate::context::{Context, DataDir, NetworkFiles};
 use crate::serving::{Lent, Use};
 
@@ -188,8 +188,9 @@ pub(super) fn specs(data: &DataDir, state: &State) -> Result<(Vec<StoreSpec>, bo
 }
 
 /// How the stores of this program are opened.
-pub(super) fn make_options() -> MakeOptions {
-    Arc::new(options)
+pub(super) fn make_options(data: &DataDir) -> MakeOptions {
+    let data = data.clone();
+    Arc::new(move |recorded| options(&data, recorded))
 }
 
 /// Opens the stores of a data directory, and says what there is to warn of. Blocks.
@@ -209,7 +210,7 @@ fn open_stores(
         older_state(recorded.get(name).map(Vec::as_slice).unwrap_or_default(), &report.log)
     };
     let succession: Arc<dyn Succession> = Arc::new(succession::Due::new(data));
-    let opened = Stores::open(specs, has_gaps, make_options(), Some(succession));
+    let opened = Stores::open(specs, has_gaps, make_options(data), Some(succession));
     let (stores, report, others) = match opened {
         Ok(opened) => opened,
         Err(error) => {
@@ -257,7 +258,7 @@ fn open_stores(
 pub(super) fn reading_catalog(data: &DataDir) -> Result<AllCatalog, Failure> {
     let state = users::open_for_reading(data)?;
     let (specs, _) = specs(data, &state)?;
-    let opened = Stores::open_for_reading(specs, make_options());
+    let opened = Stores::open_for_reading(specs, make_options(data));
     let (stores, _) = opened.map_err(|it| faults::store(&it))?;
     Ok(stores.catalog())
 }
@@ -374,7 +375,13 @@ fn end(stores: Arc<Stores>, wait: WaitForViews) -> Result<Vec<(String, Position)
     Ok(positions)
 }
 
-pub(super) fn options(recorded: Vec<Recorded>) -> StoreOptions {
+/// What a store stands on here.
+pub(super) fn options(data: &DataDir, recorded: Vec<Recorded>) -> StoreOptions {
+    let values = settings::of_data_dir(data).unwrap_or_default();
+    let new_stores = match values.is_on(&::settings::ENCRYPT_NEW_STORES) {
+        true => NewStores::Encrypted,
+        false => NewStores::Plain,
+    };
     let open = |dir: &Path| -> Result<Box<dyn Index>, IndexError> {
         let index = Indexer::open(dir)?;
         Ok(Box::new(index))
@@ -387,6 +394,8 @@ pub(super) fn options(recorded: Vec<Recorded>) -> StoreOptions {
         index: Some(index),
         recorded,
         log: LogOptions::STANDARD,
+        keys: keys::for_stores(data),
+        new_stores,
     }
 }
 
@@ -460,8 +469,9 @@ impl Reading {
     #[allow(dead_code, reason = "for commands that look at one store")]
     pub(super) fn open(data: &DataDir) -> Result<Reading, Failure> {
         check_has_log(data)?;
-        let store = Store::open_for_reading(&data.store(), Arc::new(RealDisk))
-            .map_err(|it| faults::store(&it))?;
+        let store =
+            Store::open_for_reading(&data.store(), Arc::new(RealDisk), &keys::for_stores(data))
+                .map_err(|it| faults::store(&it))?;
         Ok(Reading { store })
     }
 

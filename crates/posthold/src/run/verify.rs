@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use commands::{DefectFound, Failure, Phase, ProgressSink, VerifyAnswer, Work};
 use disk::RealDisk;
+use ports::Disk;
 use query::Query;
 use search::{Resolved, Scope, Searcher};
 use state::State;
@@ -15,7 +16,7 @@ use store::{SqlCatalog, Store, StoreErrorKind, TableDiffers};
 use types::{MessageSet, Position};
 
 use super::stores::{check_has_log, is_empty, recorded_by_state};
-use super::{Teller, all_stores, audit, faults, telling};
+use super::{Teller, all_stores, audit, faults, keys, telling};
 use crate::context::{Context, DataDir};
 
 /// Names of the parts of a store in answers.
@@ -165,7 +166,8 @@ impl Found {
         data: &DataDir,
         recorded: &[Recorded],
     ) -> Result<Option<(Arc<SegmentLog>, Option<Arc<SqlCatalog>>)>, Failure> {
-        let store = match Store::open_for_reading(&data.store(), Arc::new(RealDisk)) {
+        let keys = keys::for_stores(data);
+        let store = match Store::open_for_reading(&data.store(), Arc::new(RealDisk), &keys) {
             Ok(store) => Some(store),
             Err(error) if *error.kind() == StoreErrorKind::View => {
                 self.defect(CATALOG, "catalog.db", faults::chain(&error));
@@ -175,8 +177,9 @@ impl Found {
             Err(error) => return Err(faults::store(&error)),
         };
         // Once more by itself, against what the state remembers; it also says where it is wrong.
-        let dir = data.segments();
-        match SegmentLog::open_for_reading(Arc::new(RealDisk), &dir, recorded) {
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        let dir = store::log_dir(&data.store(), &disk, &keys).map_err(|it| faults::store(&it))?;
+        match SegmentLog::open_for_reading(disk, dir, recorded) {
             Ok(log) => Ok(Some((Arc::new(log), store.map(|it| Arc::clone(it.catalog()))))),
             Err(error) => {
                 let place = match (error.segment(), error.offset()) {

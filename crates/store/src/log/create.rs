@@ -35,7 +35,7 @@ pub(super) fn create_segment(
     Ok(new_segment(&prelude, casing, state, bytes.len() as u64))
 }
 
-fn new_salt(random: &dyn Random) -> Salt {
+pub(super) fn new_salt(random: &dyn Random) -> Salt {
     let mut salt = Salt::default();
     random.fill(&mut salt.0);
     salt

@@ -20,6 +20,9 @@ const FILES_OPEN_MAX: usize = 64;
 /// Dictionaries that are remembered, so that segments with the same one share it.
 const DICTIONARIES_HELD_MAX: usize = 16;
 
+/// The most of a small file that is read.
+const NOTE_BYTES_MAX: usize = 1 << 10;
+
 /// Bytes that are copied at once.
 const COPY_BYTES: usize = 1 << 20;
 
@@ -195,6 +198,18 @@ impl SegmentDir {
         match self.path.parent() {
             Some(parent) => self.disk.sync_dir(parent),
             None => Ok(()),
+        }
+    }
+
+    /// The text of a small file; `None` when there is none.
+    pub(super) fn read_note(&self, name: &str) -> io::Result<Option<String>> {
+        match self.disk.open(&self.path.join(name), Access::Read) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            file => {
+                let file = SegmentFile { file: file?, salt: None };
+                let bytes = file.read_vec(0, NOTE_BYTES_MAX)?;
+                Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+            }
         }
     }
 

@@ -77,6 +77,12 @@ impl OpenError {
         self
     }
 
+    /// Adds what led to it.
+    pub(super) fn caused_by(mut self, cause: Box<dyn StdError + Send + Sync>) -> OpenError {
+        self.source = Some(cause);
+        self
+    }
+
     /// A look-up in the log failed.
     pub(super) fn from_log(error: LogError) -> OpenError {
         let kind = match error.kind() {

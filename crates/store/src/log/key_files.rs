@@ -8,6 +8,7 @@
 //! - A key that is there and does not open is told from one that is not at hand.
 
 use std::collections::HashMap;
+use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -31,11 +32,18 @@ const FILE_BYTES_MAX: usize = 1 << 10;
 /// The name of the ack mark's key.
 const MARK: &str = "mark";
 
+/// Gives the keys of the store that are at hand now. Asked again whenever a key is made: another
+/// process may have rotated them.
+pub type KeysAtHand =
+    Arc<dyn Fn() -> Result<KeyRing, Box<dyn StdError + Send + Sync>> + Send + Sync>;
+
 /// The keys of an encrypted log.
 pub struct LogKeys {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
-    ring: KeyRing,
+    at_hand: KeysAtHand,
+    /// What was at hand when it was asked last.
+    ring: Mutex<Option<KeyRing>>,
     fill: Fill,
     /// Keys that were opened already, by the names of their files.
     known: Mutex<HashMap<String, Seal>>,
@@ -55,16 +63,35 @@ struct Wrapped {
 }
 
 impl LogKeys {
-    /// The keys in `dir`, which the keys in `ring` open.
+    /// The keys in `dir`, which the keys at hand open.
     pub fn new(
         disk: Arc<dyn Disk>,
         dir: &Path,
-        ring: KeyRing,
+        at_hand: KeysAtHand,
         random: Arc<dyn Random>,
     ) -> Arc<LogKeys> {
         let fill: Fill = Arc::new(move |bytes| random.fill(bytes));
-        let known = Mutex::default();
-        Arc::new(LogKeys { disk, dir: dir.to_owned(), ring, fill, known })
+        let (ring, known) = (Mutex::default(), Mutex::default());
+        Arc::new(LogKeys { disk, dir: dir.to_owned(), at_hand, ring, fill, known })
+    }
+
+    /// The keys of the store as they are now.
+    fn ring_now(&self) -> Result<KeyRing, OpenError> {
+        let ring = (self.at_hand)().map_err(|error| {
+            OpenError::new(OpenErrorKind::Key, "the store is encrypted, and its key is not at hand")
+                .caused_by(error)
+        })?;
+        *self.ring.lock().unwrap_or_else(PoisonError::into_inner) = Some(ring.clone());
+        Ok(ring)
+    }
+
+    /// A ring that has the key of this id, if any has.
+    fn ring_with(&self, id: &str) -> Result<KeyRing, OpenError> {
+        let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match ring.filter(|it| it.key(id).is_some()) {
+            Some(ring) => Ok(ring),
+            None => self.ring_now(),
+        }
     }
 
     /// The key that a prelude names.
@@ -106,7 +133,7 @@ impl LogKeys {
             return Ok(known);
         }
         let Some(wrapped) = self.read(name)? else { return Ok(None) };
-        let key = unwrap(&self.ring, name, &wrapped)?;
+        let key = unwrap(&self.ring_with(&wrapped.with)?, name, &wrapped)?;
         Ok(Some(self.note(name, &key)))
     }
 
@@ -121,7 +148,18 @@ impl LogKeys {
         let mut key = [0; KEY_BYTES];
         (self.fill)(&mut key);
         self.disk.create_dir_all(&self.dir)?;
-        self.write(name, &key, self.ring.newest())?;
+        let mut ring = self.ring_now().map_err(io::Error::other)?;
+        self.write(name, &key, ring.newest())?;
+        // Keys may have been rotated meanwhile, by somebody who has not seen this file: its key
+        // must be wrapped with one that stays.
+        loop {
+            let now = self.ring_now().map_err(io::Error::other)?;
+            if now.newest().id() == ring.newest().id() {
+                break;
+            }
+            ring = now;
+            self.write(name, &key, ring.newest())?;
+        }
         // The directory may be as new as the file.
         if let Some(parent) = self.dir.parent() {
             self.disk.sync_dir(parent)?;
@@ -167,11 +205,12 @@ impl LogKeys {
     /// cannot be opened is in the way: nothing is lost, and nothing further is done.
     pub fn rewrap(&self) -> Result<u64, OpenError> {
         let mut n_keys = 0;
+        let ring = self.ring_now()?;
         for name in self.names()? {
             let Some(wrapped) = self.read(&name)? else { continue };
-            let key = unwrap(&self.ring, &name, &wrapped)?;
-            if wrapped.with != self.ring.newest().id().0 {
-                self.write(&name, &key, self.ring.newest())?;
+            let key = unwrap(&ring, &name, &wrapped)?;
+            if wrapped.with != ring.newest().id().0 {
+                self.write(&name, &key, ring.newest())?;
             }
             n_keys += 1;
         }

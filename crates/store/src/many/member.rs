@@ -10,7 +10,7 @@ use types::{Position, StoreId};
 use super::ids::joined;
 use super::{Access, MakeOptions, StoreSpec};
 use crate::error::{StoreError, StoreErrorKind};
-use crate::store::{Store, StoreReport};
+use crate::store::{Store, StoreOptions, StoreReport};
 
 /// Whether stores may be written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,16 +43,16 @@ impl Member {
     ) -> Result<(Member, StoreReport), StoreError> {
         let (store, report, is_written) = match spec.access {
             _ if mode == Mode::Reading => {
-                let disk = options(Vec::new()).disk;
-                (Store::open_for_reading(&spec.dir, disk)?, StoreReport::default(), false)
+                let StoreOptions { disk, keys, .. } = options(Vec::new());
+                (Store::open_for_reading(&spec.dir, disk, &keys)?, StoreReport::default(), false)
             }
             Access::Current => {
                 let (store, report) = Store::open(&spec.dir, options(spec.recorded.clone()))?;
                 (store, report, true)
             }
             Access::Protected => {
-                let disk = options(Vec::new()).disk;
-                (Store::open_for_reading(&spec.dir, disk)?, StoreReport::default(), false)
+                let StoreOptions { disk, keys, .. } = options(Vec::new());
+                (Store::open_for_reading(&spec.dir, disk, &keys)?, StoreReport::default(), false)
             }
             Access::Normal => Member::open_normal(&spec, options)?,
         };
@@ -66,8 +66,8 @@ impl Member {
         spec: &StoreSpec,
         options: &MakeOptions,
     ) -> Result<(Store, StoreReport, bool), StoreError> {
-        let disk = options(Vec::new()).disk;
-        match Store::open_for_reading(&spec.dir, disk) {
+        let StoreOptions { disk, keys, .. } = options(Vec::new());
+        match Store::open_for_reading(&spec.dir, disk, &keys) {
             Ok(store) => {
                 let reached = ports::Catalog::reached(&**store.catalog());
                 if store.log().position().entries <= reached {
@@ -152,8 +152,8 @@ impl Member {
             return Ok(false);
         }
         held.store.log().close()?;
-        let disk = options(Vec::new()).disk;
-        held.store = Arc::new(Store::open_for_reading(&self.spec.dir, disk)?);
+        let StoreOptions { disk, keys, .. } = options(Vec::new());
+        held.store = Arc::new(Store::open_for_reading(&self.spec.dir, disk, &keys)?);
         held.written = None;
         Ok(true)
     }

@@ -8,6 +8,7 @@ use ports::{Access, Clock, Disk, Random};
 use serde::{Deserialize, Serialize};
 use types::Timestamp;
 
+use super::NewStores;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::evidence::Evidence;
 
@@ -16,7 +17,8 @@ use crate::evidence::Evidence;
 const FORMAT: u32 = 1;
 
 /// The features that this version can read.
-const FEATURES: [&str; 6] = [DICTIONARIES, PARTS, ERASURE, "confirmations", "epochs", AUDIT];
+const FEATURES: [&str; 7] =
+    [DICTIONARIES, PARTS, ERASURE, ENCRYPTION, "confirmations", "epochs", AUDIT];
 
 /// Segments may have a dictionary.
 const DICTIONARIES: &str = "dictionaries";
@@ -29,6 +31,15 @@ pub(super) const ERASURE: &str = "erasure";
 
 /// It is an audit log: no mail, and neither catalog nor index.
 const AUDIT: &str = "audit";
+
+/// Segments are sealed with keys of their own (docs/format/log.md).
+const ENCRYPTION: &str = "encryption";
+
+/// The directory of the log.
+pub(super) const SEGMENTS_DIR: &str = "segments";
+
+/// Where a log is sealed that was not, until it takes the place of the other.
+pub(super) const SEALED_DIR: &str = "segments.sealed";
 
 /// What this version may write into any store.
 const WRITTEN: [&str; 2] = [DICTIONARIES, PARTS];
@@ -49,6 +60,24 @@ pub struct Description {
     pub features: Vec<String>,
     /// Which of its histories the log is in, from 1: what its last `Epoch` entry says.
     pub epoch: u64,
+    /// Where the log is while it moves; `None` is the usual place.
+    pub segments: Option<String>,
+}
+
+impl Description {
+    /// Whether the log is encrypted.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        self.features.iter().any(|it| it == ENCRYPTION)
+    }
+
+    /// The same store, encrypted, with its log in another directory.
+    pub(super) fn encrypted_in(&self, segments: &str) -> Description {
+        let mut encrypted = self.clone();
+        encrypted.features.push(ENCRYPTION.to_owned());
+        encrypted.segments = Some(segments.to_owned());
+        encrypted
+    }
 }
 
 impl Description {
@@ -69,6 +98,8 @@ struct File {
     created: i64,
     #[serde(default)]
     features: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    segments: Option<String>,
     #[serde(default = "first_epoch", skip_serializing_if = "is_first")]
     epoch: u64,
 }
@@ -139,8 +170,9 @@ fn parse(text: &str) -> Result<Description, StoreError> {
     if let Some(unknown) = features.iter().find(|it| !FEATURES.contains(&it.as_str())) {
         return Err(unsupported(unknown.clone()));
     }
-    let File { name, id, created, features, epoch, .. } = toml::from_str(text).map_err(wrong)?;
-    Ok(Description { name, id, created: Timestamp(created), features, epoch })
+    let File { name, id, created, features, epoch, segments, .. } =
+        toml::from_str(text).map_err(wrong)?;
+    Ok(Description { name, id, created: Timestamp(created), features, epoch, segments })
 }
 
 fn unsupported(feature: String) -> StoreError {
@@ -202,10 +234,13 @@ pub(super) fn change(
 pub(super) fn create(
     disk: &dyn Disk,
     dir: &Path,
+    new_stores: NewStores,
     clock: &dyn Clock,
     random: &dyn Random,
 ) -> Result<Description, StoreError> {
-    make(disk, dir, clock, random, &WRITTEN)
+    let encryption = (new_stores == NewStores::Encrypted).then_some(ENCRYPTION);
+    let features: Vec<&str> = WRITTEN.into_iter().chain(encryption).collect();
+    make(disk, dir, clock, random, &features)
 }
 
 fn make(
@@ -224,12 +259,13 @@ fn make(
         created: clock.now(),
         features: features.iter().map(|it| (*it).to_owned()).collect(),
         epoch: first_epoch(),
+        segments: None,
     };
     write(disk, dir, &description).map_err(StoreError::io("make the store"))?;
     Ok(description)
 }
 
-fn write(disk: &dyn Disk, dir: &Path, description: &Description) -> io::Result<()> {
+pub(super) fn write(disk: &dyn Disk, dir: &Path, description: &Description) -> io::Result<()> {
     disk.create_dir_all(dir)?;
     let text = text(description);
     let new = dir.join("store.toml.new");
@@ -254,7 +290,7 @@ fn sync_dir(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
 }
 
 fn text(description: &Description) -> String {
-    let Description { name, id, created, features, epoch } = description;
+    let Description { name, id, created, features, epoch, segments } = description;
     let file = File {
         format: FORMAT,
         name: name.clone(),
@@ -262,6 +298,7 @@ fn text(description: &Description) -> String {
         created: created.0,
         features: features.clone(),
         epoch: *epoch,
+        segments: segments.clone(),
     };
     let body = toml::to_string(&file).unwrap_or_default();
     format!("# A Posthold store; docs/format/store.md says what is in this directory.\n{body}")
@@ -296,7 +333,7 @@ mod tests {
         let disk = FaultyDisk::new();
         let dir = Path::new(DIR);
         assert_eq!(read(&disk, dir).unwrap(), None);
-        let made = create(&disk, dir, &Fixed, &Fixed).unwrap();
+        let made = create(&disk, dir, NewStores::Plain, &Fixed, &Fixed).unwrap();
         assert_eq!(read(&disk, dir).unwrap(), Some(made));
         let text = disk.content(&path(dir)).unwrap();
         expect![[r##"
@@ -314,12 +351,12 @@ mod tests {
     fn making_it_is_whole_or_nothing() {
         let dir = Path::new(DIR);
         let healthy = FaultyDisk::new();
-        create(&healthy, dir, &Fixed, &Fixed).unwrap();
+        create(&healthy, dir, NewStores::Plain, &Fixed, &Fixed).unwrap();
         for n in 1..=healthy.n_changes() {
             for fault in [Fault::CrashBefore, Fault::CrashDuring, Fault::Eio, Fault::DiskFull] {
                 let disk = FaultyDisk::new();
                 disk.set_plan(Plan::at_change(n, fault));
-                let made = create(&disk, dir, &Fixed, &Fixed);
+                let made = create(&disk, dir, NewStores::Plain, &Fixed, &Fixed);
                 disk.clear_plan();
                 for surviving in Surviving::some(8) {
                     let disk = disk.after_power_loss(surviving);
@@ -327,7 +364,7 @@ mod tests {
                     if made.is_ok() {
                         assert!(found.is_some(), "{fault:?} at {n}, {surviving:?}");
                     }
-                    create(&disk, dir, &Fixed, &Fixed).unwrap();
+                    create(&disk, dir, NewStores::Plain, &Fixed, &Fixed).unwrap();
                 }
             }
         }
@@ -341,8 +378,8 @@ mod tests {
                 "the store needs format 2, which this version does not have",
             ),
             (
-                "format = 1\nname = 'n'\nid = 'i'\ncreated = 1\nfeatures = ['encryption']",
-                "the store needs encryption, which this version does not have",
+                "format = 1\nname = 'n'\nid = 'i'\ncreated = 1\nfeatures = ['later']",
+                "the store needs later, which this version does not have",
             ),
             ("format = 1", "store.toml cannot be understood"),
             ("\u{fffd}\0", "store.toml cannot be understood"),

@@ -44,9 +44,10 @@ pub async fn accept_rollback(
     dir: &Path,
     options: StoreOptions,
 ) -> Result<(u64, Position), StoreError> {
-    let StoreOptions { disk, clock, random, recorded, log: log_options, .. } = options;
-    let segments = dir.join("segments");
-    let opened = SegmentLog::open_for_reading(Arc::clone(&disk), &segments, &recorded);
+    let StoreOptions { disk, clock, random, recorded, log: log_options, keys, .. } = options;
+    let log_dir = super::log_dir(dir, &disk, &keys)?;
+    let segments = log_dir.path.clone();
+    let opened = SegmentLog::open_for_reading(Arc::clone(&disk), log_dir.clone(), &recorded);
     let Err(refused) = opened else {
         let message = "the log has everything that was recorded of it";
         return Err(StoreError::new(StoreErrorKind::Request, message));
@@ -60,7 +61,7 @@ pub async fn accept_rollback(
     disk::remove_tree(&dir.join("index")).map_err(StoreError::io("remove the index"))?;
     remove_mark(&*disk, &segments)?;
     let (clock, random): (Arc<dyn Clock>, Arc<dyn Random>) = (clock, random);
-    let opened = SegmentLog::open(Arc::clone(&disk), &segments, &[], clock, random, log_options);
+    let opened = SegmentLog::open(Arc::clone(&disk), log_dir, &[], clock, random, log_options);
     let (log, _) = opened?;
     let epoch = begin_epoch(&*disk, dir, &log, EpochReason::Accepted, lost).await?;
     log.close()?;

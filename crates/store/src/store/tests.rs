@@ -1,5 +1,6 @@
 //! Stores from outside: what is archived is in both views, whatever happened to them.
 
+mod encrypting;
 mod erasing;
 mod fixture;
 mod opening;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use ports::{Disk, Random};
 use sealing::{KeyRing, SealingKey};
-use store::log::{LogDir, LogKeys};
+use store::log::{KeysAtHand, LogDir, LogKeys};
 
 /// Keys that the first segment and the ack mark need.
 const N_KEYS: usize = 2;
@@ -29,6 +29,7 @@ fn keyed(disk: Arc<dyn Disk>, key: u64) -> LogDir {
     let ring = KeyRing::of(SealingKey::random(|it| bench::Seeded::new(key).fill(it)));
     let names = disk.list(Path::new("/store/keys")).map_or(0, |it| it.len() as u64);
     let random = Arc::new(bench::Seeded::new(1000 + names));
-    let keys = LogKeys::new(disk, Path::new("/store/keys"), ring, random);
+    let at_hand: KeysAtHand = Arc::new(move || Ok(ring.clone()));
+    let keys = LogKeys::new(disk, Path::new("/store/keys"), at_hand, random);
     LogDir { path: bench::DIR.into(), keys: Some(keys) }
 }

@@ -135,7 +135,11 @@ impl Memory {
         }
         let Memory { unsynced, names_durable, .. } = self;
         for NameChange(change) in unsynced.iter_mut() {
-            let here = change.extract_if(.., |(path, _)| path.parent() == Some(dir));
+            let moved = change.iter().map(|it| it.0.clone());
+            let moved: Vec<_> = moved.filter(|it| it.parent() == Some(dir)).collect();
+            // What is in a directory moves with it.
+            let here =
+                change.extract_if(.., |(path, _)| moved.iter().any(|it| path.starts_with(it)));
             here.for_each(|(path, node)| set_name(names_durable, path, node));
         }
         unsynced.retain(|NameChange(change)| !change.is_empty());

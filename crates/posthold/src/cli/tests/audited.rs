@@ -18,6 +18,7 @@ show 0123456789
 export --all --to out
 export --folder a/INBOX --user alice --to out
 verify
+doctor
 store list
 store show s
 store create s
@@ -36,6 +37,7 @@ store move s --to d
 store verify s
 store rebuild s --view index
 store stats
+store encrypt s
 store rebuild-catalog
 store rebuild-index
 user add bob
@@ -187,6 +189,7 @@ fn every_command_has_its_place_in_the_audit_log() {
         export --all --to out: reads, MessageExport Everybody query: file:out
         export --folder a/INBOX --user alice --to out: reads, MessageExport User(UserName("alice")) user:alice folder:a/INBOX file:out
         verify: reads, StoreVerify Nothing
+        doctor: reads, not logged
         store list: reads, ConfigurationRead Nothing
         store show s: reads, ConfigurationRead Nothing store:s
         store create s: acts, StoreChange Nothing store:s
@@ -205,6 +208,7 @@ fn every_command_has_its_place_in_the_audit_log() {
         store verify s: reads, StoreVerify Nothing store:s
         store rebuild s --view index: acts, StoreChange Nothing store:s view:index
         store stats: reads, ConfigurationRead Nothing
+        store encrypt s: acts, StoreChange Nothing store:s
         store rebuild-catalog: acts, StoreChange Nothing view:catalog
         store rebuild-index: acts, StoreChange Nothing view:index
         user add bob: acts, UserChange Nothing user:bob

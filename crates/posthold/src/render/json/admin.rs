@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::approvals::{ApprovalObject, PersonObject};
 use super::backups;
+use super::doctor::{DoctorObject, EncryptedObject};
 use super::jobs::{FolderObject, JobObject, RunObject};
 use super::object;
 use super::presets::PresetObject;
@@ -33,9 +34,11 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
             .try_for_each(|it| object(&KeyShownObject { store: &it.store, key: &it.key }, out)),
         AdminAnswer::KeyNew(key) => object(&KeyNewObject { key: key.declassify() }, out),
         AdminAnswer::KeyShares(it) => object(&KeySharesObject::from(it), out),
-        AdminAnswer::KeyRotated { key, secrets } => {
-            object(&KeyRotatedObject { key, secrets: *secrets }, out)
+        AdminAnswer::KeyRotated { key, secrets, segments } => {
+            object(&KeyRotatedObject { key, secrets: *secrets, segments: *segments }, out)
         }
+        AdminAnswer::Doctor(it) => object(&DoctorObject::from(it), out),
+        AdminAnswer::StoreEncrypted(it) => object(&EncryptedObject::from(it), out),
         AdminAnswer::Settings(list) => {
             list.iter().try_for_each(|it| object(&SettingObject::from(it), out))
         }
@@ -212,6 +215,7 @@ impl<'a> From<&'a KeyShares> for KeySharesObject<'a> {
 struct KeyRotatedObject<'a> {
     key: &'a str,
     secrets: u64,
+    segments: u64,
 }
 
 #[derive(Serialize)]
@@ -235,6 +239,7 @@ struct KeyStatusObject<'a> {
 struct KeyObject<'a> {
     id: &'a str,
     secrets: u64,
+    segments: u64,
     at_hand: bool,
 }
 
@@ -243,6 +248,7 @@ impl<'a> From<&'a KeyStatus> for KeyStatusObject<'a> {
         let key = |it: &'a commands::KeyListed| KeyObject {
             id: &it.id,
             secrets: it.secrets,
+            segments: it.segments,
             at_hand: it.at_hand,
         };
         KeyStatusObject {

@@ -9,7 +9,8 @@ use commands::{
 
 use super::{Align, counted, table, warnings, words};
 use super::{
-    approvals, backups, jobs, presets, quarantine, reports, retention, service, stores, unknown,
+    approvals, backups, doctor, jobs, presets, quarantine, reports, retention, service, stores,
+    unknown,
 };
 
 /// Writes an answer.
@@ -26,10 +27,16 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
             let text = |it: &types::Secret| it.declassify().to_owned();
             out.write_all(it.shares.iter().map(text).collect::<Vec<_>>().join("\n").as_bytes())
         }
-        AdminAnswer::KeyRotated { key, secrets } => {
+        AdminAnswer::KeyRotated { key, secrets, segments } => {
             let passwords = counted(*secrets, "password");
-            writeln!(out, "Key {key} counts now; {passwords} sealed with it.")
+            let segments = match segments {
+                0 => String::new(),
+                n => format!(" and {}", counted(*n, "key of stores")),
+            };
+            writeln!(out, "Key {key} counts now; {passwords}{segments} sealed with it.")
         }
+        AdminAnswer::Doctor(it) => doctor::checks(it, out),
+        AdminAnswer::StoreEncrypted(it) => doctor::encrypted(it, out),
         AdminAnswer::Settings(list) => settings(list, out),
         AdminAnswer::Setting(it) => {
             writeln!(out, "{} = {}", it.key, it.value)?;
@@ -144,7 +151,11 @@ fn key_status(status: &KeyStatus, out: &mut dyn Write) -> io::Result<()> {
             (true, 0) => "seals",
             (true, _) => "opens only",
         };
-        rows.push(vec![it.id.clone(), what.to_owned(), counted(it.secrets, "password")]);
+        let mut sealed = counted(it.secrets, "password");
+        if it.segments != 0 {
+            sealed = format!("{sealed}, {}", counted(it.segments, "key of stores"));
+        }
+        rows.push(vec![it.id.clone(), what.to_owned(), sealed]);
     }
     table::write(&[Align::Left, Align::Left, Align::Right], &rows, out)?;
     warnings(&status.warnings, out)

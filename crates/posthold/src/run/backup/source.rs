@@ -17,7 +17,7 @@ use types::limits::BATCH_BYTES_MAX;
 
 use super::length;
 use crate::context::DataDir;
-use crate::run::{all_stores, audit};
+use crate::run::{all_stores, audit, keys};
 
 /// The state in a backup.
 pub(crate) const STATE: &str = "state.db";
@@ -82,7 +82,10 @@ impl DataSource {
         let log = if dir == self.current {
             Arc::clone(&self.log)
         } else {
-            let opened = SegmentLog::open_for_reading(Arc::new(RealDisk), &segments, &[]);
+            let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+            let log_dir = store::log_dir(dir, &disk, &keys::for_stores(&self.data));
+            let log_dir = log_dir.map_err(io::Error::other)?;
+            let opened = SegmentLog::open_for_reading(disk, log_dir, &[]);
             Arc::new(opened.map_err(io::Error::other)?)
         };
         let files = log.files();

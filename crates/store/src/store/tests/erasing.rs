@@ -123,7 +123,11 @@ async fn a_store_says_that_it_needs_erasure() {
     erase(&store, message).await;
     assert!(has(&bench));
     store.close().unwrap();
-    let reading = Store::open_for_reading(&bench.dir(), std::sync::Arc::new(bench.disk.clone()));
+    let reading = Store::open_for_reading(
+        &bench.dir(),
+        std::sync::Arc::new(bench.disk.clone()),
+        &super::fixture::keys_at_hand(),
+    );
     let reading = reading.unwrap();
     let plan = reading.compact_plan().unwrap();
     let refused = reading.compact(&plan, &mut |_| ControlFlow::Continue(()));

@@ -19,7 +19,9 @@ use testkit::FaultyDisk;
 use types::{ArchiveId, EntryNumber, Flags, FolderId, Hash, Position, SourceId, Timestamp};
 
 use crate::log::LogOptions;
-use crate::{IndexOpener, Store, StoreOptions, StoreReport};
+use sealing::{KeyRing, SealingKey};
+
+use crate::{IndexOpener, NewStores, Store, StoreOptions, StoreReport};
 
 pub(super) const ALICE: ArchiveId = ArchiveId(1);
 
@@ -123,6 +125,11 @@ impl Index for TextIndex {
     }
 }
 
+/// The key that the stores of tests are encrypted with.
+pub(super) fn keys_at_hand() -> crate::log::KeysAtHand {
+    Arc::new(|| Ok(KeyRing::of(SealingKey::random(|it| it.fill(0x5a)))))
+}
+
 /// Where a store lives in a test.
 pub(super) struct Bench {
     dir: TempDir,
@@ -189,6 +196,8 @@ impl Bench {
                 batch_bytes_max: 16 << 10,
                 ..LogOptions::STANDARD
             },
+            keys: keys_at_hand(),
+            new_stores: NewStores::Plain,
         }
     }
 

@@ -7,7 +7,7 @@ use expect_test::expect;
 use ports::{Catalog, Disk, Log};
 use testkit::FaultyDisk;
 
-use super::fixture::{archive, begin, told};
+use super::fixture::{archive, begin, keys_at_hand, told};
 use super::*;
 use crate::{Store, StoreErrorKind};
 
@@ -64,13 +64,14 @@ async fn a_pass_that_appends_nothing_writes_nothing() {
 async fn readers_see_what_the_owner_has_written() {
     let bench = Bench::new();
     let disk: Arc<dyn Disk> = Arc::new(bench.disk.clone());
-    let error = Store::open_for_reading(&bench.dir(), Arc::clone(&disk)).err().unwrap();
+    let error =
+        Store::open_for_reading(&bench.dir(), Arc::clone(&disk), &keys_at_hand()).err().unwrap();
     assert_eq!(error.kind(), &StoreErrorKind::Missing);
     let store = bench.open();
     let place = begin(&store).await.unwrap();
     archive(&store, place, 1, 5, 5).await.unwrap();
     store.flush().await;
-    let reader = Store::open_for_reading(&bench.dir(), disk).unwrap();
+    let reader = Store::open_for_reading(&bench.dir(), disk, &keys_at_hand()).unwrap();
     assert_eq!(reader.log().position(), store.log().position());
     assert_eq!(reader.reach().catalog.entries, store.log().position().entries);
     let row = reader.catalog().messages(&[2]).unwrap().remove(0);
@@ -112,14 +113,16 @@ async fn unknown_features_refuse_by_name() {
     bench.open().close().unwrap();
     let path = bench.dir().join("store.toml");
     let text = String::from_utf8(bench.disk.content(&path).unwrap()).unwrap();
-    let needing = text.replace("features = [", "features = [\"encryption\", ");
+    let needing = text.replace("features = [", "features = [\"later\", ");
     assert_ne!(needing, text);
     bench.disk.put(&path, needing.as_bytes());
     for error in [
         Store::open(&bench.dir(), bench.options()).err().unwrap(),
-        Store::open_for_reading(&bench.dir(), Arc::new(bench.disk.clone())).err().unwrap(),
+        Store::open_for_reading(&bench.dir(), Arc::new(bench.disk.clone()), &keys_at_hand())
+            .err()
+            .unwrap(),
     ] {
-        let feature = "encryption".to_owned();
+        let feature = "later".to_owned();
         assert_eq!(error.kind(), &StoreErrorKind::Unsupported { feature });
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ports::{Disk, LogErrorKind, Random, ReadErrorKind};
 use sealing::{KeyRing, SealingKey};
-use store::log::{LogKeys, OpenError, OpenErrorKind, SegmentLog, wrapped_with};
+use store::log::{KeysAtHand, LogKeys, OpenError, OpenErrorKind, SegmentLog, wrapped_with};
 use testkit::FaultyDisk;
 use testkit::faulty_disk::{Fault, Plan, Surviving};
 
@@ -106,7 +106,9 @@ fn keys_are_wrapped_anew_and_no_segment_is_touched() {
     let rewrap = |disk: &FaultyDisk| {
         let random = Arc::new(Seeded::new(5));
         let dir = Path::new("/store/keys");
-        LogKeys::new(Arc::new(disk.clone()), dir, both.clone(), random).rewrap()
+        let both = both.clone();
+        let at_hand: KeysAtHand = Arc::new(move || Ok(both.clone()));
+        LogKeys::new(Arc::new(disk.clone()), dir, at_hand, random).rewrap()
     };
     let segments = |disk: &FaultyDisk| {
         let names = disk.list(Path::new(DIR)).unwrap();
@@ -126,7 +128,7 @@ fn keys_are_wrapped_anew_and_no_segment_is_touched() {
     for n in 1..=n_changes {
         for fault in Fault::ALL {
             let disk = written();
-            disk.set_plan(Plan::at_change(n_before + n, fault));
+            disk.set_plan(Plan::at_change(n, fault));
             let _ = rewrap(&disk);
             disk.clear_plan();
             for surviving in [Surviving::Nothing, Surviving::Everything, Surviving::Seed(n)] {

@@ -1,0 +1,48 @@
+//! What `doctor` found, and how a store was encrypted, for people.
+
+use std::io::{self, Write};
+
+use commands::{CheckResult, DoctorAnswer, StoreEncrypted};
+
+use super::{count, warnings, words};
+
+/// The checks, one a line, with what can be done below those that are not good.
+pub(super) fn checks(answer: &DoctorAnswer, out: &mut dyn Write) -> io::Result<()> {
+    for it in &answer.checks {
+        let mark = match it.result {
+            CheckResult::Good => "good   ",
+            CheckResult::Unknown => "unknown",
+            CheckResult::Warning => "warning",
+            CheckResult::Bad => "BAD    ",
+        };
+        let store = it.store.as_ref().map(|it| format!(" {}", words::line(it)));
+        let about = format!("{}{}", it.name.replace('_', " "), store.unwrap_or_default());
+        writeln!(out, "{mark}  {about}: {}", words::line(&it.message))?;
+        if let Some(hint) = it.hint.as_ref().filter(|_| it.result != CheckResult::Good) {
+            writeln!(out, "         {}", words::line(hint))?;
+        }
+    }
+    Ok(())
+}
+
+/// A store that is encrypted now.
+pub(super) fn encrypted(it: &StoreEncrypted, out: &mut dyn Write) -> io::Result<()> {
+    let name = words::line(&it.name);
+    let entries = count(it.entries);
+    match it.already {
+        true => writeln!(out, "The store {name} was encrypted before; it has {entries} entries.")?,
+        false => {
+            writeln!(out, "The store {name} is encrypted: {entries} entries, with the same root.")?;
+        }
+    }
+    writeln!(out, "  Root: {}", it.root)?;
+    if let Some(plain) = &it.plain {
+        let plain = plain.to_string_lossy();
+        writeln!(
+            out,
+            "  The log as it was lies in {}; --remove-plain removes it.",
+            words::line(&plain)
+        )?;
+    }
+    warnings(&it.warnings, out)
+}
