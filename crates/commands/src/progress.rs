@@ -52,8 +52,10 @@ pub enum Phase {
     BackingUp,
     /// Bringing a backup back.
     Restoring,
-    /// Taking out what was erased.
+    /// Taking out of the log what was erased.
     Compacting,
+    /// Taking it out of catalog and index.
+    Clearing,
 }
 
 /// One message that a search found.

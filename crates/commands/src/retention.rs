@@ -5,6 +5,7 @@ use types::{BlobId, HoldId, Timestamp, UserName};
 
 use crate::Switch;
 use crate::approval::AsPerson;
+use crate::store::CompactAnswer;
 
 /// What can be asked about retention.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -164,6 +165,8 @@ pub struct RetentionAnswer {
     pub holds: Vec<HoldCounts>,
     /// Some of those that go.
     pub messages: Vec<MessageGoes>,
+    /// What was taken out of the files of each store, behind what was erased.
+    pub compacted: Vec<CompactAnswer>,
     /// What deserves attention: sentences.
     pub warnings: Vec<String>,
 }

@@ -42,6 +42,9 @@ pub trait Index: Send {
     fn add(&mut self, doc: IndexDoc) -> Result<(), IndexError>;
     /// Makes everything added durable and searchable, together with `upto`.
     fn commit(&mut self, upto: Position) -> Result<(), IndexError>;
+    /// Takes messages out with the next [`Index::commit`]: nobody finds them any more. Their words
+    /// may stay in files until [`Index::erase`].
+    fn forget(&mut self, messages: &MessageSet) -> Result<(), IndexError>;
     /// Takes messages out, durably: no file of the index holds a word that only they had.
     fn erase(&mut self, messages: &MessageSet) -> Result<(), IndexError>;
     /// Waits for work in the background to end, so that the process may.

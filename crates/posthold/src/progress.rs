@@ -236,6 +236,7 @@ fn line_text(work: &Work, elapsed: Duration, left: Option<Duration>) -> String {
         Phase::Verifying => "Verifying",
         Phase::Rebuilding => "Rebuilding",
         Phase::Compacting => "Compacting",
+        Phase::Clearing => "Clearing catalog and index",
         Phase::BackingUp => "Copying",
         Phase::Restoring => "Restoring",
     };

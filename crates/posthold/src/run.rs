@@ -82,7 +82,7 @@ pub(crate) use jobs::{jobs_of_profile, run_job};
 pub(crate) use ownership::{owner, take_lock};
 pub(crate) use rebuild::restart_views;
 pub(crate) use recorded::Recorded;
-pub(crate) use retention::look_at_clock;
+pub(crate) use retention::{RetentionWork, look_at_clock, look_for_work};
 pub(crate) use retry::retry_due;
 pub(crate) use sorting::options as sort_options;
 pub(crate) use stores::{Writing, end_logs, end_within};

@@ -209,6 +209,12 @@ impl Index for Indexer {
         Ok(self.commit_at(upto)?)
     }
 
+    fn forget(&mut self, messages: &MessageSet) -> Result<(), IndexError> {
+        let deleted = self.writer.delete_query(Box::new(with_numbers(messages.clone())));
+        deleted.map_err(SearchError::from)?;
+        Ok(())
+    }
+
     fn erase(&mut self, messages: &MessageSet) -> Result<(), IndexError> {
         Ok(self.erase_all(messages)?)
     }

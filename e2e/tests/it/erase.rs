@@ -49,8 +49,9 @@ fn what_is_erased_is_in_no_file_and_its_proof_stays() {
     check("store-erasures", &place.ok(["store", "erasures", "--json"]).json());
     let run = place.ok(["retention", "run", "--json"]).json();
     assert_eq!(run["erased"], 1, "{run}");
-    let done = place.ok(["store", "compact", "--json"]).json();
-    assert_eq!((&done["segments"], &done["details"]), (&1.into(), &1.into()), "{done}");
+    let done = &run["compacted"][0];
+    assert_eq!((&done["segments"], &done["details"]), (&1.into(), &1.into()), "{run}");
+    assert_eq!((&done["store"], &done["views"]), (&"default".into(), &true.into()), "{run}");
     let plan = place.ok(["store", "compact", "--plan", "--json"]).json();
     assert_eq!((&plan["segments"], &plan["views"]), (&0.into(), &false.into()), "{plan}");
     assert_eq!(files_with(&place.data(), SECRET), Vec::<PathBuf>::new());

@@ -140,9 +140,13 @@ fn every_store_loses_what_is_over_and_keeps_what_is_held() {
     let run = ask(&place, &["retention", "run"]);
     // Two of alice's messages and the one in the second store; dave's is held in any.
     assert_eq!((&run["removes"], &run["held"]), (&json!(3), &json!(1)), "{run}");
-    assert_eq!(ask(&place, &["retention", "run"])["erased"], 3);
+    let run = ask(&place, &["retention", "run"]);
+    let stores: Vec<&Value> =
+        run["compacted"].as_array().unwrap().iter().map(|it| &it["store"]).collect();
+    assert_eq!((&run["erased"], stores), (&json!(3), vec![&json!("default"), &json!("second")]));
     for store in ["default", "second"] {
-        place.ok(["store", "compact", store]);
+        let plan = ask(&place, &["store", "compact", store, "--plan"]);
+        assert_eq!((&plan["segments"], &plan["views"]), (&json!(0), &json!(false)), "{plan}");
     }
     assert_eq!(place.ids("second"), [""; 0]);
     assert_eq!(place.ids("from:dave").len(), 1);

@@ -4,17 +4,17 @@ use std::ops::ControlFlow;
 
 use commands::{
     AdminAnswer, Answer, CompactAnswer, CompactHow, ErasureShown, Failure, FailureKind, Phase,
-    ProgressSink, WaitForViews, Work,
+    ProgressSink, StoreState, WaitForViews, Work,
 };
 use ledger::{Detail, EraseReason, ErasureDetail, Fact};
 use ports::CondemnedRow;
-use store::log::{CompactProgress, Compacted, SegmentLog};
+use store::log::{CompactProgress, CompactStep, Compacted, SegmentLog};
 use store::{Store, StoreCompactPlan};
 use types::{BlobId, EntryNumber, MessageKey};
 
 use super::all_stores::{self, AllStores};
 use super::stores::{Writing, options};
-use super::{Teller, faults, ownership, store_admin, telling};
+use super::{Teller, blocking, faults, ownership, store_admin, telling};
 use crate::context::{Context, DataDir};
 
 /// Bytes of entries that are read to find one.
@@ -61,12 +61,87 @@ pub(super) async fn run(
     progress: &dyn ProgressSink,
 ) -> Result<Answer, Failure> {
     let _owned = ownership::take(context, title, progress).await?;
-    let current = context.data.place().name.clone();
-    let answer = match name {
-        Some(name) if name != current => other(context, &name, progress).await?,
-        _ => this(context, &current, progress).await?,
-    };
+    let name = name.unwrap_or_else(|| context.data.place().name.clone());
+    let answer = one(context, &name, progress).await?;
     Ok(Answer::Admin(Box::new(AdminAnswer::Compacted(Box::new(answer)))))
+}
+
+async fn one(
+    context: &Context,
+    name: &str,
+    progress: &dyn ProgressSink,
+) -> Result<CompactAnswer, Failure> {
+    match name == context.data.place().name {
+        true => this(context, name, progress).await,
+        false => other(context, name, progress).await,
+    }
+}
+
+/// What became of files that something erased was in.
+#[derive(Default)]
+pub(super) struct Cleared {
+    /// The stores that were compacted.
+    pub(super) compacted: Vec<CompactAnswer>,
+    /// Of which stores files have it still, and why: sentences.
+    pub(super) warnings: Vec<String>,
+}
+
+/// Compacts every store that has anything that was erased, in a data directory that the caller
+/// owns. One that fails does not keep the others from it: the next run goes on with it.
+pub(super) async fn everywhere(context: &Context, progress: &dyn ProgressSink) -> Cleared {
+    let mut cleared = Cleared::default();
+    let data = context.data.clone();
+    let left = match blocking(move || stores_left(&data)).await {
+        Ok(left) => left,
+        Err(failure) => {
+            let why = &failure.message;
+            cleared.warnings.push(format!("What was erased may still be in the files: {why}."));
+            return cleared;
+        }
+    };
+    for Left { store, state } in left {
+        let done = match state {
+            StoreState::Current | StoreState::Normal => one(context, &store, progress).await,
+            _ => Err(Failure::new(FailureKind::Store, "it is not written to")),
+        };
+        match done {
+            Ok(answer) => cleared.compacted.push(answer),
+            Err(failure) => cleared.warnings.push(format!(
+                "What was erased is still in the files of the store {store}: {}. `posthold store \
+                 compact {store}` goes on.",
+                failure.message.trim_end_matches('.')
+            )),
+        }
+    }
+    cleared
+}
+
+/// A store with files that something erased is in.
+pub(crate) struct Left {
+    /// Its name.
+    pub(crate) store: String,
+    state: StoreState,
+}
+
+impl Left {
+    /// Whether it can be taken out of them now.
+    pub(crate) fn is_written(&self) -> bool {
+        matches!(self.state, StoreState::Current | StoreState::Normal)
+    }
+}
+
+/// The stores in use that have files with what was erased. Blocks.
+pub(super) fn stores_left(data: &DataDir) -> Result<Vec<Left>, Failure> {
+    let saved = all_stores::saved(data)?;
+    let mut left = Vec::new();
+    for one in AllStores::open(data)?.stores {
+        let is_clear = one.reading.store.is_clear().map_err(|it| faults::store(&it))?;
+        let state = saved.iter().find(|it| it.name == one.name).map(|it| it.state);
+        if let (false, Some(state)) = (is_clear, state) {
+            left.push(Left { store: one.name, state });
+        }
+    }
+    Ok(left)
 }
 
 /// The current store, which a server may have open.
@@ -120,9 +195,18 @@ fn compact(
     teller: &Teller,
 ) -> Result<CompactAnswer, Failure> {
     let plan = store.compact_plan().map_err(|it| faults::store(&it))?;
-    let mut go_on = |CompactProgress { bytes, bytes_total, .. }: CompactProgress| {
-        let bytes_total = Some(bytes_total);
-        teller.tell(Work { phase: Phase::Compacting, bytes, bytes_total, ..Work::default() });
+    let mut go_on = |CompactProgress { step, bytes, bytes_total, .. }: CompactProgress| {
+        teller.tell(match step {
+            CompactStep::Log => Work {
+                phase: Phase::Compacting,
+                bytes,
+                bytes_total: Some(bytes_total),
+                ..Work::default()
+            },
+            CompactStep::Catalog | CompactStep::Index => {
+                Work { phase: Phase::Clearing, ..Work::default() }
+            }
+        });
         if stop.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let done = store.compact(&plan, &mut go_on).map_err(|it| faults::store(&it))?;

@@ -6,9 +6,9 @@ mod carry_out;
 mod clock;
 mod erasing;
 mod holds;
+mod schedule;
 mod views;
 
-use ::settings::RETENTION_HOUR;
 use commands::{
     AdminAnswer, Answer, ClockConfirmed, Delete, DeleteAnswer, ExplainAnswer, Failure, FailureKind,
     HoldCounts, HoldMeans, MessageGoes, PolicyAdd, PolicyCounts, PolicyMeans, PolicyPeriods,
@@ -25,11 +25,12 @@ use types::Timestamp;
 use types::retention::Coverage;
 
 pub(super) use holds::{lift as lifted, run as run_hold};
+pub(crate) use schedule::{RetentionWork, look_at_clock, look_for_work};
 
 use self::views::StoreViews;
-use super::all_stores::{AllStores, check_have_log};
+use super::all_stores::AllStores;
 use super::approvals::{self, Gate};
-use super::{blocking, faults, ownership, settings as values_of, show, users};
+use super::{blocking, faults, ownership, show, users};
 use crate::context::{Context, DataDir};
 use crate::render::words;
 
@@ -124,35 +125,6 @@ pub(super) async fn deleted(
 pub(super) fn digest(state: &State) -> Result<String, Failure> {
     let policies = policies_of(state, is_enabled)?;
     Ok(types::Hash::of(format!("{policies:?}").as_bytes()).to_string())
-}
-
-/// When a server carries retention out.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct RetentionDue {
-    /// The hour of the day; `None` when there is nothing to carry out, or nobody wants it.
-    pub(crate) hour: Option<u8>,
-}
-
-/// Looks at the clock, notes what was seen, and says when retention is due. What it cannot read
-/// is not due.
-pub(crate) async fn look_at_clock(context: &Context, now: Timestamp) -> RetentionDue {
-    let data = context.data.clone();
-    let looked = blocking(move || {
-        if check_have_log(&data).is_err() {
-            return Ok(RetentionDue::default());
-        }
-        let mut state = users::open(&data)?;
-        let has_policies = !policies_of(&state, is_enabled)?.is_empty();
-        // With the logs it is compared when retention runs. It says why by an alert.
-        let is_right = clock::was_seen(&state, now)? || clock::check(&mut state, None, now).is_ok();
-        let hour = values_of::values(&state)?.number(&RETENTION_HOUR);
-        let hour = u8::try_from(hour).ok().filter(|it| *it < 24);
-        Ok(RetentionDue { hour: hour.filter(|_| has_policies && is_right) })
-    });
-    looked.await.unwrap_or_else(|failure| {
-        tracing::warn!("the clock was not looked at: {}", failure.message);
-        RetentionDue::default()
-    })
 }
 
 /// Who gives the command, as people know him.

@@ -2,14 +2,14 @@
 //!
 //! Rules: the clock is looked at often, so that a jump is noticed when it happens; what a run did,
 //! or why it did not begin, is traced; a run that is due while the server is down is left to the
-//! next day.
+//! next day. What was erased and is still in files is taken out of them when the server starts and
+//! behind each run.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use commands::{
-    AdminAnswer, Answer, CompactHow, Gone, Progress, ProgressSink, Request, RetentionRequest,
-    StoreRequest,
+    CompactHow, Gone, Progress, ProgressSink, Request, RetentionRequest, StoreRequest,
 };
 use disk::SystemClock;
 use ports::Clock;
@@ -17,7 +17,7 @@ use ports::Clock;
 use super::apply;
 use super::caught::caught;
 use crate::context::Context;
-use crate::run::{self, Asker};
+use crate::run::{self, Asker, RetentionWork};
 use crate::serving::Serving;
 
 /// How often it looks what time it is.
@@ -36,19 +36,32 @@ impl ProgressSink for Silent {
 pub(super) async fn keep(context: Context, serving: Arc<Serving>) {
     let asker = Asker::schedule("retention run".to_owned());
     let context = Context { asker, ..context };
+    // What a server that was stopped had not finished.
+    clear_left(&context, &serving).await;
     let mut last_day = None;
     loop {
         let now = SystemClock.now();
         let due = run::look_at_clock(&context, now).await;
         if due.hour == Some(now.civil().hour) && last_day != Some(now.day_start()) {
             last_day = Some(now.day_start());
-            carry_out(&context, &serving).await;
+            if look_for_work(&context).await.is_due {
+                carry_out(&context, &serving).await;
+            }
+            // A run clears what it erased. This is for what it could not.
+            clear_left(&context, &serving).await;
         }
         tokio::select! {
             () = context.stop.cancelled() => return,
             () = tokio::time::sleep(LOOK_EVERY) => (),
         }
     }
+}
+
+async fn look_for_work(context: &Context) -> RetentionWork {
+    run::look_for_work(context).await.unwrap_or_else(|failure| {
+        tracing::warn!("retention cannot tell what there is to do: {}", failure.message);
+        RetentionWork::default()
+    })
 }
 
 async fn carry_out(context: &Context, serving: &Serving) {
@@ -60,25 +73,23 @@ async fn carry_out(context: &Context, serving: &Serving) {
     let request = Request::Retention(RetentionRequest::Run(None));
     let ran = caught(Box::pin(apply::carry_out(serving, context, request, &Silent)));
     match ran.await {
-        Ok(answer) if has_erased(&answer) => compact(context, serving).await,
         Ok(_) => tracing::info!("retention ran"),
         Err(failure) => tracing::warn!("retention did not run: {}", failure.message),
     }
 }
 
-fn has_erased(answer: &Answer) -> bool {
-    let Answer::Admin(answer) = answer else { return false };
-    let AdminAnswer::Retention(answer) = &**answer else { return false };
-    answer.reviewed.is_some_and(|it| it.erased != 0)
-}
-
-/// Takes the bytes of what was erased out of the files of the current store. Of the others they go
-/// by `posthold store compact`.
-async fn compact(context: &Context, serving: &Serving) {
-    let request = Request::Store(StoreRequest::Compact { name: None, how: CompactHow::Run });
-    let ran = caught(Box::pin(apply::carry_out(serving, context, request, &Silent)));
-    match ran.await {
-        Ok(_) => tracing::info!("retention ran, and what was erased is out of the files"),
-        Err(failure) => tracing::warn!("what was erased is in the files: {}", failure.message),
+/// Takes what was erased out of the files of every store that has it still.
+async fn clear_left(context: &Context, serving: &Serving) {
+    for store in look_for_work(context).await.left {
+        let request = StoreRequest::Compact { name: Some(store.clone()), how: CompactHow::Run };
+        let request = Request::Store(request);
+        let ran = caught(Box::pin(apply::carry_out(serving, context, request, &Silent)));
+        match ran.await {
+            Ok(_) => tracing::info!(store, "what was erased is out of the files"),
+            Err(failure) => {
+                let why = failure.message;
+                tracing::warn!(store, why, "what was erased is still in the files");
+            }
+        }
     }
 }

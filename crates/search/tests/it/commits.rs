@@ -256,6 +256,31 @@ fn terms(dir: &Path) -> Vec<String> {
     terms
 }
 
+/// What is forgotten is found no more with the next commit, whether it was there before or not.
+#[test]
+fn a_forgotten_message_is_not_found_by_its_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut indexer = Indexer::open(dir.path()).unwrap();
+    for (n, text) in (0u32..).zip(["plain words", "secret words", "more words"]) {
+        indexer.add(letter(text).doc(n)).unwrap();
+    }
+    indexer.commit(position(3)).unwrap();
+    let searcher = Searcher::open(dir.path()).unwrap();
+    let found = |text: &str| numbers(&searcher, text, None, &Resolved::default()).unwrap();
+    indexer.add(letter("late words").doc(3)).unwrap();
+    indexer.add(letter("last words").doc(4)).unwrap();
+    indexer.forget(&[1, 3].into_iter().collect()).unwrap();
+    searcher.reload().unwrap();
+    assert_eq!(found("words"), [0, 1, 2], "nothing is committed");
+    indexer.commit(position(6)).unwrap();
+    assert_eq!(searcher.reload().unwrap(), position(6));
+    assert_eq!(found("words"), [0, 2, 4]);
+    assert_eq!((found("secret"), found("late"), found("-nothing")), (vec![], vec![], vec![0, 2, 4]));
+    indexer.erase(&[1, 3].into_iter().collect()).unwrap();
+    Box::new(indexer).close().unwrap();
+    assert!(!terms(dir.path()).contains(&"secret".to_owned()), "and then it is in no file");
+}
+
 /// What is erased is found no more, counts nowhere, and its words are in no file.
 #[test]
 fn an_erased_message_leaves_no_word() {

@@ -67,9 +67,23 @@ impl CompactPlan {
     }
 }
 
+/// What a compaction does, in this order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum CompactStep {
+    /// It writes segments anew.
+    #[default]
+    Log,
+    /// It writes the catalog anew.
+    Catalog,
+    /// It writes parts of the index anew.
+    Index,
+}
+
 /// How far a compaction is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct CompactProgress {
+    /// What it does.
+    pub step: CompactStep,
     /// Segments that are done.
     pub segments: u64,
     /// Segments that there are to do.
@@ -80,7 +94,7 @@ pub struct CompactProgress {
     pub bytes_total: u64,
 }
 
-/// Whether to go on; asked between segments, and often within them.
+/// Whether to go on; asked between segments, often within them, and before each view.
 pub type GoOn<'a> = dyn FnMut(CompactProgress) -> ControlFlow<()> + 'a;
 
 /// What a compaction did.

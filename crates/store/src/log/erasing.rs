@@ -5,6 +5,7 @@
 //! of stands in segments before the one that condemned it.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use frames::{Flaw, Kind, ReadFlaw, ReadMode, decode_body, decode_details, decode_entries};
 use ledger::{Detail, Entry, Erasures, Fact};
@@ -21,6 +22,8 @@ pub(super) struct Erasing {
     pub(super) said: Erasures,
     /// Blobs that count as absent in segments below this number.
     absent_below: HashMap<BlobId, u32>,
+    /// The last entry that erased anything.
+    last_erased: Option<EntryNumber>,
 }
 
 /// Whether a fact belongs to erasure.
@@ -46,7 +49,7 @@ impl Erasing {
                 read_front(dir, snapshot, index, &mut said).map_err(log_error(segment.number))?;
             }
         }
-        let mut erasing = Erasing { said, absent_below: HashMap::new() };
+        let mut erasing = Erasing { said, ..Erasing::default() };
         erasing.note_absent(snapshot);
         Ok(erasing)
     }
@@ -62,13 +65,14 @@ impl Erasing {
         for (number, (entry, detail)) in (first..).zip(entries) {
             said.take(EntryNumber(number), entry, detail.as_ref());
         }
-        let mut next = Erasing { said, absent_below: HashMap::new() };
+        let mut next = Erasing { said, ..Erasing::default() };
         next.note_absent(snapshot);
         next
     }
 
     fn note_absent(&mut self, snapshot: &Snapshot) {
         self.absent_below.clear();
+        self.last_erased = self.said.erased.values().map(|it| it.entry).max();
         let Erasures { condemned, erased } = &self.said;
         let all = condemned.values().chain(erased.values().map(|it| &it.condemned));
         for it in all {
@@ -101,6 +105,20 @@ impl Erasing {
         }
         let own = |parts: &[BlobId]| parts.contains(id);
         self.said.condemned.iter().find(|(_, it)| own(&it.parts)).map(|(key, _)| *key)
+    }
+
+    /// Messages that entries of these numbers erased.
+    pub(super) fn erased_by(&self, entries: Range<u64>) -> Vec<MessageKey> {
+        if self.last_erased.is_none_or(|it| it.0 < entries.start) {
+            return Vec::new();
+        }
+        let erased = self.said.erased.iter().filter(|(_, it)| entries.contains(&it.entry.0));
+        erased.map(|(message, _)| *message).collect()
+    }
+
+    /// The last entry that erased anything.
+    pub(super) fn last_erased(&self) -> Option<EntryNumber> {
+        self.last_erased
     }
 
     /// Messages that are condemned, by key.

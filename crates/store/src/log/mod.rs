@@ -36,6 +36,7 @@ mod turn;
 mod verify;
 mod writer;
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -51,7 +52,7 @@ use types::limits::BATCH_BYTES_MAX;
 use types::{BlobId, EntryNumber, MessageKey, Position, Timestamp};
 
 pub use committer::Committed;
-pub use compact::{CompactPlan, CompactProgress, Compacted, GoOn, SegmentPlan};
+pub use compact::{CompactPlan, CompactProgress, CompactStep, Compacted, GoOn, SegmentPlan};
 pub use entries::EntryRun;
 pub use error::{OpenError, OpenErrorKind, OpenReport, Recovery, TornTail};
 pub use key_files::{KeysAtHand, LogKeys, wrapped_with};
@@ -363,6 +364,16 @@ impl SegmentLog {
     /// Messages that are erased, by key.
     pub fn erased(&self) -> Result<Vec<CondemnedRow>, LogError> {
         Ok(self.tables.erasing()?.erased())
+    }
+
+    /// Messages that entries of these numbers erased.
+    pub fn erased_by(&self, entries: Range<u64>) -> Result<Vec<MessageKey>, LogError> {
+        Ok(self.tables.erasing()?.erased_by(entries))
+    }
+
+    /// The last entry that erased anything.
+    pub fn last_erasure(&self) -> Result<Option<EntryNumber>, LogError> {
+        Ok(self.tables.erasing()?.last_erased())
     }
 
     /// The entries that condemn messages, in groups for one append each. Reads the lists of the

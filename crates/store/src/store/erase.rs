@@ -5,6 +5,7 @@
 //! deleted documents. `DIR/cleared` names the last erasure that this was done for; without it,
 //! it is done once more.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -17,10 +18,13 @@ use types::{EntryNumber, MessageKey, MessageSet, Timestamp};
 use super::{Store, description, remove_index};
 use crate::catalog_files::{catalog_path, remove_files, side_path, swap_in};
 use crate::error::StoreError;
-use crate::log::{CompactPlan, CompactProgress, Compacted, GoOn};
+use crate::log::{CompactPlan, CompactProgress, CompactStep, Compacted, GoOn};
 
 /// Names the last erasure for which the views were cleared.
 const CLEARED: &str = "cleared";
+
+/// Asks before a step whether to go on.
+type AtStep<'a> = dyn FnMut(CompactStep) -> ControlFlow<()> + 'a;
 
 /// What compaction would do in a store.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -29,6 +33,8 @@ pub struct StoreCompactPlan {
     pub log: CompactPlan,
     /// Whether the views have not been cleared since the last erasure.
     pub views: bool,
+    /// The last erasure that the plan knows of.
+    pub last: Option<EntryNumber>,
 }
 
 impl StoreCompactPlan {
@@ -40,12 +46,20 @@ impl StoreCompactPlan {
 }
 
 impl Store {
+    /// Whether every file was rid of what was erased. Unlike [`Store::compact_plan`] this reads
+    /// only what the last compaction noted.
+    pub fn is_clear(&self) -> Result<bool, StoreError> {
+        let last = self.log.last_erasure()?;
+        Ok(last.is_none() || self.cleared() == last)
+    }
+
     /// What compaction would do.
     pub fn compact_plan(&self) -> Result<StoreCompactPlan, StoreError> {
+        // First this: what is erased meanwhile is left to the next plan.
+        let last = self.log.last_erasure()?;
         let log = self.log.compact_plan()?;
-        let last = self.last_erasure()?;
-        let views = last.is_some_and(|it| self.cleared() != Some(it));
-        Ok(StoreCompactPlan { log, views })
+        let views = last.is_some() && self.cleared() != last;
+        Ok(StoreCompactPlan { log, views, last })
     }
 
     /// Takes what was erased out of every file: first out of the log, then out of the views. What
@@ -59,24 +73,15 @@ impl Store {
     ) -> Result<Compacted, StoreError> {
         self.check_is_writing()?;
         let mut done = self.log.compact(&plan.log, go_on)?;
-        let last = self.last_erasure()?;
-        if done.is_stopped || last.is_none() || (!plan.views && plan.log.is_empty()) {
+        let Some(last) = plan.last.filter(|_| !done.is_stopped && !plan.is_empty()) else {
             return Ok(done);
-        }
-        if go_on(CompactProgress::at_views(plan)).is_break() {
+        };
+        if self.clear_views(&mut |step| go_on(CompactProgress::at(step, plan)))?.is_break() {
             done.is_stopped = true;
             return Ok(done);
         }
-        self.clear_views()?;
-        if let Some(last) = last {
-            self.note_cleared(last).map_err(StoreError::io("note that the views are clear"))?;
-        }
+        self.note_cleared(last).map_err(StoreError::io("note that the views are clear"))?;
         Ok(done)
-    }
-
-    fn last_erasure(&self) -> Result<Option<EntryNumber>, StoreError> {
-        let erased = self.log.erased()?;
-        Ok(erased.iter().filter_map(|it| it.erased).map(|(entry, _)| entry).max())
     }
 
     fn cleared_path(&self) -> PathBuf {
@@ -103,12 +108,22 @@ impl Store {
     }
 
     /// Writes both views without what was erased.
-    fn clear_views(&self) -> Result<(), StoreError> {
+    fn clear_views(&self, go_on: &mut AtStep<'_>) -> Result<ControlFlow<()>, StoreError> {
         self.stop_views();
-        let cleared = self.clear_catalog().and_then(|()| self.clear_index());
+        let mut clear = || {
+            if go_on(CompactStep::Catalog).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+            self.clear_catalog()?;
+            if go_on(CompactStep::Index).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+            self.clear_index().map(ControlFlow::Continue)
+        };
+        let cleared = clear();
         let resumed = self.resume_views();
-        cleared?;
-        resumed
+        let cleared = cleared?;
+        resumed.map(|()| cleared)
     }
 
     fn clear_catalog(&self) -> Result<(), StoreError> {
@@ -207,9 +222,9 @@ impl Erase for Store {
 }
 
 impl CompactProgress {
-    fn at_views(plan: &StoreCompactPlan) -> CompactProgress {
+    fn at(step: CompactStep, plan: &StoreCompactPlan) -> CompactProgress {
         let segments = plan.log.segments.len() as u64;
         let bytes = plan.log.bytes;
-        CompactProgress { segments, segments_total: segments, bytes, bytes_total: bytes }
+        CompactProgress { step, segments, segments_total: segments, bytes, bytes_total: bytes }
     }
 }

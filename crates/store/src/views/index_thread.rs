@@ -1,16 +1,19 @@
 //! The thread that writes the full-text index.
 
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use message::Message;
-use ports::{CatalogError, Index, IndexDoc, IndexError, NewMessage, ReadError, ReadErrorKind};
+use ports::{
+    CatalogError, Index, IndexDoc, IndexError, LogError, NewMessage, ReadError, ReadErrorKind,
+};
 use thiserror::Error;
 use tokio::sync::watch;
 use types::limits::PARSE_BYTES_MAX;
-use types::{BlobId, Position};
+use types::{BlobId, MessageSet, Position};
 
 use super::Orders;
 use super::budget::{Work, WorkQueue};
@@ -39,6 +42,8 @@ pub(crate) enum Stuck {
     Catalog(#[from] CatalogError),
     #[error("failed to read a message for the index")]
     Read(#[source] ReadError),
+    #[error("failed to read in the log what is erased")]
+    Log(#[from] LogError),
 }
 
 pub(super) struct IndexThread {
@@ -131,6 +136,7 @@ impl IndexThread {
                 self.add_one(new, parsed)?;
             }
         }
+        self.forget(self.read.entries..upto.entries)?;
         self.read = upto;
         self.changed = Instant::now();
         Ok(())
@@ -151,6 +157,22 @@ impl IndexThread {
                 self.add_one(new_message(row), None)?;
             }
         }
+    }
+
+    /// Takes out what these entries erased: nobody finds it by its words any more.
+    fn forget(&mut self, entries: Range<u64>) -> Result<(), Stuck> {
+        let mut numbers = MessageSet::default();
+        for message in self.log.erased_by(entries)? {
+            if let Some(row) = self.catalog.message(message)? {
+                numbers.insert(row.n);
+            }
+        }
+        if numbers.is_empty() {
+            return Ok(());
+        }
+        // Somebody waits for it to be gone, though nothing new comes.
+        self.pending_messages += usize::try_from(numbers.len()).unwrap_or(usize::MAX);
+        Ok(self.index.forget(&numbers)?)
     }
 
     fn add_one(&mut self, new: NewMessage, parsed: Option<Box<Message>>) -> Result<(), Stuck> {

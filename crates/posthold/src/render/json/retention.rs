@@ -7,6 +7,8 @@ use commands::{
 use serde::Serialize;
 use types::Timestamp;
 
+use super::stores::CompactObject;
+
 fn at(time: Option<Timestamp>) -> Option<String> {
     time.map(|it| it.to_string())
 }
@@ -63,6 +65,8 @@ pub(super) struct RetentionObject<'a> {
     policies: Vec<PolicyCountsObject<'a>>,
     holds: Vec<HoldCountsObject<'a>>,
     messages: Vec<GoesObject<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compacted: Option<Vec<CompactObject<'a>>>,
     warnings: &'a [String],
 }
 
@@ -130,6 +134,7 @@ impl<'a> From<&'a RetentionAnswer> for RetentionObject<'a> {
             policies: it.policies.iter().map(counts).collect(),
             holds: it.holds.iter().map(HoldCountsObject::from).collect(),
             messages: it.messages.iter().map(goes).collect(),
+            compacted: it.done.then(|| it.compacted.iter().map(CompactObject::from).collect()),
             warnings: &it.warnings,
         }
     }

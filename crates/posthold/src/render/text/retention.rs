@@ -9,7 +9,7 @@ use commands::{
 use types::Timestamp;
 use types::retention::{AtTheEnd, CountedFrom, Coverage};
 
-use super::{Align, counted, table, warnings, words};
+use super::{Align, counted, stores, table, warnings, words};
 
 fn name(text: &str) -> String {
     words::line(text).into_owned()
@@ -132,6 +132,7 @@ pub(super) fn plan(it: &RetentionAnswer, out: &mut dyn Write) -> io::Result<()> 
         let entries = counted(it.beyond, "entry");
         writeln!(out, "The views have not read {entries} yet: what these say was not looked at.")?;
     }
+    it.compacted.iter().try_for_each(|it| stores::compacted(it, out))?;
     warnings(&it.warnings, out)
 }
 

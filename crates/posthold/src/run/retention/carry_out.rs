@@ -27,6 +27,7 @@ use super::{add, answer_of, clock, is_enabled, policies_of, who};
 use crate::context::{Context, DataDir};
 use crate::render::words;
 use crate::run::all_stores::{AllStores, saved};
+use crate::run::compact::{self, Cleared};
 use crate::run::stores::Writing;
 use crate::run::{blocking, faults, settings as values_of, show, users};
 
@@ -63,6 +64,10 @@ pub(super) async fn run(
     sum.warnings.extend(writing.close(WaitForViews::Yes, progress).await.warnings);
     ran?;
     sum.reviewed = Some(reviewed);
+    // Also what an earlier run left there.
+    let Cleared { compacted, warnings } = compact::everywhere(context, progress).await;
+    sum.compacted = compacted;
+    sum.warnings.extend(warnings);
     Ok(sum)
 }
 

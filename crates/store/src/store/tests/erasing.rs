@@ -1,13 +1,16 @@
 //! Erasure in a whole store: nothing of it in any file, and the views as if made anew.
 
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use ledger::EraseReason;
 use ports::{Condemnation, Erase, Held, Holds, Log, LogError};
 use types::{MessageKey, Position, Timestamp};
 
 use super::fixture::{Bench, archive, begin, mail, placing, told};
+use crate::log::CompactProgress;
 use crate::{Store, StoreErrorKind};
 
 struct Nothing;
@@ -107,6 +110,129 @@ async fn a_compaction_that_is_stopped_goes_on_with_the_views() {
     store.compact(&rest, &mut |_| ControlFlow::Continue(())).unwrap();
     assert_eq!(files_with(&bench.dir(), SECRET), Vec::<String>::new());
     assert!(store.compact_plan().unwrap().is_empty());
+    store.close().unwrap();
+}
+
+/// Before anything is compacted: the views have read that it is erased, and give it no more. The
+/// index hears of it also when it was behind.
+#[tokio::test]
+async fn no_view_gives_what_is_erased() {
+    for is_behind in [false, true] {
+        let bench = Bench::new();
+        let store = bench.open();
+        let message = written(&bench, &store).await;
+        bench.index.fails.store(is_behind, Ordering::Relaxed);
+        erase(&store, message).await;
+        if is_behind {
+            // The index fails with the next message, and reads on when it is opened next.
+            let place = begin(&store).await.unwrap();
+            archive(&store, place, 100, 3, 3).await.unwrap();
+            assert!(store.flush().await.index.unwrap().failure.is_some());
+            bench.index.fails.store(false, Ordering::Relaxed);
+            store.restart_views().unwrap();
+        }
+        let told = told(&bench, &store).await;
+        assert!(told.docs.contains("number 1") && !told.docs.contains(SECRET));
+        assert!(store.catalog().message(message).unwrap().unwrap().is_erased);
+        assert!(!store.is_clear().unwrap(), "its words are in files still");
+        store.close().unwrap();
+    }
+}
+
+/// Each step of a compaction may be the last one: by a stop, or by the end of the process. What
+/// is left is whole, and the next compaction has the rest.
+#[tokio::test]
+async fn every_step_of_a_compaction_may_be_the_last() {
+    for how in [Ends::Stopped, Ends::Killed] {
+        for steps in 0.. {
+            let bench = Bench::new();
+            let store = bench.open();
+            let message = written(&bench, &store).await;
+            erase(&store, message).await;
+            let before = told(&bench, &store).await;
+            let plan = store.compact_plan().unwrap();
+            let (mut n, mut last) = (0, None);
+            let mut go_on = |it: CompactProgress| {
+                n += 1;
+                last = Some(it.step);
+                let is_end = steps < n;
+                assert!(!is_end || how == Ends::Stopped, "{KILLED}");
+                if is_end { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            };
+            let compacts = AssertUnwindSafe(|| store.compact(&plan, &mut go_on));
+            let is_whole = match catch_unwind(compacts) {
+                Ok(done) => !done.unwrap().is_stopped,
+                Err(_) => false,
+            };
+            let bench = match how {
+                Ends::Stopped => {
+                    assert_eq!(told(&bench, &store).await, before, "{last:?}");
+                    store.close().unwrap();
+                    bench
+                }
+                Ends::Killed => {
+                    drop(store);
+                    let disk = bench.disk.after_process_death();
+                    bench.with_disk(disk)
+                }
+            };
+            let store = bench.open();
+            assert_eq!(told(&bench, &store).await, before, "{how:?} at {last:?}");
+            assert_eq!(store.log().verify(&mut |_| ()).defects, [], "{how:?} at {last:?}");
+            let rest = store.compact_plan().unwrap();
+            assert_eq!(rest.is_empty(), is_whole, "{how:?} at {last:?}");
+            store.compact(&rest, &mut |_| ControlFlow::Continue(())).unwrap();
+            assert!(store.compact_plan().unwrap().is_empty() && store.is_clear().unwrap());
+            assert_eq!(files_with(&bench.dir(), SECRET), Vec::<String>::new());
+            assert_eq!(told(&bench, &store).await, before, "{how:?} at {last:?}");
+            store.close().unwrap();
+            if is_whole {
+                assert!(4 <= n, "two steps of the log, and each view");
+                break;
+            }
+        }
+    }
+}
+
+/// How a compaction ends before its end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Ends {
+    Stopped,
+    Killed,
+}
+
+/// A panic that a test wants.
+const KILLED: &str = "the process ends here";
+
+/// A view that cannot be written while it is cleared: nothing is noted, and it is done again.
+#[tokio::test]
+async fn a_view_that_cannot_be_cleared_is_cleared_later() {
+    let bench = Bench::new();
+    let store = bench.open();
+    let message = written(&bench, &store).await;
+    erase(&store, message).await;
+    let before = told(&bench, &store).await;
+    // Where the new catalog would be written, or the note that it is done, is a directory.
+    for name in ["catalog.db.new", "cleared.new"] {
+        let in_the_way = bench.dir().join(name);
+        std::fs::create_dir(&in_the_way).unwrap();
+        std::fs::write(in_the_way.join("x"), "x").unwrap();
+        let plan = store.compact_plan().unwrap();
+        assert!(store.compact(&plan, &mut |_| ControlFlow::Continue(())).is_err(), "{name}");
+        assert!(!store.is_clear().unwrap(), "{name}");
+        assert_eq!(told(&bench, &store).await, before, "{name}");
+        std::fs::remove_dir_all(in_the_way).unwrap();
+    }
+    bench.index.fails.store(true, Ordering::Relaxed);
+    let plan = store.compact_plan().unwrap();
+    assert!(plan.views && plan.log.is_empty(), "the log is done");
+    assert!(store.compact(&plan, &mut |_| ControlFlow::Continue(())).is_err());
+    assert!(!store.is_clear().unwrap());
+    bench.index.fails.store(false, Ordering::Relaxed);
+    store.compact(&plan, &mut |_| ControlFlow::Continue(())).unwrap();
+    assert!(store.is_clear().unwrap());
+    assert_eq!(told(&bench, &store).await, before);
+    assert_eq!(files_with(&bench.dir(), SECRET), Vec::<String>::new());
     store.close().unwrap();
 }
 

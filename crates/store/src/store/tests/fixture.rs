@@ -115,7 +115,15 @@ impl Index for TextIndex {
         Ok(())
     }
 
+    fn forget(&mut self, messages: &types::MessageSet) -> Result<(), IndexError> {
+        self.docs.retain(|n, _| !messages.contains(*n));
+        Ok(())
+    }
+
     fn erase(&mut self, messages: &types::MessageSet) -> Result<(), IndexError> {
+        if self.control.fails.load(Ordering::Relaxed) {
+            return Err(IndexError { what: "erasing".into(), cause: "told to fail".into() });
+        }
         self.docs.retain(|n, _| !messages.contains(*n));
         self.commit(self.position)
     }
