@@ -8,9 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use commands::{
-    CompactHow, Gone, Progress, ProgressSink, Request, RetentionRequest, StoreRequest,
-};
+use commands::{CompactHow, Gone, Progress, ProgressSink, Request, RetentionRequest, StoreRequest};
 use disk::SystemClock;
 use ports::Clock;
 

@@ -275,7 +275,10 @@ fn a_forgotten_message_is_not_found_by_its_words() {
     indexer.commit(position(6)).unwrap();
     assert_eq!(searcher.reload().unwrap(), position(6));
     assert_eq!(found("words"), [0, 2, 4]);
-    assert_eq!((found("secret"), found("late"), found("-nothing")), (vec![], vec![], vec![0, 2, 4]));
+    assert_eq!(
+        (found("secret"), found("late"), found("-nothing")),
+        (vec![], vec![], vec![0, 2, 4])
+    );
     indexer.erase(&[1, 3].into_iter().collect()).unwrap();
     Box::new(indexer).close().unwrap();
     assert!(!terms(dir.path()).contains(&"secret".to_owned()), "and then it is in no file");
