@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use types::{Secret, Timestamp};
 
 use crate::alert::AlertShown;
+use crate::anchor::AnchorAnswer;
 use crate::apply::ApplyAnswer;
 use crate::approval::ApprovalShown;
 use crate::audit::AuditAnswer;
@@ -121,6 +122,8 @@ pub enum AdminAnswer {
     Applied(ApplyAnswer),
     /// Of `settings export`: TOML.
     Export(String),
+    /// Of `anchor ...`.
+    Anchor(Box<AnchorAnswer>),
     /// Of `backup ...`, `restore` and `store accept-rollback`.
     Backup(Box<BackupAnswer>),
     /// Of `settings check`.

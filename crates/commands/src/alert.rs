@@ -35,11 +35,13 @@ pub enum AlertKind {
     StoreIndex,
     /// There is no store that mail could go to.
     NoStore,
+    /// Checkpoints do not go to where they are kept.
+    Anchor,
 }
 
 impl AlertKind {
     /// All of them.
-    pub const ALL: [AlertKind; 15] = [
+    pub const ALL: [AlertKind; 16] = [
         AlertKind::Run,
         AlertKind::Stale,
         AlertKind::Quarantine,
@@ -55,6 +57,7 @@ impl AlertKind {
         AlertKind::StoreFull,
         AlertKind::StoreIndex,
         AlertKind::NoStore,
+        AlertKind::Anchor,
     ];
 
     /// The name in answers.
@@ -76,6 +79,7 @@ impl AlertKind {
             AlertKind::StoreFull => "store_full",
             AlertKind::StoreIndex => "store_index",
             AlertKind::NoStore => "no_store",
+            AlertKind::Anchor => "anchor",
         }
     }
 

@@ -76,6 +76,7 @@ impl Answer {
                 AdminAnswer::Test(test) => partly_if(!test.is_clean()),
                 AdminAnswer::Service(status) => partly_if(!status.is_well()),
                 AdminAnswer::Backup(it) => partly_if(!it.is_clean()),
+                AdminAnswer::Anchor(it) => partly_if(!it.is_clean()),
                 AdminAnswer::Insecure(list) => partly_if(!list.is_empty()),
                 AdminAnswer::Alerts(list) => partly_if(list.iter().any(AlertShown::waits)),
                 AdminAnswer::MailTest(it) => partly_if(!it.test.is_clean()),

@@ -9,6 +9,7 @@
 
 mod admin;
 mod alert;
+mod anchor;
 mod answer;
 mod apply;
 mod approval;
@@ -41,6 +42,10 @@ pub use admin::{
     MailTested, SettingShown, SettingsRequest, TestAnswer, TestResult, TestStep,
 };
 pub use alert::{Alert, AlertChoice, AlertKind, AlertRequest, AlertShown, Severity};
+pub use anchor::{
+    AnchorAdd, AnchorAnswer, AnchorChecked, AnchorChoice, AnchorFiles, AnchorRan, AnchorRequest,
+    AnchorShown, AnchorTarget, AnchorsRan,
+};
 pub use answer::{
     Answer, DamagedMessage, DefectFound, DemoAnswer, DemoImport, DemoSearch, ExcludedCounts,
     ExportAnswer, ImportCounts, IndexReach, MailboxCounts, PartShown, RebuildAnswer, RunAnswer,

@@ -5,6 +5,7 @@
 //! somebody has decided what it is.
 
 use crate::alert::AlertRequest;
+use crate::anchor::{AnchorChoice, AnchorRequest};
 use crate::apply::{Apply, ApplyMode};
 use crate::approval::{ApprovalRequest, AsPerson};
 use crate::audit::{Activity, AuditRequest, Logged, Shows, UnlockScope};
@@ -24,10 +25,11 @@ use crate::unknown::UnknownRequest;
 use crate::{Export, Import, KeyRequest, SettingsRequest};
 
 use Activity::{
-    AlertChange, AuditRead, BackupRestore, BackupRun, ComplianceChangeSettings, ConfigurationRead,
-    ConnectionTest, HoldChange, JobChange, JobRun, KeyChange, MailChange, MessageArchive,
-    MessageExport, MessageRemove, MessageRetrieveContent, MessageSearch, ProfileChange,
-    QuarantineChange, ServiceChange, SettingsChange, StoreChange, StoreVerify, UserChange,
+    AlertChange, AnchorChange, AnchorRun, AuditRead, BackupRestore, BackupRun,
+    ComplianceChangeSettings, ConfigurationRead, ConnectionTest, HoldChange, JobChange, JobRun,
+    KeyChange, MailChange, MessageArchive, MessageExport, MessageRemove, MessageRetrieveContent,
+    MessageSearch, ProfileChange, QuarantineChange, ServiceChange, SettingsChange, StoreChange,
+    StoreVerify, UserChange,
 };
 
 impl Request {
@@ -69,6 +71,7 @@ impl Request {
             Request::Apply(it) => apply(it),
             Request::Alert(it) => alert(it),
             Request::Mail(it) => mail(it),
+            Request::Anchor(it) => anchor(it),
             Request::Report(it) => report(it),
             Request::Retention(it) => retention(it),
             Request::Hold(it) => hold(it),
@@ -279,6 +282,23 @@ fn alert(request: &AlertRequest) -> Logged {
         AlertRequest::List(_) => logged(ConfigurationRead, []),
         AlertRequest::Show(id) => logged(ConfigurationRead, [object("alert", id)]),
         AlertRequest::Acknowledge(id) => logged(AlertChange, [object("alert", id)]),
+    }
+}
+
+fn anchor(request: &AnchorRequest) -> Logged {
+    let of = |name: &String| [object("anchor", name)];
+    match request {
+        AnchorRequest::List => logged(ConfigurationRead, []),
+        AnchorRequest::Add(it) => {
+            let to = object(it.target.kind(), it.target.place());
+            logged(AnchorChange, of(&it.name).into_iter().chain([to]))
+        }
+        AnchorRequest::Remove(name) => logged(AnchorChange, of(name)),
+        AnchorRequest::Now(AnchorChoice::Named(name)) => logged(AnchorRun, of(name)),
+        AnchorRequest::Now(AnchorChoice::All | AnchorChoice::Due) => logged(AnchorRun, []),
+        AnchorRequest::Verify(it) => {
+            logged(StoreVerify, it.files.iter().map(|it| object("file", it.display())))
+        }
     }
 }
 

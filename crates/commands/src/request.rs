@@ -9,6 +9,7 @@ use types::{Secret, UserName};
 
 use crate::admin::{KeyRequest, SettingsRequest};
 use crate::alert::AlertRequest;
+use crate::anchor::AnchorRequest;
 use crate::apply::Apply;
 use crate::approval::ApprovalRequest;
 use crate::backup::BackupRequest;
@@ -79,6 +80,8 @@ pub enum Request {
     AcceptRollback(Option<String>),
     /// Look after alerts.
     Alert(AlertRequest),
+    /// Look after anchors, and send checkpoints there.
+    Anchor(AnchorRequest),
     /// Look after outgoing mail.
     Mail(MailRequest),
     /// Make a report.
@@ -147,6 +150,7 @@ impl Request {
             Request::Alert(it) => !matches!(it, AlertRequest::Acknowledge(_)),
             Request::Mail(it) => *it == MailRequest::Show,
             Request::Audit(it) => it.only_reads(),
+            Request::Anchor(it) => it.only_reads(),
             Request::Report(it) => !matches!(it, ReportRequest::Daily { send: Sending::Yes, .. }),
             Request::Retention(it) => it.only_reads(),
             Request::Hold(it) => it.only_reads(),
@@ -191,6 +195,7 @@ impl Request {
             Request::AcceptRollback(_) => "store accept-rollback",
             Request::Alert(it) => it.name(),
             Request::Mail(it) => it.name(),
+            Request::Anchor(it) => it.name(),
             Request::Report(it) => it.name(),
             Request::Retention(it) => it.name(),
             Request::Hold(it) => it.name(),

@@ -19,4 +19,4 @@ pub use clock::{OsRandom, SystemClock};
 pub use encrypted_files::{FileEncryption, file_encryption};
 pub use file_system::{RefusedFileSystem, check_file_system, room};
 pub use lock::{DataLock, LockError, LockErrorKind, Owner};
-pub use real_disk::{RealDisk, remove_tree};
+pub use real_disk::{RealDisk, append, remove_tree};

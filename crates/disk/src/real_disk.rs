@@ -63,6 +63,21 @@ impl Disk for RealDisk {
     }
 }
 
+/// Adds `bytes` to the end of a file, durably, and makes it when it is missing. It is opened for
+/// nothing else, so that it may be one that can only be added to.
+pub fn append(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let is_new = !path.exists();
+    let mut options = OpenOptions::new();
+    let mut file =
+        options.append(true).create(true).mode(0o600).open(path).map_err(at("open", path))?;
+    io::Write::write_all(&mut file, bytes).map_err(at("write", path))?;
+    file.sync_all().map_err(at("sync", path))?;
+    match path.parent().filter(|_| is_new) {
+        Some(dir) => RealDisk.sync_dir(dir),
+        None => Ok(()),
+    }
+}
+
 /// Removes a directory with everything in it; fine when there is none.
 pub fn remove_tree(dir: &Path) -> io::Result<()> {
     match std::fs::remove_dir_all(dir) {

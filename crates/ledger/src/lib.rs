@@ -9,6 +9,7 @@
 //! - What is personal stands in the detail, which the entry names by a salted hash.
 //! - An unknown entry kind is refused by the name of the feature that it needs.
 
+mod anchor;
 mod audit;
 pub mod checkpoint;
 mod confirmed;
@@ -28,6 +29,7 @@ pub mod statement;
 pub mod tiles;
 mod wire;
 
+pub use anchor::{ANCHOR_START, AnchorKind, Anchored, anchored_in};
 pub use audit::{AUDITED_MESSAGES_MAX, AuditDetail, AuditOutcome, Audited};
 pub use checkpoint::{Checkpoint, Moment};
 pub use confirmed::{ConfirmedLeaf, confirmed};

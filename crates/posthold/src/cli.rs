@@ -5,6 +5,7 @@
 
 mod admin;
 mod alert;
+mod anchor;
 mod apply;
 mod approval;
 mod archive;
@@ -189,6 +190,9 @@ enum Command {
     /// Shows what jobs and `archive` did
     #[command(subcommand)]
     Run(run::RunCommand),
+    /// Looks after anchors: where signed checkpoints are kept besides the archive itself
+    #[command(subcommand)]
+    Anchor(Box<anchor::AnchorCommand>),
     /// Looks after alerts: what a person should know
     #[command(subcommand)]
     Alert(alert::AlertCommand),
@@ -412,6 +416,7 @@ fn request(command: Command, surroundings: &dyn Surroundings) -> Result<Request,
         Command::Preset(it) => Request::Preset(it.request()),
         Command::Job(it) => Request::Job(it.request(surroundings)?),
         Command::Run(it) => it.request()?,
+        Command::Anchor(it) => Request::Anchor(it.request()?),
         Command::Alert(it) => Request::Alert(it.request()),
         Command::Report(it) => Request::Report(it.request()?),
         Command::Audit(it) => Request::Audit(it.request()?),

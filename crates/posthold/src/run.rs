@@ -9,6 +9,7 @@
 mod accept_rollback;
 mod alerts;
 mod all_stores;
+mod anchors;
 mod approvals;
 mod archive;
 mod audit;
@@ -73,6 +74,7 @@ use std::pin::Pin;
 use commands::{Answer, BackupRequest, Failure, JobRequest, Progress, ProgressSink, Request, Work};
 use tokio::sync::watch;
 
+pub(crate) use anchors::are_due as anchors_are_due;
 pub(crate) use approvals::ask_by_schedule;
 pub(crate) use audit::{Asker, Place, Reads, begin_run, end as end_audited};
 pub(crate) use bench::{SearchTimes, bench_search};
@@ -166,6 +168,7 @@ async fn carry_out(
         }
         Request::Alert(it) => alerts::run(context, it, &title, progress).await,
         Request::Mail(it) => mail::run(context, it, &title, progress).await,
+        Request::Anchor(it) => anchors::run(context, it, &title, progress).await,
         Request::Report(it) => daily::run(context, it, &title, progress).await,
         Request::Retention(it) => retention::run(context, it, &title, progress).await,
         Request::Hold(it) => retention::run_hold(context, it, &title, progress).await,

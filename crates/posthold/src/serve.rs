@@ -10,6 +10,7 @@
 //!   off, and the log is whole after either.
 //! - A panic ends the step or command that it is in, and nothing else.
 
+mod anchors;
 mod apply;
 mod caught;
 mod client;
@@ -110,6 +111,7 @@ pub(crate) async fn serve(
     let mut tasks = JoinSet::new();
     tasks.spawn(mail::keep(context.clone(), Arc::clone(&serving)));
     tasks.spawn(retention::keep(context.clone(), Arc::clone(&serving)));
+    tasks.spawn(anchors::keep(context.clone(), Arc::clone(&serving)));
     tasks.spawn(Scheduler::new(context.clone(), Arc::clone(&serving)).keep());
     accept(&context, &listener, &mut tasks).await;
     // Whoever comes now is told that the directory is in use, and by whom.

@@ -14,8 +14,8 @@ use commands::{Alert, AlertKind, FailureKind, RunOutcome, Severity};
 pub use letter::alert_letter;
 pub(crate) use letter::tone;
 pub use situation::{
-    AccountSituation, ClockSituation, DiskSituation, JobSituation, KeySituation, MailSituation,
-    NoStoreSituation, QuotaSituation, Situation, StoreSituation, UnknownSituation,
+    AccountSituation, AnchorSituation, ClockSituation, DiskSituation, JobSituation, KeySituation,
+    MailSituation, NoStoreSituation, QuotaSituation, Situation, StoreSituation, UnknownSituation,
 };
 
 use crate::words::{count, counted, duration, minute, size};
@@ -137,6 +137,7 @@ pub fn found(it: &Situation) -> Vec<Finding> {
     found.extend(it.unknown.iter().filter(|it| it.addresses != 0).map(unknown));
     found.extend(it.mail.as_ref().map(mail));
     found.extend(it.clock.as_ref().map(clock));
+    found.extend(it.anchors.iter().map(anchor));
     found
 }
 
@@ -437,6 +438,23 @@ fn unknown(it: &UnknownSituation) -> Finding {
         .with_amount(it.addresses)
         .with_details(it.examples.clone())
         .with_hint(it.hint.clone())
+}
+
+fn anchor(it: &AnchorSituation) -> Finding {
+    let (message, hint) = match &it.failure {
+        Some(_) => (
+            format!("Checkpoints do not go to the anchor {}.", it.name),
+            "`posthold anchor now` tries it again; `posthold anchor verify` holds everything that \
+             was anchored against the archive.",
+        ),
+        None => (
+            format!("No checkpoint went to the anchor {} since {}.", it.name, minute(it.since)),
+            "`posthold serve` sends them; without it, `posthold anchor now` does.",
+        ),
+    };
+    finding(AlertKind::Anchor, &it.name, Severity::Serious, message)
+        .with_details(it.failure.clone().into_iter().collect())
+        .with_hint(hint)
 }
 
 fn mail(it: &MailSituation) -> Finding {

@@ -8,6 +8,7 @@
 //! database of a newer schema is refused by its number; no SQL and no sealed bytes leave it.
 
 mod alerts;
+mod anchors;
 mod approvals;
 mod backups;
 mod details;
@@ -39,6 +40,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, TransactionBeha
 use types::{Hash, Position, SourceId, Timestamp};
 
 pub use alerts::ALERTS_LISTED_MAX;
+pub use anchors::KeptAnchored;
 pub use approvals::proof_of;
 pub use backups::BackedUp;
 pub use details::{EndedRun, MAILBOXES_KEPT_MAX, RunSums, Standing as AccountStanding, StepEnd};

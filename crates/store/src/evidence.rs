@@ -4,6 +4,7 @@
 //! DIR/checkpoints             signed notes, one behind the other
 //! DIR/checkpoint.pub          the keys that they are checked with, oldest first
 //! DIR/keys/checkpoints.key    the key that signs them
+//! DIR/anchors                 checkpoints that are kept elsewhere too, and where
 //! DIR/tiles/                  the tree, as C2SP tlog-tiles has it
 //! ```
 //!
@@ -17,6 +18,7 @@
 //! - Tiles are derived: never synced while the log is written, never believed before the root that
 //!   they lead to is a signed one, and made anew when they are wrong.
 
+mod anchors;
 mod book;
 mod check;
 mod checkpointer;
@@ -36,6 +38,7 @@ use ports::Disk;
 use crate::error::StoreError;
 use crate::log::Recorded;
 
+pub use anchors::{AnchorList, Standing};
 pub use check::{EvidenceDefect, EvidenceVerdict};
 pub use checkpointer::Checkpointer;
 pub use proofs::{ProofSource, SignedCheckpoint};

@@ -32,7 +32,7 @@ fn job(place: &Place, name: &str, login: &str) {
 }
 
 /// The options of `mail set` and `mail test` for a sink.
-fn options(sink: &SmtpSink, to: &str) -> Vec<String> {
+pub(crate) fn options(sink: &SmtpSink, to: &str) -> Vec<String> {
     let port = sink.address().port().to_string();
     let line = ["--server", "127.0.0.1", "--port", &port, "--protocol", "smtp", "--sender"];
     let rest = ["posthold@example.org", "--alerts-to", to];

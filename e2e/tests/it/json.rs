@@ -63,6 +63,7 @@ fn answers_have_the_fields_of_the_examples() {
     check("demo", &place.ok(["demo", "--json"]).json());
     administration(&place);
     audit(&place);
+    anchors(&place);
     let path = place.data().join("stores/default/segments/000001.seg");
     let mut bytes = fs::read(&path).unwrap();
     let middle = bytes.len() / 2;
@@ -85,6 +86,13 @@ fn audit(place: &Place) {
     let unlock = ["audit", "unlock", "alice", "--reason", "case 7", "--json"];
     check("audit-unlock", &place.ok(unlock).json_lines()[0]);
     assert!(place.ok(["audit", "lock", "alice", "--json"]).json_lines().is_empty());
+}
+
+fn anchors(place: &Place) {
+    check("anchor", &place.ok(["anchor", "add", "file", "list", "--json"]).json());
+    check("anchor", &place.ok(["anchor", "list", "--json"]).json_lines()[0]);
+    check("anchor-now", &place.ok(["anchor", "now", "--json"]).json());
+    check("anchor-verify", &place.ok(["anchor", "verify", "list", "--json"]).json_lines()[0]);
 }
 
 fn administration(place: &Place) {

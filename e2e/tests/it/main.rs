@@ -11,6 +11,7 @@
 )]
 
 mod alerts;
+mod anchors;
 mod apply;
 mod audit;
 mod backup;

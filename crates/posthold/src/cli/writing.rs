@@ -47,6 +47,7 @@ fn write_args(command: &Command) -> Option<&WriteArgs> {
 pub(super) fn ownership(command: &Command) -> Ownership {
     let waits = match command {
         Command::Profile(it) => it.waits(),
+        Command::Anchor(it) => it.waits(),
         Command::Alert(it) => it.waits(),
         Command::Report(it) => it.waits(),
         Command::Audit(it) => it.waits(),

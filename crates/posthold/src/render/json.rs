@@ -2,6 +2,7 @@
 //! rely on them, so they are only ever added to.
 
 mod admin;
+mod anchors;
 mod approvals;
 mod audit;
 mod backups;

@@ -1,6 +1,7 @@
 //! Answers for people: short, aligned, a sentence where something is wrong.
 
 mod admin;
+mod anchors;
 mod approvals;
 mod audit;
 mod backups;

@@ -1,11 +1,13 @@
 //! `store accept-rollback`: a store goes on from an older state than was recorded.
 
+use std::sync::Arc;
+
 use commands::{AdminAnswer, Answer, BackupAnswer, Failure, FailureKind, RollbackAccepted};
 use disk::RealDisk;
 use store::{Description, accept_rollback};
 
 use super::stores::{options, recorded_of_store};
-use super::{blocking, faults, store_admin, users};
+use super::{anchors, blocking, faults, store_admin, users};
 use crate::context::Context;
 
 /// Lets a store go on. The caller owns the data directory.
@@ -46,6 +48,10 @@ pub(super) async fn accept(context: &Context, name: Option<String>) -> Result<An
         let failed = |it| faults::state(&it);
         state.set_store_head(&name, position).map_err(failed)?;
         let description = Description::read(&RealDisk, &dir).map_err(|it| faults::store(&it))?;
+        if let Some(description) = &description {
+            let evidence = description.evidence(Arc::new(RealDisk), &dir);
+            anchors::complete_list(&state, &evidence)?;
+        }
         let id = description.map(|it| it.id).unwrap_or_default();
         state.forget_backed_up(&id).map_err(|it| faults::state(&it))
     })

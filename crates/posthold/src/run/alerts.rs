@@ -17,7 +17,7 @@ use reports::alerts::{
 use state::{AccountStanding, State};
 use types::Timestamp;
 
-use super::{blocking, faults, insecure, keys, ownership, settings as values_of, users};
+use super::{anchors, blocking, faults, insecure, keys, ownership, settings as values_of, users};
 use crate::context::{Context, DataDir, KeySource};
 use crate::render::words;
 
@@ -127,6 +127,7 @@ fn situation(
         unknown: unknown(state)?,
         mail: mail(state, now)?,
         clock: clock(state)?,
+        anchors: anchors::in_trouble(state, now)?,
         stores: stores(data, state, &values)?,
         no_store: no_store(state)?,
     };

@@ -222,6 +222,35 @@ fn random_id() -> String {
     bytes.iter().map(|it| format!("{it:02x}")).collect()
 }
 
+/// What became of a text that was sent at once.
+pub(super) struct Taken {
+    /// Whether a server took it for anybody.
+    pub(super) by_anybody: bool,
+    /// Why somebody does not get it.
+    pub(super) why: Option<String>,
+}
+
+/// Sends a text to people now, and keeps nothing of it.
+pub(super) async fn send_text(
+    settings: &MailSettings,
+    login: Option<(String, Secret)>,
+    to: &[String],
+    subject: &str,
+    text: &str,
+) -> Taken {
+    let from = &settings.sender;
+    let (id, date) = (random_id(), SystemClock.now());
+    let message = write(&Written { from, to, subject, date, id: &id, text, html: None });
+    let recipients = to.to_vec();
+    let mail = DueMail { id: 0, recipients, message, accepted: false, failures: FAILURES_MAX };
+    let answer = send(settings, login, std::slice::from_ref(&mail)).await.pop();
+    match judge(&mail, answer.unwrap_or_else(|| Err("nothing was sent".to_owned()))) {
+        Fate::Sent(why) => Taken { by_anybody: true, why },
+        Fate::Partly(_, why) => Taken { by_anybody: true, why: Some(why) },
+        Fate::Waits(why) => Taken { by_anybody: false, why: Some(why) },
+    }
+}
+
 /// What became of a message: for each recipient, or why it could not even be tried.
 type Answer = Result<Vec<Told>, String>;
 

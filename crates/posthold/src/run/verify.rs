@@ -16,7 +16,7 @@ use store::{SqlCatalog, Store, StoreErrorKind, TableDiffers};
 use types::{MessageSet, Position};
 
 use super::stores::{check_has_log, is_empty, recorded_by_state};
-use super::{Teller, all_stores, audit, faults, keys, telling};
+use super::{Teller, all_stores, anchors, audit, faults, keys, telling};
 use crate::context::{Context, DataDir};
 
 /// Names of the parts of a store in answers.
@@ -79,8 +79,13 @@ fn verified(data: &DataDir, teller: &Teller) -> Result<VerifyAnswer, Failure> {
 fn of_audit_log(data: &DataDir) -> Result<Vec<DefectFound>, Failure> {
     let found = audit::check(data)?.into_iter();
     let defect =
-        |(place, message)| DefectFound { store: String::new(), part: AUDIT, place, message };
-    Ok(found.map(defect).collect())
+        |part, (place, message)| DefectFound { store: String::new(), part, place, message };
+    let mut defects: Vec<DefectFound> = found.map(|it| defect(AUDIT, it)).collect();
+    let state = State::open_for_reading(&data.state()).map_err(|it| faults::state(&it))?;
+    let anchored = anchors::of_audit_log(data, &state)?;
+    let anchored = evidence::anchor_defects(anchored);
+    defects.extend(anchored.map(|it| defect(evidence::ANCHORS, it)));
+    Ok(defects)
 }
 
 /// What cannot even be looked at is a defect of the store that it is.
@@ -101,9 +106,8 @@ fn one(data: &DataDir, teller: &Teller) -> Result<VerifyAnswer, Failure> {
     let mut found = Found { store: store.clone(), ..Found::default() };
     // The views before the log: another process may be writing, and the log is ahead of them.
     let index = found.index(data);
-    let recorded =
-        State::open_for_reading(&data.state()).and_then(|it| recorded_by_state(&it, &store));
-    let mut recorded = recorded.map_err(|it| faults::state(&it))?;
+    let state = State::open_for_reading(&data.state()).map_err(|it| faults::state(&it))?;
+    let mut recorded = recorded_by_state(&state, &store).map_err(|it| faults::state(&it))?;
     let evidence = evidence::of_store(data);
     recorded.extend(evidence.as_ref().and_then(Evidence::recorded));
     let Some((log, catalog)) = found.open(data, &recorded)? else { return Ok(found.answer()) };
@@ -112,6 +116,7 @@ fn one(data: &DataDir, teller: &Teller) -> Result<VerifyAnswer, Failure> {
         teller.tell(Work { phase: Phase::Verifying, bytes, bytes_total, ..Work::default() });
     });
     found.evidence(evidence.as_ref(), &log);
+    found.anchors(&state, evidence.as_ref(), &log);
     let rows = catalog.clone();
     let catalog = catalog.and_then(|it| found.catalog(&log, &it));
     if let Some(rows) = rows.filter(|_| catalog.is_some() && found.verdict.is_sound()) {

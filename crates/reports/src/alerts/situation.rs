@@ -26,6 +26,8 @@ pub struct Situation {
     pub mail: Option<MailSituation>,
     /// A clock that jumped.
     pub clock: Option<ClockSituation>,
+    /// Anchors that checkpoints do not go to.
+    pub anchors: Vec<AnchorSituation>,
     /// The stores that people see.
     pub stores: Vec<StoreSituation>,
     /// That nothing is archived, when there is no store that it could go to.
@@ -147,6 +149,17 @@ pub struct UnknownSituation {
     pub examples: Vec<String>,
     /// What a person can do: a sentence.
     pub hint: String,
+}
+
+/// An anchor that checkpoints do not go to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AnchorSituation {
+    /// Its name.
+    pub name: String,
+    /// When one went there last, or since when there is this anchor.
+    pub since: Timestamp,
+    /// Why none does, when that was tried.
+    pub failure: Option<String>,
 }
 
 /// Mail that could not be sent.

@@ -127,15 +127,7 @@ impl<'a> Check<'a> {
     fn notes(&mut self) -> Result<(), StoreError> {
         let Evidence { disk, dir, .. } = self.evidence;
         // An older copy that was accepted takes the place of what stood behind it.
-        let (known, mut begun) = (&self.known, BTreeMap::new());
-        list::each_note(&**disk, dir, |_, note| {
-            if let Ok((checkpoint, _)) = opened(note, known) {
-                let (_, epoch) = split_origin(&checkpoint.origin);
-                begun.entry(epoch).or_insert(checkpoint.position.entries);
-            }
-            Ok(())
-        })?;
-        self.begun = begun;
+        self.begun = self.evidence.begun().unwrap_or_default();
         self.tail = list::each_note(&**disk, dir, |offset, note| {
             self.note(offset, note);
             Ok(())

@@ -33,7 +33,7 @@ fn read(disk: &dyn Disk, path: &Path) -> io::Result<Option<String>> {
 }
 
 /// Makes a small file, durable and whole. What is missing of its directory is made.
-fn write(disk: &dyn Disk, path: &Path, text: &str) -> io::Result<()> {
+pub(super) fn write(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let dir = path.parent().unwrap_or(Path::new(""));
     disk.create_dir_all(dir)?;
     let new = path.with_extension("new");
@@ -42,7 +42,7 @@ fn write(disk: &dyn Disk, path: &Path, text: &str) -> io::Result<()> {
         _ => (),
     }
     let file = disk.open(&new, Access::CreateNew)?;
-    file.write_at(text.as_bytes(), 0)?;
+    file.write_at(bytes, 0)?;
     file.sync()?;
     disk.rename(&new, path)?;
     disk.sync_dir(dir)?;
@@ -82,14 +82,14 @@ pub(super) fn found_or_made(
             let mut seed = [0; 32];
             random.fill(&mut seed);
             let signer = Signer::new(name, seed).map_err(odd)?;
-            write(disk, &path, &format!("{}\n", signer.declassify().declassify()))?;
+            write(disk, &path, format!("{}\n", signer.declassify().declassify()).as_bytes())?;
             signer
         }
     };
     let line = signer.verifier().to_string();
     let known = read(disk, &public_path(dir))?.unwrap_or_default();
     if !known.lines().any(|it| it == line) {
-        write(disk, &public_path(dir), &format!("{known}{line}\n"))?;
+        write(disk, &public_path(dir), format!("{known}{line}\n").as_bytes())?;
     }
     Ok(signer)
 }

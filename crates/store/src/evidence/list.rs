@@ -88,7 +88,7 @@ fn signed(note: &[u8], known: &[Verifier]) -> Option<SignedCheckpoint> {
     Some(SignedCheckpoint { checkpoint, note: note.to_owned() })
 }
 
-fn read_at(file: &dyn DiskFile, start: u64, len: usize) -> io::Result<Vec<u8>> {
+pub(super) fn read_at(file: &dyn DiskFile, start: u64, len: usize) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; len];
     let mut got = 0;
     while let Some(rest) = bytes.get_mut(got..).filter(|it| !it.is_empty()) {

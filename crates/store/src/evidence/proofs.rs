@@ -3,11 +3,11 @@
 use std::io;
 
 use ledger::merkle::leaf_hash;
-use ledger::proof::{ProofFile, inclusion, root_by_inclusion};
+use ledger::proof::{ProofFile, consistency, inclusion, is_consistent, root_by_inclusion};
 use ledger::tiles::{TILE_HASHES, TileId, TileNodes, Tiler};
 use ledger::{Checkpoint, proof};
 use ports::Log;
-use types::{EntryNumber, Hash};
+use types::{EntryNumber, Hash, Position};
 
 use super::tile_files::TileFiles;
 use super::{Evidence, list};
@@ -110,6 +110,27 @@ impl ProofSource<'_> {
         }
         let checkpoint = self.signed.note.clone();
         Ok(Some((raw, ProofFile { index: number.0, hashes, checkpoint })))
+    }
+
+    /// Whether the entries of the checkpoint begin with those of an older tree.
+    pub fn begins_with(&mut self, old: &Position) -> Result<bool, StoreError> {
+        Ok(self.consistency(old)?.is_some())
+    }
+
+    /// The proof that the entries of the checkpoint begin with those of an older tree; `None` when
+    /// they do not.
+    pub fn consistency(&mut self, old: &Position) -> Result<Option<Vec<Hash>>, StoreError> {
+        let new = self.signed.checkpoint.position;
+        let proof = consistency(&mut self.nodes, old.entries, new.entries)?;
+        if is_consistent(old, &new, &proof) {
+            return Ok(Some(proof));
+        }
+        if self.is_from_log {
+            return Ok(None);
+        }
+        self.use_log();
+        let proof = consistency(&mut self.nodes, old.entries, new.entries)?;
+        Ok(is_consistent(old, &new, &proof).then_some(proof))
     }
 
     /// Forgets the tiles: some of them are wrong.

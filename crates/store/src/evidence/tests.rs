@@ -7,11 +7,11 @@ use ledger::note::Signer;
 use ledger::proof::root_by_inclusion;
 use ledger::{Detail, Fact, FolderDetail, Moment, TreeKind, leaf_hash};
 use ports::{Change, Clock, Log, Random};
-use testkit::FaultyDisk;
+pub(super) use testkit::FaultyDisk;
 use testkit::faulty_disk::{Fault, Plan, Surviving};
 use types::{ArchiveId, EntryNumber, Hash, Position, Timestamp};
 
-use super::*;
+pub(super) use super::*;
 use crate::log::{LogOptions, OpenErrorKind, SegmentLog};
 
 struct Noon;
@@ -34,27 +34,27 @@ impl Random for Counting {
 
 const DIR: &str = "/data/stores/default";
 
-fn path(name: &str) -> std::path::PathBuf {
+pub(super) fn path(name: &str) -> std::path::PathBuf {
     Path::new(DIR).join(name)
 }
 
-fn evidence(disk: &FaultyDisk) -> Evidence {
+pub(super) fn evidence(disk: &FaultyDisk) -> Evidence {
     Evidence::of_store(Arc::new(disk.clone()), Path::new(DIR), "9c1f", 1)
 }
 
-fn random(seed: usize) -> Arc<dyn Random> {
+pub(super) fn random(seed: usize) -> Arc<dyn Random> {
     Arc::new(Counting(AtomicUsize::new(seed)))
 }
 
 /// A log that is open for writing, with the thread of its checkpoints.
-struct Session {
+pub(super) struct Session {
     checkpointer: Checkpointer,
     log: Arc<SegmentLog>,
     strange: Vec<String>,
 }
 
 impl Session {
-    fn open(disk: &FaultyDisk, seed: usize) -> Result<Session, StoreError> {
+    pub(super) fn open(disk: &FaultyDisk, seed: usize) -> Result<Session, StoreError> {
         let evidence = evidence(disk);
         let recorded: Vec<Recorded> = evidence.recorded().into_iter().collect();
         let log = open_log(disk, &recorded, seed)?;
@@ -65,17 +65,17 @@ impl Session {
         Ok(Session { checkpointer, log, strange })
     }
 
-    fn append(&self, n: usize) -> Result<(), ports::LogError> {
+    pub(super) fn append(&self, n: usize) -> Result<(), ports::LogError> {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(self.log.append(facts(n))).map(|_| ())
     }
 
-    fn close(self) -> Result<(), ports::LogError> {
+    pub(super) fn close(self) -> Result<(), ports::LogError> {
         self.log.close()
     }
 }
 
-fn open_log(
+pub(super) fn open_log(
     disk: &FaultyDisk,
     recorded: &[Recorded],
     seed: usize,
@@ -88,7 +88,7 @@ fn open_log(
     opened.map(|(log, _)| log).map_err(StoreError::from)
 }
 
-fn facts(n: usize) -> Vec<Change> {
+pub(super) fn facts(n: usize) -> Vec<Change> {
     let fact = |n| {
         let path = format!("Folder {n}");
         let detail = Detail::Folder(FolderDetail { user: "anna".into(), path });
@@ -102,13 +102,13 @@ fn facts(n: usize) -> Vec<Change> {
 }
 
 /// One closed session of appends of so many entries each.
-fn written(disk: &FaultyDisk, appends: &[usize]) {
+pub(super) fn written(disk: &FaultyDisk, appends: &[usize]) {
     let session = Session::open(disk, disk.paths().len()).unwrap();
     appends.iter().for_each(|it| session.append(*it).unwrap());
     session.close().unwrap();
 }
 
-fn reading(disk: &FaultyDisk) -> SegmentLog {
+pub(super) fn reading(disk: &FaultyDisk) -> SegmentLog {
     SegmentLog::open_for_reading(Arc::new(disk.clone()), &path("segments"), &[]).unwrap()
 }
 
@@ -116,7 +116,7 @@ fn check(disk: &FaultyDisk) -> EvidenceVerdict {
     evidence(disk).check(&reading(disk))
 }
 
-fn defects(disk: &FaultyDisk) -> Vec<String> {
+pub(super) fn defects(disk: &FaultyDisk) -> Vec<String> {
     let told = |it: EvidenceDefect| format!("{} {}: {}", it.part, it.place, it.what);
     check(disk).defects.into_iter().map(told).collect()
 }

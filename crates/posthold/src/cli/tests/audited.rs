@@ -79,6 +79,14 @@ job remove j
 run list
 run show 1
 run report 1
+anchor add mail a@b.org
+anchor add file f
+anchor list
+anchor remove worm
+anchor now
+anchor now worm
+anchor now --due
+anchor verify m
 alert list
 alert show 1
 alert acknowledge 1
@@ -250,6 +258,14 @@ fn every_command_has_its_place_in_the_audit_log() {
         run list: reads, ConfigurationRead Nothing
         run show 1: reads, ConfigurationRead Nothing run:1
         run report 1: reads, ConfigurationRead Nothing run:1
+        anchor add mail a@b.org: acts, AnchorChange Nothing anchor:mail mail:a@b.org
+        anchor add file f: acts, AnchorChange Nothing anchor:file file:/work/wt/ANCHOR/crates/posthold/f
+        anchor list: reads, ConfigurationRead Nothing
+        anchor remove worm: acts, AnchorChange Nothing anchor:worm
+        anchor now: acts, AnchorRun Nothing
+        anchor now worm: acts, AnchorRun Nothing anchor:worm
+        anchor now --due: acts, AnchorRun Nothing
+        anchor verify m: reads, StoreVerify Nothing file:m
         alert list: reads, ConfigurationRead Nothing
         alert show 1: reads, ConfigurationRead Nothing alert:1
         alert acknowledge 1: acts, AlertChange Nothing alert:1

@@ -125,6 +125,7 @@ fn more(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()> {
         }
         AdminAnswer::Deleted(it) => object(&DeletedObject::from(it), out),
         AdminAnswer::Audit(it) => super::audit::answer(it, out),
+        AdminAnswer::Anchor(it) => super::anchors::answer(it, out),
         AdminAnswer::Written(path) => {
             object(&WrittenObject { written: path.to_string_lossy().into_owned() }, out)
         }

@@ -110,6 +110,7 @@ fn more(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()> {
         AdminAnswer::Persons(list) => approvals::persons(list, out),
         AdminAnswer::Deleted(it) => retention::deleted(it, out),
         AdminAnswer::Audit(it) => super::audit::answer(it, out),
+        AdminAnswer::Anchor(it) => super::anchors::answer(it, out),
         AdminAnswer::Written(path) => reports::written(path, out),
         // One that is in neither list would be no answer at all.
         _ => Err(io::Error::other("this answer has no form")),

@@ -31,6 +31,9 @@ const SECRET_KEY: &str = "secret.key";
 /// The checkpoints of a log, where it has some.
 const CHECKPOINTS: &str = "checkpoints";
 
+/// What was anchored of a log, where something was.
+const ANCHORS: &str = "anchors";
+
 /// A data directory in use.
 pub(super) struct DataSource {
     data: DataDir,
@@ -76,6 +79,7 @@ impl DataSource {
     fn store(&mut self, path: &str, dir: &Path) -> io::Result<LogState> {
         // Checkpoints first: the log has then at least what they are about.
         let checkpoints = file_of(path, dir, CHECKPOINTS, Content::Grows)?;
+        let anchored = file_of(path, dir, ANCHORS, Content::Changes)?;
         let description = Description::read(&RealDisk, dir).map_err(io::Error::other)?;
         let description = description.ok_or(io::ErrorKind::NotFound)?;
         let segments = dir.join("segments");
@@ -105,7 +109,7 @@ impl DataSource {
                 mark_at: SALT_OFFSET,
             })
             .collect();
-        all.extend(checkpoints);
+        all.extend(checkpoints.into_iter().chain(anchored));
         Ok(LogState {
             path: path.to_owned(),
             id: description.id,

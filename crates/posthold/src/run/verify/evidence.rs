@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use commands::AnchorChecked;
 use disk::RealDisk;
+use state::State;
 use store::Description;
 use store::evidence::{Evidence, EvidenceDefect, EvidenceVerdict};
 use store::log::SegmentLog;
 
 use super::Found;
 use crate::context::DataDir;
+use crate::run::anchors;
 
 /// Name of the part in answers, where it is not told by the check.
 const CHECKPOINTS: &str = "checkpoints";
@@ -21,7 +24,23 @@ pub(super) fn of_store(data: &DataDir) -> Option<Evidence> {
     Some(description.evidence(Arc::new(RealDisk), &dir))
 }
 
+/// Name of the part that anchors have in answers.
+pub(super) const ANCHORS: &str = "anchors";
+
 impl Found {
+    /// Holds what was anchored against the log.
+    pub(super) fn anchors(&mut self, state: &State, evidence: Option<&Evidence>, log: &SegmentLog) {
+        let Some(evidence) = evidence else { return };
+        match anchors::of_store(state, &self.store, evidence, log) {
+            Ok(found) => {
+                for (place, what) in anchor_defects(found) {
+                    self.defect(ANCHORS, &place, what);
+                }
+            }
+            Err(failure) => self.defect(ANCHORS, "anchors", failure.message),
+        }
+    }
+
     /// Holds checkpoints and tiles against the log.
     pub(super) fn evidence(&mut self, evidence: Option<&Evidence>, log: &SegmentLog) {
         let Some(evidence) = evidence else { return };
@@ -36,4 +55,12 @@ impl Found {
             self.defect(CHECKPOINTS, "checkpoints", what);
         }
     }
+}
+
+/// What of it is wrong: where, and what.
+pub(super) fn anchor_defects(found: Vec<AnchorChecked>) -> impl Iterator<Item = (String, String)> {
+    found.into_iter().filter_map(|it| {
+        let at = it.at.map(|at| format!(", {} at {at}", it.anchor)).unwrap_or_default();
+        Some((format!("anchors, {}{at}", it.place), it.failure?))
+    })
 }

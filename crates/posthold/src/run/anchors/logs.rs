@@ -1,0 +1,307 @@
+//! The logs whose checkpoints are anchored: every store that people see, and the audit log; and
+//! whether each still has what was anchored of it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use commands::{AnchorChecked, AnchorTarget, Failure};
+use disk::RealDisk;
+use ledger::checkpoint::split_origin;
+use ledger::{AnchorKind, Anchored, Checkpoint};
+use state::{KeptAnchored, State};
+use store::Description;
+use store::evidence::{Evidence, SignedCheckpoint, Standing};
+use store::log::{Recorded, SegmentLog};
+
+use super::files::{in_anchor, nothing};
+use crate::context::DataDir;
+use crate::run::stores::{is_empty, recorded_by_state};
+use crate::run::{all_stores, audit, faults};
+
+/// The name of the audit log in answers.
+const AUDIT_LOG: &str = "audit log";
+
+/// Where what is kept here was found.
+const KEPT: &str = "kept here";
+
+/// A log that is open for reading.
+pub(super) struct AnchoredLog {
+    /// The store, or `audit log`.
+    pub(super) name: String,
+    pub(super) evidence: Evidence,
+    log: SegmentLog,
+}
+
+/// The logs of a data directory.
+#[derive(Default)]
+pub(super) struct Logs {
+    /// Those that could be opened.
+    pub(super) open: Vec<AnchoredLog>,
+    /// Which could not, and why: sentences.
+    pub(super) closed: Vec<String>,
+}
+
+impl Logs {
+    /// Opens them. Blocks.
+    pub(super) fn open(data: &DataDir, state: &State) -> Result<Logs, Failure> {
+        let mut logs = Logs::default();
+        for saved in all_stores::saved(data)?.iter().filter(|it| it.state.is_active()) {
+            let dir = data.at(saved).store();
+            let recorded = recorded_by_state(state, &saved.name);
+            let recorded = recorded.map_err(|it| faults::state(&it))?;
+            logs.add(&saved.name, &dir, recorded);
+        }
+        let recorded = recorded_by_state(state, audit::AUDIT_HEAD);
+        logs.add(AUDIT_LOG, &audit::dir(data), recorded.map_err(|it| faults::state(&it))?);
+        Ok(logs)
+    }
+
+    fn add(&mut self, name: &str, dir: &Path, recorded: Vec<Recorded>) {
+        let had_entries = recorded.iter().any(|it| it.position.entries != 0);
+        if is_empty(&dir.join("segments")) && !had_entries {
+            return;
+        }
+        match AnchoredLog::open(name, dir, recorded) {
+            Ok(Some(log)) => self.open.push(log),
+            Ok(None) => self.closed.push(format!("The {name} is missing.")),
+            Err(why) => self.closed.push(format!("The {} cannot be read: {why}.", told(name))),
+        }
+    }
+
+    /// The log that a checkpoint is of.
+    pub(super) fn of(&self, checkpoint: &Checkpoint) -> Option<&AnchoredLog> {
+        let (base, _) = split_origin(&checkpoint.origin);
+        self.open.iter().find(|it| it.evidence.base() == base)
+    }
+}
+
+/// A log in a sentence.
+pub(super) fn told(name: &str) -> String {
+    if name == AUDIT_LOG { name.to_owned() } else { format!("store {name}") }
+}
+
+/// Everything that was anchored of a store, here and in files of anchors, held against its log.
+pub(in crate::run) fn of_store(
+    state: &State,
+    name: &str,
+    evidence: &Evidence,
+    log: &SegmentLog,
+) -> Result<Vec<AnchorChecked>, Failure> {
+    let mut found = kept(state, name, evidence, log)?;
+    let in_files = in_files(state, name, evidence, log)?;
+    found.extend(in_files.checked);
+    found.extend(in_files.unreadable);
+    Ok(found)
+}
+
+/// The same of the audit log; nothing when it cannot be opened, which others say.
+pub(in crate::run) fn of_audit_log(
+    data: &DataDir,
+    state: &State,
+) -> Result<Vec<AnchorChecked>, Failure> {
+    let recorded = recorded_by_state(state, audit::AUDIT_HEAD).map_err(|it| faults::state(&it))?;
+    let mut logs = Logs::default();
+    logs.add(AUDIT_LOG, &audit::dir(data), recorded);
+    match logs.open.first() {
+        Some(it) => of_store(state, &it.name, &it.evidence, &it.log),
+        None => Ok(Vec::new()),
+    }
+}
+
+impl AnchoredLog {
+    fn open(
+        name: &str,
+        dir: &Path,
+        mut recorded: Vec<Recorded>,
+    ) -> Result<Option<AnchoredLog>, String> {
+        let disk = Arc::new(RealDisk);
+        let description = Description::read(&RealDisk, dir).map_err(|it| faults::chain(&it))?;
+        let Some(description) = description else { return Ok(None) };
+        let evidence = description.evidence(disk.clone(), dir);
+        recorded.extend(evidence.recorded());
+        let log = SegmentLog::open_for_reading(disk, &dir.join("segments"), &recorded)
+            .map_err(|it| faults::chain(&it))?;
+        Ok(Some(AnchoredLog { name: name.to_owned(), evidence, log }))
+    }
+
+    /// Its last checkpoint.
+    pub(super) fn last(&self) -> Result<Option<SignedCheckpoint>, Failure> {
+        self.evidence.last().map_err(|it| faults::store(&it))
+    }
+
+    /// Everything that was anchored of it, here and in files, held against it.
+    pub(super) fn anchored(&self, state: &State) -> Result<Vec<AnchorChecked>, Failure> {
+        of_store(state, &self.name, &self.evidence, &self.log)
+    }
+
+    /// The same without files that cannot be read: they may be elsewhere for a while.
+    pub(super) fn anchored_at_hand(&self, state: &State) -> Result<Vec<AnchorChecked>, Failure> {
+        let mut found = kept(state, &self.name, &self.evidence, &self.log)?;
+        found.extend(in_files(state, &self.name, &self.evidence, &self.log)?.checked);
+        Ok(found)
+    }
+
+    /// What was found somewhere, held against it.
+    pub(super) fn checked(
+        &self,
+        place: &str,
+        anchored: &[Anchored],
+    ) -> Result<Vec<AnchorChecked>, Failure> {
+        checked(&self.name, &self.evidence, &self.log, place, anchored)
+    }
+}
+
+fn kept(
+    state: &State,
+    name: &str,
+    evidence: &Evidence,
+    log: &SegmentLog,
+) -> Result<Vec<AnchorChecked>, Failure> {
+    let in_state = state.anchored(evidence.base()).map_err(|it| faults::state(&it))?;
+    let in_state: Vec<Anchored> = in_state.into_iter().filter_map(from_state).collect();
+    let list = evidence.anchored().map_err(|it| faults::store(&it))?;
+    let mut all = list.anchored.clone();
+    all.extend(in_state.iter().filter(|it| !list.anchored.contains(it)).cloned());
+    let mut found = checked(name, evidence, log, KEPT, &all)?;
+    for (checked, it) in found.iter_mut().zip(&all) {
+        let is_lost = !list.anchored.contains(it);
+        if is_lost && checked.failure.is_none() && checked.note.is_none() {
+            let what = "it is missing in the list beside the log, which was set back or changed";
+            checked.failure = Some(what.to_owned());
+        }
+    }
+    for flaw in list.flaws {
+        let what = format!("the list beside the log cannot be read: {flaw}");
+        found.push(self::flaw(KEPT, name, evidence, what));
+    }
+    Ok(found)
+}
+
+/// What files of anchors say of a log.
+struct InFiles {
+    checked: Vec<AnchorChecked>,
+    /// Files that cannot be read, although something went there.
+    unreadable: Vec<AnchorChecked>,
+}
+
+fn in_files(
+    state: &State,
+    name: &str,
+    evidence: &Evidence,
+    log: &SegmentLog,
+) -> Result<InFiles, Failure> {
+    let failed = |it| faults::state(&it);
+    let mut found = InFiles { checked: Vec::new(), unreadable: Vec::new() };
+    for anchor in state.anchors().map_err(failed)? {
+        let AnchorTarget::File(path) = &anchor.target else { continue };
+        let sent = state.anchored(evidence.base()).map_err(failed)?;
+        let is_sent = |it: &KeptAnchored| it.anchor == anchor.name && anchor.made <= it.at;
+        let sent: Vec<Anchored> = sent.into_iter().filter(is_sent).filter_map(from_state).collect();
+        let place = path.display().to_string();
+        let there = match in_anchor(path) {
+            Ok(there) => there,
+            Err(_) if sent.is_empty() => continue,
+            Err(error) => {
+                let what = format!("what went there cannot be read: {error}");
+                found.unreadable.push(flaw(&place, name, evidence, what));
+                continue;
+            }
+        };
+        let is_of_log = |it: &Anchored| {
+            it.unchecked().is_ok_and(|it| split_origin(&it.origin).0 == evidence.base())
+        };
+        let of_log: Vec<Anchored> = there.into_iter().filter(is_of_log).collect();
+        found.checked.extend(checked(name, evidence, log, &place, &of_log)?);
+        for it in sent.iter().filter(|it| !of_log.contains(it)) {
+            let what = format!("it lacks what went there at {}: it was changed or set back", it.at);
+            found.checked.push(flaw(&place, name, evidence, what));
+        }
+    }
+    Ok(found)
+}
+
+/// Something wrong with a list of anchored checkpoints of a log.
+fn flaw(place: &str, name: &str, evidence: &Evidence, what: String) -> AnchorChecked {
+    AnchorChecked {
+        log: evidence.base().to_owned(),
+        store: name.to_owned(),
+        failure: Some(what),
+        ..nothing(place)
+    }
+}
+
+fn checked(
+    name: &str,
+    evidence: &Evidence,
+    log: &SegmentLog,
+    place: &str,
+    anchored: &[Anchored],
+) -> Result<Vec<AnchorChecked>, Failure> {
+    let known = evidence.verifiers().map_err(|it| faults::store(&it))?;
+    let unchecked: Vec<_> = anchored.iter().filter_map(|it| it.unchecked().ok()).collect();
+    let standings = evidence.standings(log, &unchecked).map_err(|it| faults::store(&it))?;
+    let mut found = Vec::new();
+    for ((it, checkpoint), standing) in anchored.iter().zip(&unchecked).zip(standings) {
+        let mut of = shown(place, it, checkpoint);
+        of.store = name.to_owned();
+        (of.failure, of.note) = match it.open(&known) {
+            Ok(_) => words(standing, checkpoint.position.entries),
+            Err(error) => (Some(error.to_string()), None),
+        };
+        found.push(of);
+    }
+    Ok(found)
+}
+
+/// An anchored checkpoint that nobody looked at yet.
+pub(super) fn shown(place: &str, it: &Anchored, checkpoint: &Checkpoint) -> AnchorChecked {
+    AnchorChecked {
+        place: place.to_owned(),
+        anchor: it.anchor.clone(),
+        kind: it.kind.name(),
+        log: checkpoint.origin.clone(),
+        store: String::new(),
+        at: Some(it.at),
+        entries: checkpoint.position.entries,
+        failure: None,
+        note: None,
+    }
+}
+
+/// What is wrong, or what has to be known.
+fn words(standing: Standing, entries: u64) -> (Option<String>, Option<String>) {
+    let failure = match standing {
+        Standing::Holds => return (None, None),
+        Standing::GivenUp(epoch) => {
+            let note = format!("its entries were given up when epoch {epoch} began");
+            return (None, Some(note));
+        }
+        Standing::Fewer(here) => {
+            format!("the log has {here} entries, and {entries} were anchored: it was set back")
+        }
+        Standing::Other => format!(
+            "the first {entries} entries of the log are not those that were anchored: its history \
+             was written anew"
+        ),
+        Standing::Later(epoch) => format!("the log is not in epoch {epoch} yet: it was set back"),
+        Standing::Foreign => "it is of another log".to_owned(),
+    };
+    (Some(failure), None)
+}
+
+/// Adds to the list beside a log what only the state has: an older copy of the log was accepted.
+pub(in crate::run) fn complete_list(state: &State, evidence: &Evidence) -> Result<(), Failure> {
+    let in_state = state.anchored(evidence.base()).map_err(|it| faults::state(&it))?;
+    let list = evidence.anchored().map_err(|it| faults::store(&it))?;
+    let mut lost: Vec<Anchored> = in_state.into_iter().filter_map(from_state).collect();
+    lost.retain(|it| !list.anchored.contains(it));
+    match lost.is_empty() {
+        true => Ok(()),
+        false => evidence.add_anchored(&lost).map_err(|it| faults::store(&it)),
+    }
+}
+
+fn from_state(it: KeptAnchored) -> Option<Anchored> {
+    let KeptAnchored { anchor, kind, at, token, note, .. } = it;
+    Some(Anchored { anchor, kind: AnchorKind::from_name(&kind)?, at, token, note })
+}
