@@ -62,7 +62,7 @@ pub(super) async fn run(
         }
         AnchorRequest::Remove(name) => {
             blocking(move || {
-                users::open(&data)?.remove_anchor(&name).map_err(missing)?;
+                users::open(&data)?.remove_anchor(&name).map_err(|it| missing(&it))?;
                 Ok(AnchorAnswer::Removed(name))
             })
             .await?
@@ -71,8 +71,8 @@ pub(super) async fn run(
     Ok(Answer::Admin(Box::new(AdminAnswer::Anchor(Box::new(answer)))))
 }
 
-fn missing(error: state::StateError) -> Failure {
-    faults::state(&error).with_hint("`posthold anchor list` shows the anchors.")
+fn missing(error: &state::StateError) -> Failure {
+    faults::state(error).with_hint("`posthold anchor list` shows the anchors.")
 }
 
 fn listed(state: &State) -> Result<Vec<AnchorShown>, Failure> {
@@ -85,7 +85,7 @@ fn added(data: &DataDir, it: &AnchorAdd, who: &str) -> Result<Vec<AnchorShown>, 
         mail_settings(&state)?;
     }
     state.add_anchor(it, who, SystemClock.now()).map_err(|it| faults::state(&it))?;
-    Ok(vec![state.anchor(&it.name).map_err(missing)?])
+    Ok(vec![state.anchor(&it.name).map_err(|it| missing(&it))?])
 }
 
 /// Mail can only go out when it is known through which server.
@@ -106,7 +106,7 @@ fn chosen(state: &State, choice: &AnchorChoice) -> Result<Vec<AnchorShown>, Fail
     let now = SystemClock.now();
     Ok(match choice {
         AnchorChoice::All => listed(state)?,
-        AnchorChoice::Named(name) => vec![state.anchor(name).map_err(missing)?],
+        AnchorChoice::Named(name) => vec![state.anchor(name).map_err(|it| missing(&it))?],
         AnchorChoice::Due => {
             let mut due = Vec::new();
             for it in listed(state)? {

@@ -240,5 +240,5 @@ fn note(
             it.evidence.add_anchored(&of_log).map_err(|it| faults::store(&it))?;
         }
     }
-    state.note_anchored(anchor, &kept, failure, SystemClock.now()).map_err(missing)
+    state.note_anchored(anchor, &kept, failure, SystemClock.now()).map_err(|it| missing(&it))
 }
