@@ -8,15 +8,16 @@ use commands::{AnchorChecked, AnchorTarget, Failure};
 use disk::RealDisk;
 use ledger::checkpoint::split_origin;
 use ledger::{AnchorKind, Anchored, Checkpoint};
+use ports::Disk;
 use state::{KeptAnchored, State};
 use store::Description;
 use store::evidence::{Evidence, SignedCheckpoint, Standing};
-use store::log::{Recorded, SegmentLog};
+use store::log::{KeysAtHand, Recorded, SegmentLog};
 
 use super::files::{in_anchor, nothing};
 use crate::context::DataDir;
 use crate::run::stores::{is_empty, recorded_by_state};
-use crate::run::{all_stores, audit, faults};
+use crate::run::{all_stores, audit, faults, keys};
 
 /// The name of the audit log in answers.
 const AUDIT_LOG: &str = "audit log";
@@ -44,24 +45,25 @@ pub(super) struct Logs {
 impl Logs {
     /// Opens them. Blocks.
     pub(super) fn open(data: &DataDir, state: &State) -> Result<Logs, Failure> {
-        let mut logs = Logs::default();
+        let (mut logs, keys) = (Logs::default(), keys::for_stores(data));
         for saved in all_stores::saved(data)?.iter().filter(|it| it.state.is_active()) {
             let dir = data.at(saved).store();
             let recorded = recorded_by_state(state, &saved.name);
             let recorded = recorded.map_err(|it| faults::state(&it))?;
-            logs.add(&saved.name, &dir, recorded);
+            logs.add(&saved.name, &dir, recorded, &keys);
         }
         let recorded = recorded_by_state(state, audit::AUDIT_HEAD);
-        logs.add(AUDIT_LOG, &audit::dir(data), recorded.map_err(|it| faults::state(&it))?);
+        let recorded = recorded.map_err(|it| faults::state(&it))?;
+        logs.add(AUDIT_LOG, &audit::dir(data), recorded, &keys);
         Ok(logs)
     }
 
-    fn add(&mut self, name: &str, dir: &Path, recorded: Vec<Recorded>) {
+    fn add(&mut self, name: &str, dir: &Path, recorded: Vec<Recorded>, keys: &KeysAtHand) {
         let had_entries = recorded.iter().any(|it| it.position.entries != 0);
         if is_empty(&dir.join("segments")) && !had_entries {
             return;
         }
-        match AnchoredLog::open(name, dir, recorded) {
+        match AnchoredLog::open(name, dir, recorded, keys) {
             Ok(Some(log)) => self.open.push(log),
             Ok(None) => self.closed.push(format!("The {name} is missing.")),
             Err(why) => self.closed.push(format!("The {} cannot be read: {why}.", told(name))),
@@ -101,7 +103,7 @@ pub(in crate::run) fn of_audit_log(
 ) -> Result<Vec<AnchorChecked>, Failure> {
     let recorded = recorded_by_state(state, audit::AUDIT_HEAD).map_err(|it| faults::state(&it))?;
     let mut logs = Logs::default();
-    logs.add(AUDIT_LOG, &audit::dir(data), recorded);
+    logs.add(AUDIT_LOG, &audit::dir(data), recorded, &keys::for_stores(data));
     match logs.open.first() {
         Some(it) => of_store(state, &it.name, &it.evidence, &it.log),
         None => Ok(Vec::new()),
@@ -113,13 +115,15 @@ impl AnchoredLog {
         name: &str,
         dir: &Path,
         mut recorded: Vec<Recorded>,
+        keys: &KeysAtHand,
     ) -> Result<Option<AnchoredLog>, String> {
-        let disk = Arc::new(RealDisk);
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
         let description = Description::read(&RealDisk, dir).map_err(|it| faults::chain(&it))?;
         let Some(description) = description else { return Ok(None) };
-        let evidence = description.evidence(disk.clone(), dir);
+        let evidence = description.evidence(Arc::clone(&disk), dir);
         recorded.extend(evidence.recorded());
-        let log = SegmentLog::open_for_reading(disk, &dir.join("segments"), &recorded)
+        let log_dir = store::log_dir(dir, &disk, keys).map_err(|it| faults::chain(&it))?;
+        let log = SegmentLog::open_for_reading(disk, log_dir, &recorded)
             .map_err(|it| faults::chain(&it))?;
         Ok(Some(AnchoredLog { name: name.to_owned(), evidence, log }))
     }
