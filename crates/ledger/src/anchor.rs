@@ -14,8 +14,8 @@
 //! — posthold/store/9c1f5ad0c3f34b1fa4c7e14d7a3f5b9e Az3grlgtzPICa5OS...
 //! ```
 //!
-//! Rules: what counts is the signed checkpoint, and a token over it; the lines above it say where to
-//! look. Lines that this version does not know are passed over.
+//! Rules: what counts is the signed checkpoint, and a token over it; the lines above it say where
+//! to look. Lines that this version does not know are passed over.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

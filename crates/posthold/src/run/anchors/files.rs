@@ -14,7 +14,8 @@ use crate::run::{faults, users};
 /// The most of a file that is read, in bytes.
 const FILE_BYTES_MAX: u64 = 256 << 20;
 
-/// Holds the checkpoints in files against the logs; without files, those that are kept here. Blocks.
+/// Holds the checkpoints in files against the logs; without files, those that are kept here.
+/// Blocks.
 pub(super) fn verified(
     data: &DataDir,
     request: &AnchorFiles,
@@ -119,7 +120,7 @@ pub(super) fn in_file(path: &Path) -> io::Result<Vec<Result<Anchored, String>>> 
         it.into_iter().map(|it| it.map_err(|error| error.to_string())).collect()
     };
     let plain = told(anchored_in(&String::from_utf8_lossy(&bytes)));
-    // The lines of a mail may be encoded, so that none of them, or not all, can be read as they are.
+    // The lines of a mail may be encoded, so that not all of them can be read as they are.
     if plain.iter().any(Result::is_ok) {
         return Ok(plain);
     }

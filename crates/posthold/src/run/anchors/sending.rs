@@ -35,7 +35,8 @@ struct Prepared {
     refused: Vec<String>,
 }
 
-/// Sends checkpoints of every log to the anchors that are meant. The caller owns the data directory.
+/// Sends checkpoints of every log to the anchors that are meant. The caller owns the data
+/// directory.
 pub(super) async fn run(context: &Context, choice: AnchorChoice) -> Result<AnchorsRan, Failure> {
     sign(context).await;
     let data = context.data.clone();
@@ -184,8 +185,8 @@ fn letter(anchored: &[(String, Anchored)], outgoing: &[Outgoing]) -> String {
         ));
     }
     text.push_str(
-        "\nTo compare, save this message as a file and give it to `posthold anchor verify FILE`, or \
-         to\n`posthold-verify DIR --anchor FILE`, which needs no Posthold.\n\n",
+        "\nTo compare, save this message as a file and give it to `posthold anchor verify \
+         FILE`, or to\n`posthold-verify DIR --anchor FILE`, which needs no Posthold.\n\n",
     );
     anchored.iter().for_each(|(_, it)| text.push_str(&it.text()));
     text
