@@ -104,14 +104,14 @@ impl Parts {
                 skeleton.push_blob(piece.form, part, len);
             }
         }
-        let encoded = frames::encode_skeleton(id, &skeleton, self.dictionary.as_deref());
+        let encoded = frames::loose_skeleton(id, &skeleton, self.dictionary.as_deref());
         self.encoded_bytes += encoded.body.len();
         Ok(NewBody::Split(encoded))
     }
 
     fn unsplit<L: Log>(&mut self, id: BlobId, bytes: &[u8], log: &L) -> Result<NewBody, LogError> {
         if bytes.len() <= WHOLE_BLOB_BYTES_MAX {
-            let blob = frames::encode_hashed_blob(id, bytes, self.dictionary.as_deref());
+            let blob = frames::loose_blob(id, bytes, self.dictionary.as_deref());
             self.encoded_bytes += blob.body.len();
             return Ok(NewBody::Whole(blob));
         }

@@ -18,8 +18,8 @@ use crate::frame_out::{Content, FrameOut};
 use crate::header::batch_low;
 use crate::payload::{self, ChunkList, decode_body, decode_entries};
 use crate::{
-    Casing, Close, Codec, Commit, EncodedBlob, EncodedSkeleton, Encoder, Flaw, Frame, Gone, Header,
-    Kind, State,
+    Casing, Close, Codec, Commit, Dictionary, EncodedBlob, EncodedSkeleton, Encoder, Flaw, Frame,
+    Header, Item, Kind, Pack, State,
 };
 
 /// Where a batch is written.
@@ -113,6 +113,33 @@ impl BatchWriter {
         let raw_len = *raw_len as usize;
         cover(&mut self.hasher, Kind::Skeleton, raw_len, id);
         self.put(&Content { kind: Kind::Skeleton, codec: *codec, raw_len, parts: [&head, body] })
+    }
+
+    /// Adds the one item of a pack as a frame of its own; says at which offset of the segment.
+    pub fn item(&mut self, item: &Item, codec: Codec, body: &[u8]) -> u64 {
+        let Item { kind, raw_len, total_len, ref id, .. } = *item;
+        let mut head = payload::encode_id(id).to_vec();
+        if kind == Kind::Skeleton {
+            head.extend(total_len.to_le_bytes());
+        }
+        let raw_len = raw_len as usize;
+        cover(&mut self.hasher, kind, raw_len, id);
+        self.put(&Content { kind, codec, raw_len, parts: [&head, body] })
+    }
+
+    /// Adds a pack; says at which offset of the segment.
+    pub fn pack(
+        &mut self,
+        pack: &Pack,
+        encoder: &mut Encoder,
+        dictionary: Option<&Dictionary>,
+    ) -> u64 {
+        for item in pack.items() {
+            cover(&mut self.hasher, item.kind, item.raw_len as usize, &item.id);
+        }
+        let (codec, payload) = pack.encode(encoder, dictionary);
+        let (kind, raw_len) = (Kind::Pack, pack.len());
+        self.put(&Content { kind, codec, raw_len, parts: [&payload, &[]] })
     }
 
     /// Adds the entries of the batch, and their details with the numbers they belong to. `time`
@@ -260,7 +287,8 @@ impl Chain {
             | Kind::Skeleton
             | Kind::Entries
             | Kind::Details
-            | Kind::Gone => self.content(frame),
+            | Kind::Gone
+            | Kind::Pack => self.content(frame),
         }
     }
 
@@ -276,15 +304,10 @@ impl Chain {
     fn content(&mut self, frame: &Frame<'_>) -> Result<Step, Flaw> {
         let is_tree_known = self.is_tree_known && !self.is_flawed;
         let batch = self.batch();
-        let Header { kind, raw_len, .. } = frame.header;
+        let Header { kind, .. } = frame.header;
         batch.bytes += frame.header.frame_len();
-        if kind.has_id() {
-            let (id, _) = payload::split_id(frame.payload)?;
-            cover(&mut batch.hasher, kind, raw_len as usize, &id);
-        }
-        if kind == Kind::Gone {
-            let Gone { kind, raw_len, id } = Gone::decode(frame.payload)?;
-            cover(&mut batch.hasher, kind, raw_len as usize, &id);
+        for item in crate::items(&frame.header, frame.payload)? {
+            cover(&mut batch.hasher, item.kind, item.raw_len as usize, &item.id);
         }
         if kind == Kind::Entries {
             let raw = decode_body(&frame.header, frame.payload)?;

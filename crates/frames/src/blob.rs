@@ -3,9 +3,10 @@
 use std::cell::RefCell;
 
 use types::BlobId;
-use zstd::zstd_safe::{CCtx, compress_bound, get_dict_id_from_frame};
+use zstd::zstd_safe::{CCtx, CDict, compress_bound, get_dict_id_from_frame};
 
-use crate::{Dictionary, EncodedSkeleton, Skeleton};
+use crate::dictionary::PACK_LEVEL;
+use crate::{Dictionary, EncodedSkeleton, PACKED_BYTES_MAX, Skeleton};
 
 /// The zstd level of what is written with every batch. On mail, level 3 takes a third more time
 /// for 1.5 % less space; with a dictionary it is 8 % less.
@@ -39,6 +40,8 @@ pub struct EncodedBlob {
     pub codec: Codec,
     /// The encoded bytes.
     pub body: Vec<u8>,
+    /// It came as it is for the log to compress it, with others where it can.
+    pub is_loose: bool,
 }
 
 /// The number of the dictionary that a body was compressed with, if one was.
@@ -94,7 +97,16 @@ impl Encoder {
         } else {
             self.compress_with(bytes, dictionary)
         };
-        EncodedBlob { id, raw_len, codec, body }
+        EncodedBlob { id, raw_len, codec, body, is_loose: false }
+    }
+
+    /// Compresses the body of a pack.
+    pub(crate) fn compress_pack(
+        &mut self,
+        bytes: &[u8],
+        dictionary: Option<&Dictionary>,
+    ) -> (Codec, Vec<u8>) {
+        self.compress_by(bytes, dictionary.and_then(Dictionary::pack_compressor), PACK_LEVEL)
     }
 
     /// Compresses `bytes`, or keeps them where that would not make them smaller.
@@ -109,9 +121,17 @@ impl Encoder {
         dictionary: Option<&Dictionary>,
     ) -> (Codec, Vec<u8>) {
         let dictionary = dictionary.filter(|_| bytes.len() <= WITH_DICTIONARY_BYTES_MAX);
-        let dictionary = dictionary.and_then(Dictionary::compressor);
+        self.compress_by(bytes, dictionary.and_then(Dictionary::compressor), self.level)
+    }
+
+    /// With a dictionary at its level, else at `level`.
+    fn compress_by(
+        &mut self,
+        bytes: &[u8],
+        dictionary: Option<&CDict<'static>>,
+        level: i32,
+    ) -> (Codec, Vec<u8>) {
         let mut packed = Vec::with_capacity(compress_bound(bytes.len()));
-        let level = self.level;
         let done = self.zstd.as_mut().map(|zstd| match dictionary {
             Some(dictionary) => zstd.compress_using_cdict(&mut packed, bytes, dictionary),
             None => zstd.compress(&mut packed, bytes, level),
@@ -165,6 +185,31 @@ pub fn encode_hashed_blob(
     dictionary: Option<&Dictionary>,
 ) -> EncodedBlob {
     ENCODER.with_borrow_mut(|it| it.encode_hashed(id, bytes, dictionary))
+}
+
+/// A blob as it is, for the log to compress with others. What is too long for that, or compressed
+/// already, is encoded now. `id` must be `BlobId::of(bytes)`.
+#[must_use]
+pub fn loose_blob(id: BlobId, bytes: &[u8], dictionary: Option<&Dictionary>) -> EncodedBlob {
+    if PACKED_BYTES_MAX < bytes.len() || is_compressed(bytes) {
+        return encode_hashed_blob(id, bytes, dictionary);
+    }
+    let raw_len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    EncodedBlob { id, raw_len, codec: Codec::Stored, body: bytes.to_vec(), is_loose: true }
+}
+
+/// The skeleton of the message `id` as it is, for the log to compress with others. One that is too
+/// long for that is encoded now.
+#[must_use]
+pub fn loose_skeleton(
+    id: BlobId,
+    skeleton: &Skeleton,
+    dictionary: Option<&Dictionary>,
+) -> EncodedSkeleton {
+    let is_small = skeleton.text.len() < PACKED_BYTES_MAX && skeleton.total_len < 1 << 32;
+    let loose = Some(skeleton).filter(|_| is_small).map(|it| it.loose(id));
+    let loose = loose.filter(|it| it.body.len() <= PACKED_BYTES_MAX);
+    loose.unwrap_or_else(|| encode_skeleton(id, skeleton, dictionary))
 }
 
 /// Encodes the skeleton of the message `id` with this thread's [`Encoder`].

@@ -151,21 +151,14 @@ pub fn decode_run(block: &[u8]) -> Result<Vec<(Kind, &[u8])>, Flaw> {
 }
 
 /// What a segment's own content frames say of the ids in it, for its footer and for the table of
-/// a segment that has none: the place of the blob that a header and the start of a payload show.
-pub fn blob_place(
+/// a segment that has none: the places of the blobs that a header and the start of a payload show.
+pub fn blob_places(
     header: &crate::Header,
     offset: u64,
     payload_start: &[u8],
-) -> Result<Option<(BlobId, BlobPlace)>, Flaw> {
-    let kind = header.kind;
-    if !kind.has_id() {
-        return Ok(None);
-    }
-    let (id, body) = crate::split_id(payload_start)?;
-    let raw_len = match kind {
-        Kind::ChunkList => Fields::new("a chunk list", body).u64()?,
-        Kind::Skeleton => Fields::new("a skeleton", body).u64()?,
-        _ => u64::from(header.raw_len),
-    };
-    Ok(Some((id, BlobPlace { kind, offset, raw_len })))
+) -> Result<Vec<(BlobId, BlobPlace)>, Flaw> {
+    let items = crate::items(header, payload_start)?.into_iter().filter(|it| !it.is_gone);
+    let place =
+        |it: crate::Item| (it.id, BlobPlace { kind: it.kind, offset, raw_len: it.total_len });
+    Ok(items.map(place).collect())
 }

@@ -42,6 +42,8 @@ pub enum Kind {
     Details,
     /// What is left of an erased blob.
     Gone,
+    /// Small blobs and skeletons, compressed together.
+    Pack,
     /// The end of a batch.
     Commit,
     /// The state of the log at this place: where a segment begins, is closed, or is sealed.
@@ -58,7 +60,7 @@ pub enum Kind {
 
 impl Kind {
     /// Kinds with their numbers. Reserved: 12 anchors (signed checkpoints).
-    const NUMBERS: [(Kind, u8); 13] = [
+    const NUMBERS: [(Kind, u8); 14] = [
         (Kind::Blob, 1),
         (Kind::Chunk, 2),
         (Kind::ChunkList, 3),
@@ -72,6 +74,7 @@ impl Kind {
         (Kind::Dictionary, 11),
         (Kind::Skeleton, 13),
         (Kind::Gone, 14),
+        (Kind::Pack, 15),
     ];
 
     /// The number that stands for this kind on disk.
@@ -96,6 +99,7 @@ impl Kind {
                 | Kind::Entries
                 | Kind::Details
                 | Kind::Gone
+                | Kind::Pack
                 | Kind::Commit
         )
     }
@@ -260,6 +264,8 @@ impl Header {
         };
         let Some(body_len) = payload_len.checked_sub(id_len) else { return false };
         match (codec, kind) {
+            // How long its directory is stands in the payload.
+            (_, Kind::Pack) => true,
             (Codec::Stored, _) => body_len == raw_len as usize,
             (
                 Codec::Zstd,

@@ -20,6 +20,7 @@ mod header;
 mod id_range;
 mod ids;
 mod mark;
+mod pack;
 mod payload;
 mod prelude;
 mod reader;
@@ -33,17 +34,18 @@ mod wire;
 pub use batch::{BatchWriter, Chain, Place, Step};
 pub use blob::{
     Codec, EncodedBlob, Encoder, dictionary_of, encode_again, encode_blob, encode_hashed_blob,
-    encode_skeleton,
+    encode_skeleton, loose_blob, loose_skeleton,
 };
 pub use dictionary::{DICTIONARY_BYTES_MAX, Dictionary, SAMPLES_MAX};
 pub use flaw::{Flaw, ReadFlaw};
-pub use footer::{FooterWriter, blob_place, decode_run};
+pub use footer::{FooterWriter, blob_places, decode_run};
 pub use frame_out::{close_frame, copy_frame, segment_start};
 pub use gone::Gone;
 pub use header::{FRAME_MAGIC, HEADER_BYTES, Header, Kind, Salt};
 pub use id_range::{IdRange, Look};
 pub use ids::{BlobPlace, Filter, IdRecord, IdSearch, PAGE_BYTES, decode_page, encode_ids};
 pub use mark::{MARK_SLOT_BYTES, MARK_SLOTS, Mark};
+pub use pack::{Contents, Item, PACK_BYTES, PACK_ITEMS_MAX, PACKED_BYTES_MAX, Pack, items};
 pub use payload::{
     CHUNKS_MAX, ChunkList, ID_BYTES, decode_body, decode_body_with, decode_details, decode_entries,
     split_id, unpack_with,

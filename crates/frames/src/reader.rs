@@ -4,8 +4,9 @@ use std::io;
 use std::ops::Range;
 
 use crate::header::{FRAME_MAGIC, HEADER_LEN, Seed};
+use crate::pack::directory_len;
 use crate::seal::SEAL_BYTES;
-use crate::{Casing, Flaw, HEADER_BYTES, Header, ReadFlaw, Seal};
+use crate::{Casing, Flaw, HEADER_BYTES, Header, Kind, ReadFlaw, Seal};
 
 /// Bytes that can be read at any place: an open segment file, or a slice in tests.
 pub trait ReadAt {
@@ -156,9 +157,12 @@ impl<'a> FrameReader<'a> {
         Ok(header)
     }
 
-    /// What the payload of a frame at `offset` that has an id says of the blob; its checksum is not
-    /// looked at, and its body not read.
+    /// What the payload of a frame at `offset` that has an id says of the blob, or that of a pack
+    /// of its items; its checksum is not looked at, and its body not read.
     pub fn payload_start(&mut self, header: &Header, offset: u64) -> Result<&[u8], ReadFlaw> {
+        if header.kind == Kind::Pack {
+            return self.directory(header, offset);
+        }
         let head_len = header.kind.head_len();
         if !header.is_sealed {
             return Ok(self.bytes(offset + HEADER_LEN, head_len)?);
@@ -171,6 +175,16 @@ impl<'a> FrameReader<'a> {
             opened.map_err(ReadFlaw::at(offset))?;
         }
         Ok(&self.opened)
+    }
+
+    /// The directory of a pack. A sealed one is sealed as a whole.
+    fn directory(&mut self, header: &Header, offset: u64) -> Result<&[u8], ReadFlaw> {
+        if header.is_sealed {
+            return Ok(self.frame(offset)?.payload);
+        }
+        let start = self.bytes(offset + HEADER_LEN, 2)?;
+        let len = directory_len(start).map_err(ReadFlaw::at(offset))?;
+        Ok(self.bytes(offset + HEADER_LEN, len)?)
     }
 
     /// The whole frame at `offset`.

@@ -11,7 +11,7 @@ use types::BlobId;
 use types::limits::FRAME_PAYLOAD_BYTES_MAX;
 
 use crate::wire::Fields;
-use crate::{Codec, Dictionary, Encoder, Flaw, Header, ID_BYTES, decode_body_with};
+use crate::{Codec, Dictionary, Encoder, Flaw, ID_BYTES};
 
 /// Bytes before the body of a skeleton: id and checksum, and the length of the message.
 pub(crate) const SKELETON_HEAD_BYTES: usize = ID_BYTES + 8;
@@ -56,6 +56,8 @@ pub struct EncodedSkeleton {
     pub body: Vec<u8>,
     /// The blobs that it refers to, each once, with their lengths.
     pub parts: Vec<(BlobId, u64)>,
+    /// It came as it is for the log to compress it, with others where it can.
+    pub is_loose: bool,
 }
 
 impl Skeleton {
@@ -102,7 +104,16 @@ impl Skeleton {
         let (codec, body) = encoder.compress_with(&raw, dictionary);
         let raw_len = u32::try_from(raw.len()).unwrap_or(u32::MAX);
         let total_len = self.total_len;
-        EncodedSkeleton { id, total_len, raw_len, codec, body, parts: self.parts() }
+        let parts = self.parts();
+        EncodedSkeleton { id, total_len, raw_len, codec, body, parts, is_loose: false }
+    }
+
+    /// As the skeleton of the message `id`, to be compressed with others.
+    pub(crate) fn loose(&self, id: BlobId) -> EncodedSkeleton {
+        let body = self.to_bytes();
+        let raw_len = u32::try_from(body.len()).unwrap_or(u32::MAX);
+        let (total_len, codec, parts) = (self.total_len, Codec::Stored, self.parts());
+        EncodedSkeleton { id, total_len, raw_len, codec, body, parts, is_loose: true }
     }
 
     fn to_bytes(&self) -> Vec<u8> {
@@ -113,19 +124,6 @@ impl Skeleton {
         }
         bytes.extend_from_slice(&self.text);
         bytes
-    }
-
-    /// Reads a skeleton: `header` and `payload` are those of its frame, `id` included. With the
-    /// dictionary of the segment.
-    pub fn decode(
-        header: &Header,
-        payload: &[u8],
-        dictionary: Option<&Dictionary>,
-    ) -> Result<Skeleton, Flaw> {
-        let mut head = Fields::new(WHAT, payload.get(ID_BYTES..).ok_or(Flaw::Short)?);
-        let total_len = head.u64()?;
-        let body = payload.get(SKELETON_HEAD_BYTES..).ok_or(Flaw::Short)?;
-        Skeleton::from_bytes(total_len, &decode_body_with(header, body, dictionary)?)
     }
 
     /// Reads the decoded body of a skeleton.

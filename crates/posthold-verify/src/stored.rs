@@ -1,16 +1,17 @@
 //! A store, or an audit log: its segments are read again, from the first frame to the last.
 
-use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use frames::{
-    Casing, Chain, ChunkList, Dictionary, Flaw, Frame, FrameReader, Header, Kind, PRELUDE_BYTES,
-    Prelude, ReadAt, ReadFlaw, ReadMode, Skeleton, State, Step, decode_body, decode_body_with,
-    decode_details, decode_entries, read_dictionary, split_id,
+    Casing, Chain, ChunkList, Contents, Dictionary, Flaw, Frame, FrameReader, Item, Kind,
+    PRELUDE_BYTES, Prelude, ReadAt, ReadFlaw, ReadMode, Skeleton, State, Step, decode_body,
+    decode_details, decode_entries, read_dictionary,
 };
 use ledger::{Entry, Fact, detail_hash};
 use message::parts::{Form, Joiner};
@@ -118,9 +119,9 @@ impl Segment {
         Ok(segments)
     }
 
-    /// The decoded body of a blob or chunk.
-    fn body<'b>(&self, header: &Header, body: &'b [u8]) -> Result<Cow<'b, [u8]>, Flaw> {
-        decode_body_with(header, body, self.dictionary.as_ref())
+    /// What a frame of it holds of blobs.
+    fn contents(&self, frame: &Frame<'_>) -> Result<Contents, Flaw> {
+        Contents::open(&frame.header, frame.payload, self.dictionary.as_ref())
     }
 
     fn reader(&self, mode: ReadMode) -> FrameReader<'_> {
@@ -162,6 +163,8 @@ struct Log<'a> {
     ending: Ending,
     /// Bytes behind the last whole batch of the last segment, and its path.
     left_over: Option<(String, u64)>,
+    /// The pack that was read last: segment, offset, and what it holds.
+    last_pack: RefCell<Option<(usize, u64, Rc<Contents>)>>,
 }
 
 impl<'a> Log<'a> {
@@ -180,6 +183,7 @@ impl<'a> Log<'a> {
             before: Ending::Sealed,
             ending: Ending::Sealed,
             left_over: None,
+            last_pack: RefCell::default(),
         }
     }
 
@@ -236,19 +240,12 @@ impl<'a> Log<'a> {
     fn frame(&mut self, index: usize, frame: &Frame<'_>) -> Result<(), String> {
         let told = |it: frames::Flaw| it.to_string();
         match frame.header.kind {
-            Kind::Blob | Kind::Chunk => {
-                let (id, body) = split_id(frame.payload).map_err(told)?;
+            Kind::Blob | Kind::Chunk | Kind::ChunkList | Kind::Skeleton | Kind::Pack => {
                 let segment = self.segments.get(index).ok_or("a segment is missing")?;
-                let raw = segment.body(&frame.header, body).map_err(told)?;
-                if BlobId::of(&raw) != id {
-                    return Err(format!("the bytes of blob {id} do not have its hash"));
+                let contents = segment.contents(frame).map_err(told)?;
+                for (item, body) in contents.iter().filter(|(it, _)| !it.is_gone) {
+                    self.item(index, frame.offset, item, body)?;
                 }
-                self.places.entry(id).or_insert((index, frame.offset));
-            }
-            Kind::ChunkList | Kind::Skeleton => {
-                let (id, _) = split_id(frame.payload).map_err(told)?;
-                self.places.entry(id).or_insert((index, frame.offset));
-                self.composed.push((id, index, frame.offset));
             }
             Kind::Entries => {
                 let raw = decode_body(&frame.header, frame.payload).map_err(told)?;
@@ -269,6 +266,17 @@ impl<'a> Log<'a> {
             }
             _ => (),
         }
+        Ok(())
+    }
+
+    fn item(&mut self, index: usize, offset: u64, item: &Item, body: &[u8]) -> Result<(), String> {
+        let id = item.id;
+        if matches!(item.kind, Kind::ChunkList | Kind::Skeleton) {
+            self.composed.push((id, index, offset));
+        } else if BlobId::of(body) != id {
+            return Err(format!("the bytes of blob {id} do not have its hash"));
+        }
+        self.places.entry(id).or_insert((index, offset));
         Ok(())
     }
 
@@ -328,29 +336,42 @@ impl<'a> Log<'a> {
     fn join(&self, id: &BlobId, depth: u8, sink: &mut dyn FnMut(&[u8])) -> Result<(), String> {
         let place = self.places.get(id).filter(|_| depth < 3);
         let missing = || format!("blob {id} is not there");
-        let (segment, offset) = place
-            .and_then(|(index, offset)| Some((self.segments.get(*index)?, *offset)))
-            .ok_or_else(missing)?;
+        let (index, offset) = place.copied().ok_or_else(missing)?;
         let told = |it: &dyn std::fmt::Display| format!("blob {id}: {it}");
-        let mut reader = segment.reader(ReadMode::Hopping);
-        let frame = reader.frame(offset).map_err(|it| told(&it))?;
-        let (_, body) = split_id(frame.payload).map_err(|it| told(&it))?;
-        match frame.header.kind {
+        let contents = self.contents_at(index, offset).map_err(|it| told(&it))?;
+        let found = contents.iter().find(|(it, _)| it.id == *id && !it.is_gone);
+        let (item, body) = found.ok_or_else(missing)?;
+        match item.kind {
             Kind::ChunkList => {
-                let raw = decode_body(&frame.header, body).map_err(|it| told(&it))?;
-                let list = ChunkList::decode(&raw).map_err(|it| told(&it))?;
+                let list = ChunkList::decode(body).map_err(|it| told(&it))?;
                 list.chunks.iter().try_for_each(|(chunk, _)| self.join(chunk, depth + 1, sink))
             }
             Kind::Skeleton => {
-                let skeleton =
-                    Skeleton::decode(&frame.header, frame.payload, segment.dictionary.as_ref());
+                let skeleton = Skeleton::from_bytes(item.total_len, body);
                 self.join_parts(&skeleton.map_err(|it| told(&it))?, depth, sink)
             }
             _ => {
-                sink(&segment.body(&frame.header, body).map_err(|it| told(&it))?);
+                sink(body);
                 Ok(())
             }
         }
+    }
+
+    /// What the frame at a place holds. The last pack is kept: its messages follow each other.
+    fn contents_at(&self, index: usize, offset: u64) -> Result<Rc<Contents>, ReadFlaw> {
+        if let Some((.., contents)) =
+            self.last_pack.borrow().as_ref().filter(|it| (it.0, it.1) == (index, offset))
+        {
+            return Ok(Rc::clone(contents));
+        }
+        let segment = self.segments.get(index).ok_or(ReadFlaw::at(offset)(Flaw::Short))?;
+        let mut reader = segment.reader(ReadMode::Hopping);
+        let frame = reader.frame(offset)?;
+        let contents = Rc::new(segment.contents(&frame).map_err(ReadFlaw::at(offset))?);
+        if frame.header.kind == Kind::Pack {
+            self.last_pack.replace(Some((index, offset, Rc::clone(&contents))));
+        }
+        Ok(contents)
     }
 
     fn join_parts(

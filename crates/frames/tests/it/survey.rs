@@ -192,6 +192,7 @@ fn bytes_inside_a_mail_are_never_a_frame() {
         id: BlobId::of(&mail),
         raw_len: u32::try_from(mail.len()).unwrap(),
         codec: Codec::Stored,
+        is_loose: false,
         body: mail,
     };
     batch.blob(Kind::Blob, &blob);

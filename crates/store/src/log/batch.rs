@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use frames::{
     BatchWriter, BlobPlace, CHUNKS_MAX, ChunkList, Codec, Dictionary, EncodedBlob, EncodedSkeleton,
-    Encoder, IdRecord, Kind, Place, State, dictionary_of, encode_again, unpack_with,
+    Encoder, IdRecord, Item, Kind, PACKED_BYTES_MAX, Pack, Place, State, dictionary_of,
+    encode_again, unpack_with,
 };
 use ledger::{Detail, Entry, Fact, detail_hash};
 use message::Message;
@@ -32,6 +33,10 @@ pub(super) struct Underway {
 pub(super) struct OpenBatch {
     offset: u64,
     writer: BatchWriter,
+    /// What is compressed together, until it is as much as one frame takes.
+    pack: Pack,
+    /// That of the segment.
+    dictionary: Option<Arc<Dictionary>>,
     first: u64,
     time: Timestamp,
     entry_bytes: usize,
@@ -57,8 +62,14 @@ pub(super) struct ClosedBatch {
 }
 
 impl OpenBatch {
-    pub(super) fn new(place: Place, state: State) -> OpenBatch {
+    pub(super) fn new(
+        place: Place,
+        state: State,
+        dictionary: Option<Arc<Dictionary>>,
+    ) -> OpenBatch {
         OpenBatch {
+            pack: Pack::default(),
+            dictionary,
             offset: place.offset,
             first: state.tree.size(),
             time: state.time,
@@ -74,12 +85,12 @@ impl OpenBatch {
 
     /// Bytes of payload so far, before compression where that is still to come.
     pub(super) fn len(&self) -> usize {
-        self.writer.len() + self.entry_bytes
+        self.writer.len() + self.pack.len() + self.entry_bytes
     }
 
     /// Whether there is nothing to commit.
     pub(super) fn is_empty(&self) -> bool {
-        self.writer.is_empty() && self.encoded.is_empty()
+        self.writer.is_empty() && self.pack.is_empty() && self.encoded.is_empty()
     }
 
     /// The caller of this gets the numbers of its entries when the batch is durable.
@@ -111,12 +122,52 @@ impl OpenBatch {
 
     /// Writes a blob or chunk that is not known to stand anywhere.
     fn blob(&mut self, kind: Kind, blob: &EncodedBlob, known: IdRecord, ctx: &mut Context<'_>) {
-        if known.place.is_none() {
+        if known.place.is_some() {
+            return;
+        }
+        let EncodedBlob { id, raw_len, .. } = *blob;
+        let total_len = u64::from(raw_len);
+        if blob.is_loose && kind == Kind::Blob && raw_len as usize <= PACKED_BYTES_MAX {
+            let item = Item { kind, is_gone: false, raw_len, total_len, id };
+            self.loose(item, &blob.body, ctx);
+        } else {
             let here = ctx.recoded(blob.codec, &blob.body, blob.raw_len);
             let here = here.map(|(codec, body)| EncodedBlob { codec, body, ..*blob });
             let offset = self.writer.blob(kind, here.as_ref().unwrap_or(blob));
-            let place = BlobPlace { kind, offset, raw_len: u64::from(blob.raw_len) };
-            ctx.note(blob.id, IdRecord { place: Some(place), placed: None });
+            let place = BlobPlace { kind, offset, raw_len: total_len };
+            ctx.note(id, IdRecord { place: Some(place), placed: None });
+        }
+    }
+
+    /// Puts something into the pack. Where it stands is known when the pack ends.
+    fn loose(&mut self, item: Item, body: &[u8], ctx: &mut Context<'_>) {
+        if !self.pack.takes(item.raw_len) {
+            self.end_pack(ctx.encoder, &mut ctx.underway.pending);
+        }
+        let place = BlobPlace { kind: item.kind, offset: 0, raw_len: item.total_len };
+        ctx.note(item.id, IdRecord { place: Some(place), placed: None });
+        self.pack.push(item, body);
+    }
+
+    /// Writes the pack, and notes in `ids` where it is.
+    fn end_pack(&mut self, encoder: &mut Encoder, ids: &mut Ids) {
+        let pack = std::mem::take(&mut self.pack);
+        if pack.is_empty() {
+            return;
+        }
+        let dictionary = self.dictionary.as_deref();
+        let offset = match pack.single() {
+            Some((item, body)) => {
+                let (codec, body) = encode_again(body, dictionary);
+                self.writer.item(item, codec, &body)
+            }
+            None => self.writer.pack(&pack, encoder, dictionary),
+        };
+        for item in pack.items() {
+            let place = ids.get_mut(&item.id).and_then(|it| it.place.as_mut());
+            if let Some(place) = place.filter(|it| it.kind == item.kind) {
+                place.offset = offset;
+            }
         }
     }
 
@@ -147,14 +198,22 @@ impl OpenBatch {
     }
 
     fn skeleton(&mut self, skeleton: &EncodedSkeleton, known: IdRecord, ctx: &mut Context<'_>) {
-        if known.place.is_none() {
+        if known.place.is_some() {
+            return;
+        }
+        let EncodedSkeleton { id, total_len, raw_len, .. } = *skeleton;
+        let is_small = raw_len as usize <= PACKED_BYTES_MAX && u32::try_from(total_len).is_ok();
+        if skeleton.is_loose && is_small {
+            let item = Item { kind: Kind::Skeleton, is_gone: false, raw_len, total_len, id };
+            self.loose(item, &skeleton.body, ctx);
+        } else {
             let again = ctx.recoded(skeleton.codec, &skeleton.body, skeleton.raw_len);
             let parts = Vec::new();
             let again =
                 again.map(|(codec, body)| EncodedSkeleton { codec, body, parts, ..*skeleton });
             let offset = self.writer.skeleton(again.as_ref().unwrap_or(skeleton));
-            let place = BlobPlace { kind: Kind::Skeleton, offset, raw_len: skeleton.total_len };
-            ctx.note(skeleton.id, IdRecord { place: Some(place), placed: None });
+            let place = BlobPlace { kind: Kind::Skeleton, offset, raw_len: total_len };
+            ctx.note(id, IdRecord { place: Some(place), placed: None });
         }
     }
 
@@ -213,8 +272,9 @@ impl OpenBatch {
         number
     }
 
-    /// Ends the batch.
-    pub(super) fn close(mut self, encoder: &mut Encoder) -> ClosedBatch {
+    /// Ends the batch. `ids` are those that it brings.
+    pub(super) fn close(mut self, encoder: &mut Encoder, ids: &mut Ids) -> ClosedBatch {
+        self.end_pack(encoder, ids);
         self.writer.entries(&self.encoded, &self.details, self.time, encoder);
         let (bytes, state) = self.writer.commit();
         ClosedBatch {
@@ -256,6 +316,7 @@ pub(super) struct Context<'a> {
     pub(super) dictionary: Option<Arc<Dictionary>>,
     pub(super) tables: &'a Tables,
     pub(super) underway: &'a mut Underway,
+    pub(super) encoder: &'a mut Encoder,
     pub(super) random: &'a dyn Random,
     pub(super) now: Timestamp,
     /// Messages that the batch spares, by their ids: they are there again.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use frames::{
     Boundary, Casing, Chain, Dictionary, FooterWriter, Frame, FrameReader, IdRecord, Kind, Place,
-    Prelude, ReadFlaw, ReadMode, Rewriter, Salt, SegmentMarks, State, blob_place, decode_details,
+    Prelude, ReadFlaw, ReadMode, Rewriter, Salt, SegmentMarks, State, blob_places, decode_details,
     decode_entries,
 };
 use ledger::{Entry, Fact};
@@ -29,6 +29,7 @@ use super::error::{io_error, log_error};
 use super::references::{Question, needed, records_of};
 use super::segment::{Segment, Snapshot};
 use super::tables::{Ids, Tables, merge, note_placed};
+use super::train;
 
 /// Frames are written in pieces of about this many bytes.
 const PIECE_BYTES: usize = 4 << 20;
@@ -257,6 +258,26 @@ pub(super) fn compact(
     Ok(done)
 }
 
+/// The dictionary of a segment that is written anew: its own, when nothing that it was trained on
+/// is erased; else the newest one of which that is true.
+fn next_dictionary(
+    tables: &Tables,
+    snapshot: &Snapshot,
+    own: Option<&Arc<Dictionary>>,
+) -> Result<Option<Arc<Dictionary>>, LogError> {
+    let Some(own) = own else { return Ok(None) };
+    if train::is_clean(tables, own)? {
+        return Ok(Some(Arc::clone(own)));
+    }
+    for segment in snapshot.segments.iter().rev() {
+        let Some(other) = segment.dictionary(&tables.dir)? else { continue };
+        if train::is_clean(tables, &other)? {
+            return Ok(Some(other));
+        }
+    }
+    Ok(None)
+}
+
 type OnBytes<'a> = dyn FnMut(u64) -> ControlFlow<()> + 'a;
 
 /// Writes one segment anew and puts it into the place of the old one. Returns its new length;
@@ -280,12 +301,13 @@ fn rewrite(
     let marks = SegmentMarks { is_compacted: true, ..old.marks };
     let previous_end = old.previous_end;
     let (key, casing) = tables.dir.new_casing(salt).map_err(io_error)?;
-    // Whatever was erased may stand in the dictionary: the new segment does without one.
-    let dictionary = 0;
-    let prelude = Prelude { segment: old.number, salt, previous_end, key, marks, dictionary };
-    let dictionary = old.dictionary(&tables.dir)?;
+    let from = old.dictionary(&tables.dir)?;
+    let dictionary = next_dictionary(tables, &snapshot, from.as_ref())?;
+    let id = dictionary.as_ref().map_or(0, |it| it.id());
+    let prelude = Prelude { segment: old.number, salt, previous_end, key, marks, dictionary: id };
     let end = snapshot.end_of(index);
-    let mut work = Work { old, file: &file, end, plan, prelude, casing, end_state, dictionary };
+    let mut work =
+        Work { old, file: &file, end, plan, prelude, casing, end_state, from, dictionary };
     // Who reads the old file goes on reading it.
     let _ = old.kept.set(Arc::clone(&file));
     let mut outcome = Ok(None);
@@ -319,7 +341,8 @@ struct Work<'a> {
     prelude: Prelude,
     casing: Casing,
     end_state: State,
-    /// That of the old file.
+    /// The dictionary of the old file, and that of the new one.
+    from: Option<Arc<Dictionary>>,
     dictionary: Option<Arc<Dictionary>>,
 }
 
@@ -344,7 +367,9 @@ impl Work<'_> {
 
     fn copy(&self, new: &SegmentFile, on_bytes: &mut OnBytes<'_>) -> Result<Option<u64>, LogError> {
         let wrong = log_error(self.old.number);
-        let mut out = Rewriter::new(&self.prelude, self.casing.clone(), &self.old.start.state);
+        let dictionary = self.dictionary.clone();
+        let state = &self.old.start.state;
+        let mut out = Rewriter::new(&self.prelude, self.casing.clone(), state, dictionary);
         let mut reader = self.old.reader(self.file, self.end, ReadMode::Through);
         let mut at = self.old.start.offset;
         let mut pending = 0;
@@ -383,7 +408,8 @@ impl Work<'_> {
             Kind::Commit => out.commit(frame),
             // One that stands between batches says nothing that is not said elsewhere.
             Kind::Close => Ok(()),
-            _ => out.copy_without(frame, self.dictionary.as_deref()),
+            Kind::Pack => out.pack(frame, self.from.as_deref(), &|id| self.plan.blobs.contains(id)),
+            _ => out.copy(frame, self.from.as_deref()),
         }
     }
 
@@ -449,7 +475,7 @@ fn is_footer(frame: &Frame<'_>) -> bool {
 }
 
 fn note_ids(frame: &Frame<'_>, ids: &mut Ids) -> Result<(), frames::Flaw> {
-    if let Some((id, place)) = blob_place(&frame.header, frame.offset, frame.payload)? {
+    for (id, place) in blob_places(&frame.header, frame.offset, frame.payload)? {
         merge(ids.entry(id).or_default(), IdRecord { place: Some(place), placed: None });
     }
     if frame.header.kind == Kind::Entries { note_placed(frame, ids) } else { Ok(()) }

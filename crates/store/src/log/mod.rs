@@ -13,6 +13,7 @@
 mod batch;
 mod committer;
 mod compact;
+mod contents;
 mod create;
 mod dir;
 mod entries;

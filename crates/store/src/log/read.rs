@@ -2,16 +2,14 @@
 
 use std::io;
 
-use frames::{
-    BlobPlace, ChunkList, Dictionary, Frame, HEADER_BYTES, Header, ID_BYTES, Kind, ReadMode,
-    SEALED_MORE_MAX, Skeleton, decode_body_with, split_id,
-};
+use frames::{BlobPlace, ChunkList, HEADER_BYTES, ID_BYTES, Kind, SEALED_MORE_MAX, Skeleton};
 use ports::{ReadError, ReadErrorKind};
 use sha2::{Digest, Sha256};
 use types::BlobId;
 use types::limits::WHOLE_BLOB_BYTES_MAX;
 
-use super::error::{io_error, log_error, read_error};
+use super::contents::contents_at;
+use super::error::{log_error, read_error};
 use super::join::{join, read_joined};
 use super::segment::Segment;
 use super::tables::Tables;
@@ -103,54 +101,26 @@ pub(super) fn sink_failed(error: io::Error) -> ReadError {
     ReadError::new(ReadErrorKind::Sink, "failed to pass the blob on").caused_by(error)
 }
 
-/// Reads the frame of a blob, chunk, list or skeleton, and hands it to `take`.
-fn read_frame<T>(
-    tables: &Tables,
-    segment: &Segment,
-    place: &BlobPlace,
-    id: &BlobId,
-    take: impl FnOnce(&Frame<'_>) -> Result<T, ReadError>,
-) -> Result<T, ReadError> {
-    let wrong = |error| read_error(log_error(segment.number)(error));
-    let at_place = |flaw| wrong(frames::ReadFlaw::at(place.offset)(flaw));
-    let file = tables.dir.file_of(segment).map_err(|it| read_error(io_error(it)))?;
-    // The end is not known here, nor needed: the header says how long the frame is.
-    let mut reader = segment.reader(&file, u64::MAX, ReadMode::Hopping);
-    if place.kind != Kind::Skeleton {
-        // A stored body is as long as what it stands for, a packed one shorter: one read does.
-        let raw_len = usize::try_from(place.raw_len).unwrap_or(usize::MAX);
-        let around = HEADER_BYTES + ID_BYTES + SEALED_MORE_MAX;
-        let most = around + raw_len.min(WHOLE_BLOB_BYTES_MAX);
-        reader.bytes(place.offset, most).map_err(|it| read_error(io_error(it)))?;
-    }
-    let frame = reader.frame(place.offset).map_err(wrong)?;
-    let (found, _) = split_id(frame.payload).map_err(at_place)?;
-    if frame.header.kind != place.kind || found != *id {
-        return Err(at_place(frames::Flaw::Mismatch("a blob's place")));
-    }
-    take(&frame)
-}
-
-/// The same with the decoded body.
+/// Reads a blob, chunk, list or skeleton, and hands its decoded body to `take`.
 fn read_body<T>(
     tables: &Tables,
     segment: &Segment,
     place: &BlobPlace,
     id: &BlobId,
-    body: impl FnOnce(&[u8]) -> Result<T, ReadError>,
+    take: impl FnOnce(&[u8]) -> Result<T, ReadError>,
 ) -> Result<T, ReadError> {
-    read_frame(tables, segment, place, id, |frame| {
-        let at_place = |flaw| {
-            let at = frames::ReadFlaw::at(place.offset)(flaw);
-            read_error(log_error(segment.number)(at))
-        };
-        let (_, packed) = split_id(frame.payload).map_err(at_place)?;
-        let dictionary = segment.dictionary_for(&tables.dir, frame.header.codec);
-        let dictionary = dictionary.map_err(read_error)?;
-        let raw = decode_body_with(&frame.header, packed, dictionary.as_deref());
-        let raw = raw.map_err(at_place)?;
-        body(&raw)
-    })
+    // A stored body is as long as what it stands for, a packed one shorter: one read does. What a
+    // skeleton stands for says nothing.
+    let raw_len = if place.kind == Kind::Skeleton { 0 } else { place.raw_len };
+    let raw_len = usize::try_from(raw_len).unwrap_or(usize::MAX);
+    let len = HEADER_BYTES + ID_BYTES + SEALED_MORE_MAX + raw_len.min(WHOLE_BLOB_BYTES_MAX);
+    let contents = contents_at(tables, segment, place.offset, len).map_err(read_error)?;
+    let Some((_, body)) = contents.find(place.kind, id) else {
+        let flaw = frames::Flaw::Mismatch("a blob's place");
+        let at = frames::ReadFlaw::at(place.offset)(flaw);
+        return Err(read_error(log_error(segment.number)(at)));
+    };
+    take(body)
 }
 
 fn read_whole_frame(
@@ -187,31 +157,21 @@ fn read_skeleton(
     place: &BlobPlace,
     id: &BlobId,
 ) -> Result<Skeleton, ReadError> {
-    read_frame(tables, segment, place, id, |frame| {
-        let dictionary = segment.dictionary_for(&tables.dir, frame.header.codec);
-        let dictionary = dictionary.map_err(read_error)?;
-        decode_skeleton(id, &frame.header, frame.payload, dictionary.as_deref())
-    })
+    read_body(tables, segment, place, id, |raw| decode_skeleton(id, place.raw_len, raw))
 }
 
-fn decode_skeleton(
-    id: &BlobId,
-    header: &Header,
-    payload: &[u8],
-    dictionary: Option<&Dictionary>,
-) -> Result<Skeleton, ReadError> {
-    let skeleton = Skeleton::decode(header, payload, dictionary);
+fn decode_skeleton(id: &BlobId, total_len: u64, raw: &[u8]) -> Result<Skeleton, ReadError> {
+    let skeleton = Skeleton::from_bytes(total_len, raw);
     skeleton.map_err(|flaw| damaged(format!("blob {id} is damaged")).caused_by(flaw))
 }
 
-/// Whether the message in a frame is what its parts are.
+/// Whether the message whose skeleton has this body is what its parts are.
 pub(super) fn check_skeleton(
     tables: &Tables,
-    id: &BlobId,
-    (header, payload): (&Header, &[u8]),
-    dictionary: Option<&Dictionary>,
+    (id, total_len): (&BlobId, u64),
+    raw: &[u8],
 ) -> Result<(), ReadError> {
-    let skeleton = decode_skeleton(id, header, payload, dictionary)?;
+    let skeleton = decode_skeleton(id, total_len, raw)?;
     let mut hasher = Sha256::new();
     join(tables, id, &skeleton, &mut |bytes| {
         hasher.update(bytes);

@@ -1,36 +1,35 @@
 //! What refers to what: a message to the chunks or parts that it is made of.
 //!
 //! Rules:
-//! - [`refers_to`] alone knows which frames refer to others.
+//! - [`refers_to`] alone knows which blobs refer to others.
 //! - References are counted from the frames of the log, never from a view.
 
 use std::collections::{HashMap, HashSet};
 
 use frames::{
-    BlobPlace, ChunkList, Dictionary, Flaw, Frame, IdRecord, Kind, PAGE_BYTES, ReadFlaw, ReadMode,
-    Skeleton, decode_body, decode_page, split_id,
+    BlobPlace, ChunkList, Flaw, IdRecord, Item, Kind, PAGE_BYTES, ReadFlaw, ReadMode, Skeleton,
+    blob_places, decode_page,
 };
 use ports::LogError;
 use types::{BlobId, MessageKey};
 
+use super::contents::contents_at;
 use super::error::{io_error, log_error};
 use super::segment::{Segment, Snapshot};
 use super::tables::Tables;
 
-/// The blobs that a frame with an id refers to; none when it holds all of its bytes itself.
-/// `dictionary` is that of its segment.
-pub(super) fn refers_to(
-    frame: &Frame<'_>,
-    dictionary: Option<&Dictionary>,
-) -> Result<Vec<BlobId>, Flaw> {
-    let (_, body) = split_id(frame.payload)?;
-    match frame.header.kind {
+/// Bytes that are read at first of what refers to others.
+const LIST_BYTES: usize = 4 << 10;
+
+/// The blobs that an item with this decoded body refers to; none when it holds all of its bytes
+/// itself.
+fn refers_to(item: &Item, body: &[u8]) -> Result<Vec<BlobId>, Flaw> {
+    match item.kind {
         Kind::ChunkList => {
-            let raw = decode_body(&frame.header, body)?;
-            Ok(ChunkList::decode(&raw)?.chunks.into_iter().map(|(id, _)| id).collect())
+            Ok(ChunkList::decode(body)?.chunks.into_iter().map(|(id, _)| id).collect())
         }
         Kind::Skeleton => {
-            let skeleton = Skeleton::decode(&frame.header, frame.payload, dictionary)?;
+            let skeleton = Skeleton::from_bytes(item.total_len, body)?;
             Ok(skeleton.parts().into_iter().map(|(id, _)| id).collect())
         }
         _ => Ok(Vec::new()),
@@ -69,18 +68,17 @@ pub(super) fn records_of(
     read().map_err(log_error(segment.number))
 }
 
-/// What the frame at a place refers to.
+/// What the blob at a place refers to.
 fn read_list(
     tables: &Tables,
     segment: &Segment,
     place: &BlobPlace,
+    id: &BlobId,
 ) -> Result<Vec<BlobId>, LogError> {
-    let wrong = log_error(segment.number);
-    let file = tables.dir.file_of(segment).map_err(io_error)?;
-    let mut reader = segment.reader(&file, u64::MAX, ReadMode::Hopping);
-    let frame = reader.frame(place.offset).map_err(&wrong)?;
-    let dictionary = segment.dictionary_for(&tables.dir, frame.header.codec)?;
-    refers_to(&frame, dictionary.as_deref()).map_err(ReadFlaw::at(place.offset)).map_err(wrong)
+    let contents = contents_at(tables, segment, place.offset, LIST_BYTES)?;
+    let found = contents.find(place.kind, id).ok_or(Flaw::Mismatch("a blob's place"));
+    let parts = found.and_then(|(item, body)| refers_to(item, body));
+    parts.map_err(ReadFlaw::at(place.offset)).map_err(log_error(segment.number))
 }
 
 /// All that a blob is made of, itself first: its chunks, its parts, and the chunks of these. What
@@ -93,7 +91,7 @@ pub(super) fn made_of(tables: &Tables, id: &BlobId) -> Result<Vec<BlobId>, LogEr
         next += 1;
         let Some((segment, place)) = tables.place_of(&id)? else { continue };
         if is_list(place.kind) {
-            let parts = read_list(tables, &segment, &place)?;
+            let parts = read_list(tables, &segment, &place, &id)?;
             all.extend(parts.into_iter().filter(|it| seen.insert(*it)));
         }
     }
@@ -128,14 +126,17 @@ pub(super) fn needed(tables: &Tables, question: &Question<'_>) -> Result<Answer,
     let mut inner: HashMap<BlobId, Vec<BlobId>> = HashMap::new();
     let (mut messages, mut referred) = (HashSet::new(), HashSet::new());
     for (index, segment) in snapshot.segments.iter().enumerate() {
-        for (id, record) in records_of(tables, &snapshot, index)? {
+        let mut records = records_of(tables, &snapshot, index)?;
+        // In the order in which they stand, so that each pack is decoded once.
+        records.sort_unstable_by_key(|(_, record)| record.place.map(|it| it.offset));
+        for (id, record) in records {
             let placed = record.placed.filter(|_| question.candidates.contains(&id));
             if let Some(key) = placed {
                 messages.insert(id);
                 needed.extend(Some(id).filter(|_| !(question.goes)(MessageKey(key))));
             }
             let Some(place) = record.place.filter(|it| is_list(it.kind)) else { continue };
-            let mut parts = read_list(tables, segment, &place)?;
+            let mut parts = read_list(tables, segment, &place, &id)?;
             parts.retain(|it| question.candidates.contains(it));
             referred.extend(parts.iter().copied());
             if segment.number < (question.dead_below)(&id) {
@@ -164,26 +165,27 @@ pub(super) fn hidden_parts(
     for (index, segment) in snapshot.segments.iter().enumerate().filter(|_| !messages.is_empty()) {
         let file = tables.dir.file_of(segment).map_err(io_error)?;
         let mut reader = segment.reader(&file, snapshot.end_of(index), ReadMode::Hopping);
-        let dictionary = segment.dictionary(&tables.dir)?;
         let mut at = segment.start.offset;
+        let mut places = Vec::new();
         let mut read = || -> Result<(), ReadFlaw> {
             while at < reader.end() {
                 let header = reader.header(at)?;
-                if header.kind == Kind::Skeleton {
+                if matches!(header.kind, Kind::Skeleton | Kind::Pack) {
                     let start = reader.payload_start(&header, at)?;
-                    let (id, _) = split_id(start).map_err(ReadFlaw::at(at))?;
-                    if messages.contains(&id) {
-                        let frame = reader.frame(at)?;
-                        let parts =
-                            refers_to(&frame, dictionary.as_deref()).map_err(ReadFlaw::at(at))?;
-                        found.entry(id).or_default().extend(parts);
-                    }
+                    let here = blob_places(&header, at, start).map_err(ReadFlaw::at(at))?;
+                    let is_asked = |(id, place): &(BlobId, BlobPlace)| {
+                        place.kind == Kind::Skeleton && messages.contains(id)
+                    };
+                    places.extend(here.into_iter().filter(is_asked));
                 }
                 at += header.frame_len();
             }
             Ok(())
         };
         read().map_err(log_error(segment.number))?;
+        for (id, place) in places {
+            found.entry(id).or_default().extend(read_list(tables, segment, &place, &id)?);
+        }
     }
     Ok(found)
 }

@@ -11,7 +11,7 @@ use std::io;
 
 use frames::{
     BlobPlace, Casing, Flaw, FooterWriter, Frame, FrameReader, IdRecord, Kind, PRELUDE_BYTES,
-    Place, Prelude, ReadFlaw, ReadMode, Salt, State, blob_place, close_frame, copy_frame,
+    Place, Prelude, ReadFlaw, ReadMode, Salt, State, blob_places, close_frame, copy_frame,
     recommitted, segment_start,
 };
 use ports::{Disk, Random};
@@ -201,13 +201,11 @@ impl Walk<'_> {
 
     /// Notes which blob stands at `offset` of the copy, and which are placed first.
     fn note(&mut self, frame: &Frame<'_>, offset: u64) -> Result<(), Flaw> {
-        if let Some((id, place)) = blob_place(&frame.header, offset, frame.payload)? {
+        for (id, place) in blob_places(&frame.header, offset, frame.payload)? {
             let record = IdRecord { place: Some(BlobPlace { offset, ..place }), placed: None };
             merge(self.ids.entry(id).or_default(), record);
-        } else if frame.header.kind == Kind::Entries {
-            note_placed(frame, &mut self.ids)?;
         }
-        Ok(())
+        if frame.header.kind == Kind::Entries { note_placed(frame, &mut self.ids) } else { Ok(()) }
     }
 
     /// Writes the footer behind the frames of the copy, which begin at `start`: it says what they

@@ -9,12 +9,13 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use frames::{
     BlobPlace, Dictionary, FrameReader, IdRange, IdRecord, IdSearch, Kind, Look, PAGE_BYTES,
-    ReadMode, blob_place, decode_body, decode_entries,
+    ReadMode, blob_places, decode_body, decode_entries,
 };
 use ledger::{Detail, Entry, Fact};
 use ports::{LogError, LogErrorKind};
 use types::{BlobId, MessageKey, Position};
 
+use super::contents::KeptPacks;
 use super::dir::SegmentDir;
 use super::erasing::{Erasing, is_erasure};
 use super::error::{io_error, log_error};
@@ -29,6 +30,7 @@ pub(super) struct Tables {
     inner: RwLock<Inner>,
     /// What the log says of erasure; `None` before it was read.
     erasing: RwLock<Option<Arc<Erasing>>>,
+    pub(super) packs: KeptPacks,
 }
 
 /// Who looks for a blob.
@@ -64,7 +66,7 @@ pub(super) struct Lookup {
 impl Tables {
     pub(super) fn new(dir: SegmentDir, snapshot: Snapshot, position: Position) -> Tables {
         let inner = RwLock::new(Inner { snapshot, position, ids: None });
-        Tables { dir, inner, erasing: RwLock::default() }
+        Tables { dir, inner, erasing: RwLock::default(), packs: KeptPacks::default() }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Inner> {
@@ -435,9 +437,9 @@ fn scan_ids(reader: &mut FrameReader<'_>, start: u64) -> Result<Ids, frames::Rea
     while at < reader.end() {
         let header = reader.header(at)?;
         let wrong = frames::ReadFlaw::at(at);
-        if header.kind.has_id() {
+        if header.kind.has_id() || header.kind == Kind::Pack {
             let bytes = reader.payload_start(&header, at)?;
-            if let Some((id, place)) = blob_place(&header, at, bytes).map_err(wrong)? {
+            for (id, place) in blob_places(&header, at, bytes).map_err(wrong)? {
                 merge(ids.entry(id).or_default(), IdRecord { place: Some(place), placed: None });
             }
         } else if header.kind == Kind::Entries {

@@ -11,12 +11,12 @@ use std::sync::mpsc::Sender;
 use std::thread;
 
 use frames::{
-    Codec, Dictionary, Header, ID_BYTES, Kind, ReadMode, SAMPLES_MAX, decode_body_with,
-    encode_again, split_id,
+    Codec, Dictionary, Header, Item, Kind, PACK_BYTES, ReadMode, SAMPLES_MAX, encode_again, items,
 };
 use ports::LogError;
 use types::BlobId;
 
+use super::contents::contents_at;
 use super::error::{io_error, log_error};
 use super::segment::{Segment, Snapshot};
 use super::tables::Tables;
@@ -27,6 +27,9 @@ const GROWTH: u64 = 4;
 
 /// Of a sample no more than this is looked at, in bytes.
 const SAMPLE_BYTES_MAX: usize = 16 << 10;
+
+/// What is shorter is no sample.
+const SAMPLE_BYTES_MIN: usize = 200;
 
 /// All samples together have at most this many bytes: training takes time by their length.
 const SAMPLES_BYTES_MAX: usize = 3 << 20;
@@ -91,10 +94,12 @@ pub(super) fn is_clean(tables: &Tables, dictionary: &Dictionary) -> Result<bool,
     Ok(dictionary.trained_on().iter().all(|it| erasing.absent_below(it) == 0))
 }
 
-/// Where a sample stands.
+/// A sample, and where it stands.
 struct Candidate {
     segment: Arc<Segment>,
     offset: u64,
+    kind: Kind,
+    id: BlobId,
 }
 
 fn samples_of(tables: &Tables) -> Result<Vec<(BlobId, Vec<u8>)>, LogError> {
@@ -132,7 +137,11 @@ fn candidates(tables: &Tables, snapshot: &Snapshot) -> Result<Vec<Candidate>, Lo
         while at < end {
             let header = reader.header(at).map_err(log_error(segment.number))?;
             if is_sample(&header) {
-                found.push(Candidate { segment: Arc::clone(segment), offset: at });
+                let start = reader.payload_start(&header, at).map_err(log_error(segment.number))?;
+                let items = items(&header, start).map_err(frames::ReadFlaw::at(at));
+                for Item { kind, id, .. } in items.map_err(log_error(segment.number))? {
+                    found.push(Candidate { segment: Arc::clone(segment), offset: at, kind, id });
+                }
             }
             at += header.frame_len();
         }
@@ -141,31 +150,23 @@ fn candidates(tables: &Tables, snapshot: &Snapshot) -> Result<Vec<Candidate>, Lo
 }
 
 fn is_sample(header: &Header) -> bool {
-    matches!(header.kind, Kind::Blob | Kind::Skeleton)
+    matches!(header.kind, Kind::Blob | Kind::Skeleton | Kind::Pack)
         && header.codec != Codec::Stored
-        && (200..128 << 10).contains(&header.raw_len)
+        && (SAMPLE_BYTES_MIN..=PACK_BYTES).contains(&(header.raw_len as usize))
 }
 
 fn read_sample(
     tables: &Tables,
     candidate: &Candidate,
 ) -> Result<Option<(BlobId, Vec<u8>)>, LogError> {
-    let Candidate { segment, offset } = candidate;
-    let wrong = log_error(segment.number);
-    let file = tables.dir.file_of(segment).map_err(io_error)?;
-    let mut reader = segment.reader(&file, u64::MAX, ReadMode::Hopping);
-    let frame = reader.frame(*offset).map_err(&wrong)?;
-    let flawed = |flaw| wrong(frames::ReadFlaw::at(*offset)(flaw));
-    let (id, _) = split_id(frame.payload).map_err(flawed)?;
-    if tables.erasing()?.absent_below(&id) != 0 {
+    let Candidate { segment, offset, kind, id } = candidate;
+    if tables.erasing()?.absent_below(id) != 0 {
         return Ok(None);
     }
-    let head = if frame.header.kind == Kind::Skeleton { ID_BYTES + 8 } else { ID_BYTES };
-    let body = frame.payload.get(head..).unwrap_or_default();
-    let dictionary = segment.dictionary_for(&tables.dir, frame.header.codec)?;
-    let raw = decode_body_with(&frame.header, body, dictionary.as_deref()).map_err(flawed)?;
-    let sample = raw.get(..SAMPLE_BYTES_MAX).unwrap_or(&raw).to_vec();
-    Ok(Some((id, sample)))
+    let contents = contents_at(tables, segment, *offset, SAMPLE_BYTES_MAX)?;
+    let body = contents.find(*kind, id).map(|it| it.1).unwrap_or_default();
+    let sample = body.get(..SAMPLE_BYTES_MAX).unwrap_or(body).to_vec();
+    Ok(Some((*id, sample)).filter(|_| SAMPLE_BYTES_MIN <= body.len()))
 }
 
 #[cfg(test)]

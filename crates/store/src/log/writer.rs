@@ -271,15 +271,16 @@ impl Writer {
                 prefix: Vec::new(),
             };
             let (state, prefix) = (&self.state, &mut self.prefix);
+            let dictionary = self.tip.segment.dictionary(&self.tables.dir)?;
             let batch = self.batch.get_or_insert_with(|| {
                 let prefix = std::mem::take(prefix);
-                OpenBatch::new(Place { prefix, ..place }, state.clone())
+                OpenBatch::new(Place { prefix, ..place }, state.clone(), dictionary.clone())
             });
-            let dictionary = self.tip.segment.dictionary(&self.tables.dir)?;
             let mut ctx = Context {
                 dictionary,
                 tables: &self.tables,
                 underway: &mut self.underway,
+                encoder: &mut self.encoder,
                 random: &*self.random,
                 now: self.clock.now(),
                 spared,
@@ -484,7 +485,8 @@ impl Writer {
     /// Hands the batch to the committer.
     fn commit(&mut self) {
         let (Some(batch), Some(file)) = (self.batch.take(), self.file.clone()) else { return };
-        let batch: ClosedBatch = batch.close(&mut self.encoder);
+        let pending = &mut self.underway.pending;
+        let batch: ClosedBatch = batch.close(&mut self.encoder, pending);
         self.state = batch.state.clone();
         let before = self.bytes_before + self.tip.end;
         self.tip.end = batch.end;

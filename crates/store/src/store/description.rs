@@ -17,14 +17,17 @@ use crate::evidence::Evidence;
 const FORMAT: u32 = 1;
 
 /// The features that this version can read.
-const FEATURES: [&str; 7] =
-    [DICTIONARIES, PARTS, ERASURE, ENCRYPTION, "confirmations", "epochs", AUDIT];
+const FEATURES: [&str; 8] =
+    [DICTIONARIES, PARTS, PACKS, ERASURE, ENCRYPTION, "confirmations", "epochs", AUDIT];
 
 /// Segments may have a dictionary.
 const DICTIONARIES: &str = "dictionaries";
 
 /// Messages may be kept as skeletons that refer to their parts.
 const PARTS: &str = "parts";
+
+/// Small messages of a batch may stand in one frame.
+const PACKS: &str = "packs";
 
 /// Messages may be condemned and erased.
 pub(super) const ERASURE: &str = "erasure";
@@ -42,7 +45,7 @@ pub(super) const SEGMENTS_DIR: &str = "segments";
 pub(super) const SEALED_DIR: &str = "segments.sealed";
 
 /// What this version may write into any store.
-const WRITTEN: [&str; 2] = [DICTIONARIES, PARTS];
+const WRITTEN: [&str; 3] = [DICTIONARIES, PARTS, PACKS];
 
 /// The most of `store.toml` that is read, in bytes.
 const DESCRIPTION_BYTES_MAX: usize = 64 << 10;
@@ -342,7 +345,7 @@ mod tests {
             name = "default"
             id = "a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5"
             created = 1795284100
-            features = ["dictionaries", "parts"]
+            features = ["dictionaries", "parts", "packs"]
         "##]]
         .assert_eq(std::str::from_utf8(&text).unwrap());
     }

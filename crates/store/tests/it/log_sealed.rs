@@ -9,6 +9,8 @@ mod crash;
 #[path = "log/damage.rs"]
 mod damage;
 mod keys;
+#[path = "log/packs.rs"]
+mod packs;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use frames::{Flaw, Frame, Gone, decode_body, decode_details, decode_entries};
+use frames::{BlobPlace, Flaw, Frame, IdRecord, Item, decode_body, decode_details, decode_entries};
 use ledger::{Detail, Entry, Fact, detail_hash};
 use types::{BlobId, Hash, MessageKey};
 
@@ -47,30 +47,33 @@ impl<'a> Content<'a> {
         self.scope.defects.add(self.segment.number, frame.offset, what);
     }
 
-    /// Takes a frame of a blob, a chunk, a list or a skeleton.
+    /// Takes a frame of a blob, a chunk, a list or a skeleton, or a pack.
     pub(super) fn blob(&mut self, frame: &Frame<'_>) {
-        match frames::blob_place(&frame.header, frame.offset, frame.payload) {
-            Ok(Some((id, place))) => {
-                let known = self.ids.entry(id).or_default();
-                merge(known, frames::IdRecord { place: Some(place), placed: None });
-                let dir = &self.scope.tables.dir;
-                match self.segment.dictionary_for(dir, frame.header.codec) {
-                    Ok(it) => self.scope.workers.check(self.segment.number, frame, it),
-                    Err(error) => self.defect(frame, format!("the dictionary: {error}")),
-                }
+        let items = match frames::items(&frame.header, frame.payload) {
+            Ok(items) => items,
+            Err(flaw) => return self.defect(frame, flaw.to_string()),
+        };
+        for Item { kind, is_gone, total_len, id, .. } in items {
+            if is_gone {
+                self.gone(frame, &id);
+                continue;
             }
-            Ok(None) => (),
-            Err(flaw) => self.defect(frame, flaw.to_string()),
+            let place = BlobPlace { kind, offset: frame.offset, raw_len: total_len };
+            let record = IdRecord { place: Some(place), placed: None };
+            merge(self.ids.entry(id).or_default(), record);
+        }
+        let dir = &self.scope.tables.dir;
+        match self.segment.dictionary_for(dir, frame.header.codec) {
+            Ok(it) => self.scope.workers.check(self.segment.number, frame, it),
+            Err(error) => self.defect(frame, format!("the dictionary: {error}")),
         }
     }
 
     /// Takes what is left of an erased blob.
-    pub(super) fn gone(&mut self, frame: &Frame<'_>) -> Result<(), Flaw> {
-        let Gone { id, .. } = Gone::decode(frame.payload)?;
-        if !self.scope.erased.has_part(&id) {
+    pub(super) fn gone(&mut self, frame: &Frame<'_>, id: &BlobId) {
+        if !self.scope.erased.has_part(id) {
             self.defect(frame, format!("blob {id} is gone, and nobody erased it"));
         }
-        Ok(())
     }
 
     /// Takes a frame of entries.
@@ -130,7 +133,7 @@ impl<'a> Content<'a> {
     fn first_placed(&mut self, number: u64, blob: BlobId) {
         self.counts.messages += 1;
         let known = self.ids.entry(blob).or_default();
-        merge(known, frames::IdRecord { place: None, placed: Some(number) });
+        merge(known, IdRecord { place: None, placed: Some(number) });
     }
 
     /// Takes a frame of details.

@@ -62,6 +62,7 @@ impl FooterCheck {
             | Kind::ChunkList
             | Kind::Skeleton
             | Kind::Gone
+            | Kind::Pack
             | Kind::Close
             | Kind::Dictionary => {
                 return Ok(());

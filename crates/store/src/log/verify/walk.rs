@@ -1,8 +1,8 @@
 //! One segment from front to back.
 
 use frames::{
-    Chain, Dictionary, Flaw, Frame, FrameReader, Kind, PRELUDE_BYTES, Prelude, ReadFlaw, ReadMode,
-    State, Step,
+    Chain, Dictionary, Flaw, Frame, FrameReader, Gone, Kind, PRELUDE_BYTES, Prelude, ReadFlaw,
+    ReadMode, State, Step,
 };
 
 use super::super::segment::Segment;
@@ -147,13 +147,13 @@ impl<'a> SegmentWalk<'a> {
             }
         };
         let taken = match frame.header.kind {
-            Kind::Blob | Kind::Chunk | Kind::ChunkList | Kind::Skeleton => {
+            Kind::Blob | Kind::Chunk | Kind::ChunkList | Kind::Skeleton | Kind::Pack => {
                 self.content.blob(frame);
                 Ok(())
             }
             Kind::Entries => self.content.entries(frame),
             Kind::Details => self.content.details(frame),
-            Kind::Gone => self.content.gone(frame),
+            Kind::Gone => Gone::decode(frame.payload).map(|it| self.content.gone(frame, &it.id)),
             Kind::Commit => {
                 self.content.commit(frame);
                 Ok(())

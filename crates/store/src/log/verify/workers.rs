@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use frames::{Dictionary, Frame, Header, Kind, decode_body_with, split_id};
+use frames::{Contents, Dictionary, Frame, Header, Item, Kind};
 use types::BlobId;
 
 use super::super::read::{check_skeleton, read_blob};
@@ -23,7 +23,7 @@ const GROUP_BYTES: usize = 256 << 10;
 /// Or when it has so many of them.
 const GROUP_JOBS: usize = 512;
 
-/// A frame of a blob, a chunk or a list of chunks.
+/// A frame of blobs.
 pub(super) struct Job {
     segment: u32,
     offset: u64,
@@ -104,35 +104,47 @@ pub(super) fn work(
         let jobs = inbox.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(jobs) = jobs else { return };
         for job in jobs {
-            match check(&job, within) {
-                Ok(()) if job.header.kind == Kind::Chunk => (),
-                Ok(()) => {
-                    blobs.fetch_add(1, Ordering::Relaxed);
-                }
+            check(&job, within, &mut |checked| match checked {
+                Ok(n) => _ = blobs.fetch_add(n, Ordering::Relaxed),
                 Err(what) => defects.add(job.segment, job.offset, what),
-            }
+            });
         }
     }
 }
 
-fn check(job: &Job, (tables, erased): (&Tables, &Erased)) -> Result<(), String> {
-    let (id, body) = split_id(&job.payload).map_err(|it| it.to_string())?;
+/// Checks what is in a frame; tells of each item how many blobs it counts for, or what is wrong.
+fn check(job: &Job, within: (&Tables, &Erased), tell: &mut dyn FnMut(Result<u64, String>)) {
+    match Contents::open(&job.header, &job.payload, job.dictionary.as_deref()) {
+        Ok(contents) => {
+            for (item, body) in contents.iter().filter(|(it, _)| !it.is_gone) {
+                let n_blobs = u64::from(item.kind != Kind::Chunk);
+                tell(check_item(item, body, within).map(|()| n_blobs));
+            }
+        }
+        Err(flaw) => tell(Err(flaw.to_string())),
+    }
+}
+
+fn check_item(
+    item: &Item,
+    body: &[u8],
+    (tables, erased): (&Tables, &Erased),
+) -> Result<(), String> {
+    let Item { kind, id, total_len, .. } = item;
     // Compaction may have taken chunks or parts, and not yet what lists them.
-    if matches!(job.header.kind, Kind::ChunkList | Kind::Skeleton) && erased.has_part(&id) {
+    if matches!(kind, Kind::ChunkList | Kind::Skeleton) && erased.has_part(id) {
         return Ok(());
     }
-    if job.header.kind == Kind::ChunkList {
+    if *kind == Kind::ChunkList {
         // By its chunks, wherever they stand.
-        let read = read_blob(tables, &id, &mut |_| Ok(()));
+        let read = read_blob(tables, id, &mut |_| Ok(()));
         return read.map(drop).map_err(|it| format!("a large blob is not there: {}", chain(&it)));
     }
-    let dictionary = job.dictionary.as_deref();
-    if job.header.kind == Kind::Skeleton {
-        let joined = check_skeleton(tables, &id, (&job.header, &job.payload), dictionary);
+    if *kind == Kind::Skeleton {
+        let joined = check_skeleton(tables, (id, *total_len), body);
         return joined.map_err(|it| format!("a message is not what its parts are: {}", chain(&it)));
     }
-    let raw = decode_body_with(&job.header, body, dictionary).map_err(|it| it.to_string())?;
-    if BlobId::of(&raw) == id {
+    if BlobId::of(body) == *id {
         Ok(())
     } else {
         Err(format!("the bytes of blob {id} do not have its hash"))

@@ -65,6 +65,7 @@ fn what_cannot_be_is_refused_and_nothing_of_the_call_is_written() {
         id: BlobId::of(b"large"),
         raw_len: 1 << 20,
         codec: Codec::Stored,
+        is_loose: false,
         body: vec![0; 1 << 20],
     };
     let whole = encode_blob(b"whole");

@@ -183,7 +183,7 @@ impl Mail {
             changes.extend(blobs.into_iter().map(Change::Chunk));
             changes.push(Change::Part(NewBody::Chunked { id, chunks }));
         }
-        let split = frames::encode_skeleton(self.id(), &skeleton, None);
+        let split = frames::loose_skeleton(self.id(), &skeleton, None);
         changes.push(self.placed(NewBody::Split(split)));
         Some(changes)
     }
@@ -195,7 +195,7 @@ impl Mail {
             return append(log, changes).map(|numbers| numbers[0]);
         }
         let body = if self.chunk == 0 {
-            NewBody::Whole(encode_blob(&self.bytes))
+            NewBody::Whole(frames::loose_blob(self.id(), &self.bytes, None))
         } else {
             let chunks = self.chunks();
             let list = chunks.iter().map(|it| (it.id, it.raw_len)).collect();

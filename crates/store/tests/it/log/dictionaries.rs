@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
-use frames::{Codec, Dictionary, EncodedBlob, encode_hashed_blob};
+use frames::{
+    Codec, Dictionary, EncodedBlob, FrameReader, Kind, Prelude, ReadMode, encode_hashed_blob,
+};
 use ports::{Log, NewBody};
 use store::log::{LogOptions, SegmentLog};
 use testkit::FaultyDisk;
 use types::BlobId;
 
 use super::bench::{Mail, Seeded, append, attached, new_disk, open_for_reading, open_with};
+use super::erase::{compact, condemn, erase};
+use super::packs::append_all;
 
 const OPTIONS: LogOptions = LogOptions {
     segment_bytes_max: 200_000,
@@ -160,5 +164,72 @@ fn a_log_with_a_dictionary_is_recovered_and_goes_on() {
     let (log, report) = open_with(&disk, &[], OPTIONS).unwrap();
     assert_eq!(report.recovery, None);
     drop(log);
+    check(&disk, &mails);
+}
+
+/// The dictionaries that stand in any segment.
+fn dictionaries(disk: &FaultyDisk) -> Vec<Dictionary> {
+    let mut found = Vec::new();
+    for path in disk.paths() {
+        let content = disk.content(&path).unwrap();
+        let Ok(prelude) = Prelude::decode(&content) else { continue };
+        let len = content.len() as u64;
+        let mut reader = FrameReader::new(&content, prelude.salt, len, ReadMode::Through);
+        let mut at = 0;
+        while let Some((offset, header)) = reader.find_header(at).unwrap() {
+            let frame = reader.frame(offset).unwrap();
+            if header.kind == Kind::Dictionary {
+                found.push(Dictionary::decode(&header, frame.payload).unwrap());
+            }
+            at = frame.end();
+        }
+    }
+    found
+}
+
+#[test]
+fn a_dictionary_goes_with_what_it_was_trained_on() {
+    let (disk, random, mut mails) = (new_disk(), Seeded::new(6), Vec::new());
+    let (log, _) = open_with(&disk, &[], OPTIONS).unwrap();
+    let dictionary = until_trained(&log, &random, &mut mails);
+    for n in 0..40 {
+        let mail = mail(400_000 + n, &random);
+        append_with(&log, &mail, Some(&dictionary));
+        mails.push(mail);
+    }
+    let gone = dictionary.trained_on()[3];
+    let key = log.find(&gone).unwrap().unwrap().message.unwrap();
+    condemn(&log, &[key]).unwrap();
+    erase(&log, &[key], &[]).unwrap();
+    assert!(dictionaries(&disk).iter().any(|it| it.trained_on().contains(&gone)));
+    // Mail that comes meanwhile is compressed with the dictionary of a segment that is no more.
+    let late = mail(500_000, &random);
+    append_with(&log, &late, Some(&dictionary));
+    mails.push(late);
+    compact(&log).unwrap();
+    assert!(dictionaries(&disk).iter().all(|it| !it.trained_on().contains(&gone)));
+    assert!(log.compact_plan().unwrap().is_empty());
+    log.close().unwrap();
+    mails.retain(|it| it.id() != gone);
+    check(&disk, &mails);
+}
+
+#[test]
+fn a_segment_that_is_written_anew_keeps_a_dictionary_that_nothing_erased_stands_in() {
+    let (disk, random, mut mails) = (new_disk(), Seeded::new(7), Vec::new());
+    let (log, _) = open_with(&disk, &[], OPTIONS).unwrap();
+    let dictionary = until_trained(&log, &random, &mut mails);
+    let more: Vec<Mail> = (0..40).map(|n| mail(600_000 + n, &random)).collect();
+    let keys = append_all(&log, &more);
+    let alone = mail(700_000, &random);
+    append_with(&log, &alone, Some(&dictionary));
+    mails.extend(more.iter().cloned().chain([alone]));
+    condemn(&log, &keys[5..6]).unwrap();
+    erase(&log, &keys[5..6], &[]).unwrap();
+    let before = dictionaries(&disk).len();
+    assert_eq!(compact(&log).unwrap().segments, 1);
+    assert_eq!(dictionaries(&disk).len(), before);
+    log.close().unwrap();
+    mails.retain(|it| it.id() != more[5].id());
     check(&disk, &mails);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use frames::{FrameReader, ID_BYTES, Kind, Prelude, ReadMode, decode_body, encode_blob};
+use frames::{Contents, Frame, FrameReader, Kind, Prelude, ReadMode, decode_body, encode_blob};
 use ledger::{EraseReason, SpareReason};
 use ports::{Condemnation, Disk, Held, Holds, Log, LogError, NewBody, ReadErrorKind, Sparing};
 use store::log::{Compacted, Recorded, SegmentLog};
@@ -13,6 +13,7 @@ use testkit::faulty_disk::{Fault, Plan, Surviving};
 use types::{BlobId, MessageKey, Position, Timestamp};
 
 use super::bench::{DIR, Mail, Seeded, a_fact, append, attached, mails, new_disk, open, recorded};
+use super::packs::{append_all, replies};
 
 pub(super) const NOW: Timestamp = Timestamp(1_700_000_000);
 
@@ -55,6 +56,18 @@ pub(super) fn compact(log: &SegmentLog) -> Result<Compacted, LogError> {
     log.compact(&plan, &mut |_| ControlFlow::Continue(()))
 }
 
+/// What a frame says.
+fn decoded(frame: &Frame<'_>) -> Vec<u8> {
+    let bodies = match Contents::open(&frame.header, frame.payload, None) {
+        Ok(contents) => contents.iter().flat_map(|it| it.1).copied().collect(),
+        Err(flaw) => panic!("{flaw}"),
+    };
+    match frame.header.kind.has_id() || frame.header.kind == Kind::Pack {
+        true => bodies,
+        false => decode_body(&frame.header, frame.payload).unwrap().into_owned(),
+    }
+}
+
 /// Everything that any file of the log says, as it stands and decoded.
 fn all_bytes(disk: &FaultyDisk) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
@@ -64,14 +77,9 @@ fn all_bytes(disk: &FaultyDisk) -> Vec<Vec<u8>> {
             let len = content.len() as u64;
             let mut reader = FrameReader::new(&content, salt, len, ReadMode::Through);
             let mut at = 0;
-            while let Some((offset, header)) = reader.find_header(at).unwrap() {
+            while let Some((offset, _)) = reader.find_header(at).unwrap() {
                 let frame = reader.frame(offset).unwrap();
-                let from = match header.kind {
-                    Kind::Skeleton => ID_BYTES + 8,
-                    kind if kind.has_id() => ID_BYTES,
-                    _ => 0,
-                };
-                all.push(decode_body(&header, &frame.payload[from..]).unwrap().into_owned());
+                all.push(decoded(&frame));
                 at = frame.end();
             }
         }
@@ -561,4 +569,43 @@ fn a_call_of_many_changes_spares_too() {
     assert_eq!(log.find(&mails[0].id()).unwrap().unwrap().message, Some(keys[0]));
     assert!(log.find(&new.id()).unwrap().is_some());
     check_sound(&log, "opened again");
+}
+
+#[test]
+fn what_is_erased_leaves_its_pack_and_the_others_stay() {
+    let (disk, mails) = (new_disk(), replies(30));
+    let (log, _) = open(&disk, &[]).unwrap();
+    let keys = append_all(&log, &mails);
+    let gone = [0, 7, 29];
+    let messages: Vec<MessageKey> = gone.iter().map(|it| keys[*it]).collect();
+    condemn(&log, &messages).unwrap();
+    erase(&log, &messages, &[]).unwrap();
+    let own = |mail: &Mail| mail.bytes[mail.bytes.len() - 60..].to_vec();
+    assert!(is_anywhere(&disk, &own(&mails[7])));
+    let (position, done) = (log.position(), compact(&log).unwrap());
+    assert_eq!((done.blobs, done.details), (3, 3));
+    for (n, mail) in mails.iter().enumerate() {
+        let is_gone = gone.contains(&n);
+        assert_eq!(is_anywhere(&disk, &own(mail)), !is_gone, "mail {n}");
+        assert_eq!(log.read_whole(&mail.id(), 1 << 20).is_ok(), !is_gone, "mail {n}");
+    }
+    assert_eq!(log.position(), position);
+    check_sound(&log, "compacted");
+    assert!(log.compact_plan().unwrap().is_empty());
+    // Another one of a pack that was written anew already.
+    condemn(&log, &[keys[8]]).unwrap();
+    erase(&log, &[keys[8]], &[]).unwrap();
+    compact(&log).unwrap();
+    assert!(!is_anywhere(&disk, &own(&mails[8])));
+    check_sound(&log, "compacted again");
+    let position = log.position();
+    log.close().unwrap();
+    drop(log);
+    let (log, _) = open(&disk, &recorded(position)).unwrap();
+    check_sound(&log, "opened again");
+    assert_eq!(log.read_whole(&mails[10].id(), 1 << 20).unwrap(), mails[10].bytes);
+    // What was erased may come again.
+    append_all(&log, &mails[7..8]);
+    assert_eq!(log.read_whole(&mails[7].id(), 1 << 20).unwrap(), mails[7].bytes);
+    check_sound(&log, "came again");
 }

@@ -7,6 +7,7 @@ mod damage;
 mod dictionaries;
 mod erase;
 mod golden;
+mod packs;
 mod parts;
 mod tamper;
 

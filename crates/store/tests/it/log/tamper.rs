@@ -5,7 +5,7 @@ use std::path::Path;
 use expect_test::expect;
 use frames::{
     Close, Codec, FooterWriter, FrameReader, Header, ID_BYTES, IdRecord, Kind, PRELUDE_BYTES,
-    Place, Prelude, ReadMode, blob_place, close_frame, copy_frame, decode_body, encode_blob,
+    Place, Prelude, ReadMode, blob_places, close_frame, copy_frame, decode_body, encode_blob,
     read_end,
 };
 use ports::{Change, Log, LogErrorKind, NewBody, ReadErrorKind};
@@ -318,7 +318,7 @@ fn sealed_by_hand(left_out: Option<Kind>, change: impl Fn(&mut Records)) -> Faul
         if Some(frame.header.kind) != left_out {
             footer.take(&frame).unwrap();
         }
-        if let Some((id, place)) = blob_place(&frame.header, at, frame.payload).unwrap() {
+        for (id, place) in blob_places(&frame.header, at, frame.payload).unwrap() {
             let placed = log.find(&id).unwrap().unwrap().message.map(|it| it.0);
             records.push((id, IdRecord { place: Some(place), placed }));
         }
