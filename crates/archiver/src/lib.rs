@@ -64,7 +64,10 @@ pub use reception::{
     Arriving, NotReceived, Reception, ReceptionCounts, ReceptionOptions, ReceptionTally,
 };
 pub use shared::Shared;
-pub use sorted::{Home, ResortReport, SortBy, SortOptions, UnknownAddresses, UnknownSeen, resort};
+pub use sorted::{
+    Home, ResortReport, SortBy, SortOptions, UnknownAddresses, UnknownSeen, resort,
+    subject_in_example,
+};
 pub use survey::as_listed;
 
 use ports::{Catalog, Clock, Connect, Log, MailReader};

@@ -28,7 +28,7 @@ use crate::folders::Place;
 use crate::options::Target;
 
 pub use resort::{ResortReport, resort};
-pub use unknown::{UnknownAddresses, UnknownSeen};
+pub use unknown::{UnknownAddresses, UnknownSeen, subject_in_example};
 
 pub(crate) use placer::{Appended, NewPlace, SortPlacer, Verdict};
 pub(crate) use read::{Addressed, believe};

@@ -81,7 +81,7 @@ impl Answer {
                 AdminAnswer::Alerts(list) => partly_if(list.iter().any(AlertShown::waits)),
                 AdminAnswer::MailTest(it) => partly_if(!it.test.is_clean()),
                 AdminAnswer::Approval(it) => partly_if(it.state == ApprovalState::Waits),
-                AdminAnswer::Deleted(it) => partly_if(!it.kept.is_empty()),
+                AdminAnswer::Deleted(it) => partly_if(it.done && !it.is_whole()),
                 _ => ExitCode::Done,
             },
             Answer::Rebuild(rebuild) => partly_if(rebuild.unreadable != 0),

@@ -97,10 +97,10 @@ pub use request::{
     WaitForViews,
 };
 pub use retention::{
-    ClockConfirmed, Delete, DeleteAnswer, ExplainAnswer, HoldChoice, HoldCounts, HoldCovers,
-    HoldLift, HoldMeans, HoldRequest, HoldSet, HoldShown, MessageGoes, PolicyAdd, PolicyCounts,
-    PolicyMeans, PolicyPeriods, PolicyScope, PolicySet, PolicyShown, RetentionAnswer,
-    RetentionRequest, Reviewed,
+    ClockConfirmed, Delete, DeleteAnswer, DeleteHow, DeleteWhich, ExplainAnswer, HoldChoice,
+    HoldCounts, HoldCovers, HoldLift, HoldMeans, HoldRequest, HoldSet, HoldShown, MessageGoes,
+    PolicyAdd, PolicyCounts, PolicyMeans, PolicyPeriods, PolicyScope, PolicySet, PolicyShown,
+    RetentionAnswer, RetentionRequest, Reviewed,
 };
 pub use run::{ManyAnswer, RunShown, RunState, StepAnswer, StepShown, Trigger};
 pub use service::{

@@ -18,7 +18,7 @@ use crate::profile::ProfileRequest;
 use crate::quarantine::QuarantineRequest;
 use crate::report::ReportRequest;
 use crate::request::{Request, Search, SearchOutput, View};
-use crate::retention::{HoldRequest, RetentionRequest};
+use crate::retention::{Delete, DeleteHow, DeleteWhich, HoldRequest, RetentionRequest};
 use crate::service::ServiceRequest;
 use crate::store::{CompactHow, StoreRequest};
 use crate::unknown::UnknownRequest;
@@ -75,9 +75,7 @@ impl Request {
             Request::Report(it) => report(it),
             Request::Retention(it) => retention(it),
             Request::Hold(it) => hold(it),
-            Request::Delete(it) => {
-                logged(MessageRemove, it.ids.iter().map(|it| object("message", it)))
-            }
+            Request::Delete(it) => delete(it),
             Request::Backup(it) => backup(it),
             Request::AcceptRollback(name) => {
                 logged(StoreChange, name.iter().map(|it| object("store", it)))
@@ -106,6 +104,17 @@ fn user(name: &types::UserName) -> String {
 
 fn whose(name: Option<&types::UserName>) -> Shows {
     name.map_or(Shows::Everybody, |it| Shows::User(it.clone()))
+}
+
+fn delete(delete: &Delete) -> Logged {
+    let activity = match delete.how {
+        DeleteHow::Plan => MessageSearch,
+        DeleteHow::Run => MessageRemove,
+    };
+    match &delete.which {
+        DeleteWhich::Ids(ids) => logged(activity, ids.iter().map(|it| object("message", it))),
+        DeleteWhich::Query(query) => logged(activity, [object("query", query)]),
+    }
 }
 
 fn search(search: &Search) -> Logged {

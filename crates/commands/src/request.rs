@@ -21,7 +21,7 @@ use crate::preset::PresetRequest;
 use crate::profile::ProfileRequest;
 use crate::quarantine::QuarantineRequest;
 use crate::report::{ReportRequest, Sending};
-use crate::retention::{Delete, HoldRequest, RetentionRequest};
+use crate::retention::{Delete, DeleteHow, HoldRequest, RetentionRequest};
 use crate::service::ServiceRequest;
 use crate::store::StoreRequest;
 use crate::unknown::UnknownRequest;
@@ -134,6 +134,7 @@ impl Request {
         match self {
             Request::Search(_) | Request::Show(_) | Request::Export(_) | Request::Verify => true,
             Request::UserShow(_) | Request::UserList => true,
+            Request::Delete(it) => it.how == DeleteHow::Plan,
             Request::Key(it) => {
                 matches!(it, KeyRequest::New | KeyRequest::Join(_) | KeyRequest::Show)
             }

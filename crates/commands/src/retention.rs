@@ -396,23 +396,57 @@ pub struct HoldShown {
 /// Remove messages, as a person and not by a policy.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Delete {
-    /// Their ids, or as much of their beginnings as no other message shares.
-    pub ids: Vec<String>,
+    /// Which.
+    pub which: DeleteWhich,
+    /// Whether it is done.
+    pub how: DeleteHow,
     /// Why.
     pub reason: String,
     /// Who asks, where a second person is needed.
     pub by: Option<AsPerson>,
 }
 
-/// What became of messages that were to be removed.
+/// Which messages are removed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum DeleteWhich {
+    /// Those with these ids, or as much of their beginnings as no other message shares.
+    Ids(Vec<String>),
+    /// Those that a query certainly finds.
+    Query(String),
+}
+
+/// Whether messages are removed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DeleteHow {
+    /// It is shown what would be done.
+    Plan,
+    /// They are.
+    Run,
+}
+
+/// What became of messages that were to be removed, or what would.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct DeleteAnswer {
-    /// Those that are on their way out.
+    /// Whether it was done.
+    pub done: bool,
+    /// Those that go: they are condemned, or would be.
     pub condemned: Vec<BlobId>,
     /// When these may be erased.
     pub erased_from: Option<Timestamp>,
     /// Those that stay, and why: a sentence without a full stop.
     pub kept: Vec<(BlobId, String)>,
+    /// Those that were on their way out before.
+    pub waiting: Vec<BlobId>,
+    /// Those that the query finds perhaps: not every word of them was read. They stay.
+    pub unclear: Vec<BlobId>,
     /// What deserves attention: sentences.
     pub warnings: Vec<String>,
+}
+
+impl DeleteAnswer {
+    /// Whether all that was asked for goes.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.kept.is_empty() && self.unclear.is_empty()
+    }
 }

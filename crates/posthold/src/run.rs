@@ -25,6 +25,7 @@ mod doctor;
 mod encryption;
 mod export;
 mod faults;
+mod forgetting;
 mod governing;
 mod identity;
 mod import;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::{EraseReason, SpareReason};
 use ports::{Condemnation, CondemnedRow, Erase, Holds, RetentionViews, Sparing};
-use types::{MessageKey, Timestamp};
+use types::{BlobId, MessageKey, Timestamp};
 
 use crate::RetentionError;
 use crate::judge::Judge;
@@ -37,6 +37,8 @@ pub struct Report {
     pub withdrawn: u64,
     /// Messages whose days of grace were over, and that are erased.
     pub erased: u64,
+    /// Their ids.
+    pub gone: Vec<BlobId>,
 }
 
 /// What becomes of messages that were condemned before; of those that are spared by what.
@@ -45,6 +47,8 @@ struct Verdicts {
     held: BTreeMap<String, Vec<MessageKey>>,
     withdrawn: BTreeMap<String, Vec<MessageKey>>,
     due: Vec<MessageKey>,
+    /// The ids of those that are due.
+    ids: BTreeMap<MessageKey, BlobId>,
 }
 
 /// Looks again at what is condemned, erases what is due, and condemns what goes now.
@@ -63,6 +67,8 @@ pub async fn run(
     if !verdicts.due.is_empty() {
         let erased = erase.erase(&verdicts.due, orders.now, holds).await?;
         report.erased = count(erased.erased.len());
+        let ids = erased.erased.iter().filter_map(|it| verdicts.ids.get(it));
+        report.gone = ids.copied().collect();
         report.spared_by_hold += count(erased.held.len());
     }
     let spared: BTreeSet<MessageKey> =
@@ -113,6 +119,7 @@ fn review(
             verdicts.withdrawn.entry(rule).or_default().push(row.message);
         } else if row.due <= now {
             verdicts.due.push(row.message);
+            verdicts.ids.insert(row.message, message.blob);
         }
     }
     Ok(verdicts)

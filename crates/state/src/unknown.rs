@@ -1,5 +1,7 @@
 //! Addresses on mail that belong to nobody, and the archive for such mail.
 
+use std::collections::BTreeSet;
+
 use commands::{MailDirection, UnknownShown};
 use ports::Random;
 use rusqlite::{OptionalExtension, Row, params};
@@ -94,6 +96,40 @@ impl State {
     pub fn forget_unknown(&mut self, key: &str) -> Result<(), StateError> {
         self.db.execute("DELETE FROM unknown_address WHERE key = ?", [key]).map_err(failed)?;
         Ok(())
+    }
+
+    /// Messages with these addresses (in the form for comparing) and subjects are erased: forgets
+    /// the addresses, and every example that is one of them.
+    pub fn forget_erased(
+        &mut self,
+        keys: &BTreeSet<String>,
+        subjects: &BTreeSet<String>,
+    ) -> Result<(), StateError> {
+        // An example says where the message is, a colon, and its subject.
+        let is_of = |example: &str| {
+            let ends = example
+                .match_indices(": ")
+                .filter_map(|(at, it)| example.get(at + it.len()..).filter(|it| !it.is_empty()));
+            ends.into_iter().any(|it| subjects.contains(it))
+        };
+        self.durably("forget unknown addresses", |tx| {
+            let rows: Vec<(String, String, String)> = {
+                let sql = "SELECT key, direction, example FROM unknown_address";
+                let mut select = tx.prepare(sql).map_err(failed)?;
+                let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+                select.query_map([], read).and_then(Iterator::collect).map_err(failed)?
+            };
+            for (key, direction, example) in rows {
+                let change = match (keys.contains(&key), is_of(&example)) {
+                    (true, _) => "DELETE FROM unknown_address",
+                    (false, true) => "UPDATE unknown_address SET example = ''",
+                    (false, false) => continue,
+                };
+                let change = format!("{change} WHERE key = ?1 AND direction = ?2");
+                tx.execute(&change, [key, direction]).map_err(failed)?;
+            }
+            Ok(())
+        })
     }
 
     /// The archive for mail that belongs to nobody, when it was made.
@@ -191,5 +227,49 @@ mod tests {
         assert_eq!(State::open_for_reading(&path).unwrap().catch_all().unwrap(), Some(made));
         let missing = State::open_for_reading(&dir.path().join("none.db"));
         assert!(missing.is_err_and(|it| it.kind() != StateErrorKind::Missing));
+    }
+
+    fn with_example(key: &str, example: &str) -> UnknownFound {
+        UnknownFound {
+            key: key.into(),
+            address: key.into(),
+            direction: MailDirection::Received,
+            ours: true,
+            messages: 1,
+            example: example.into(),
+        }
+    }
+
+    /// What is forgotten is in no file, not even where it stood before something else did.
+    #[test]
+    fn what_is_erased_is_forgotten_and_in_no_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.db");
+        let mut state = State::open(&path).unwrap();
+        let now = Timestamp(1_000);
+        let all = [
+            with_example("zqx@example.org", "INBOX: 5: Vwkjhgf: again"),
+            with_example("other@example.org", "INBOX: 5: Vwkjhgf: again"),
+            with_example("kept@example.org", "INBOX: 6: again"),
+        ];
+        state.note_unknown(None, &all, now).unwrap();
+        state
+            .note_unknown(None, &[with_example("kept@example.org", "INBOX: 7: Invoice")], now)
+            .unwrap();
+        let keys = BTreeSet::from(["zqx@example.org".to_owned()]);
+        let subjects = BTreeSet::from(["Vwkjhgf: again".to_owned(), String::new()]);
+        state.forget_erased(&keys, &subjects).unwrap();
+        state.rid_of_deleted().unwrap();
+        let left: Vec<(String, String)> =
+            state.unknown().unwrap().into_iter().map(|it| (it.address, it.example)).collect();
+        let left: Vec<(&str, &str)> = left.iter().map(|it| (&*it.0, &*it.1)).collect();
+        let want = [("kept@example.org", "INBOX: 7: Invoice"), ("other@example.org", "")];
+        assert_eq!(left, want);
+        for entry in std::fs::read_dir(dir.path()).unwrap() {
+            let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+            for word in ["zqx", "Vwkjhgf", "INBOX: 6"] {
+                assert!(!bytes.windows(word.len()).any(|it| it == word.as_bytes()), "{word}");
+            }
+        }
     }
 }

@@ -20,7 +20,7 @@ fn message(n: u32, subject: &str, address: &str, body: &str) -> Vec<u8> {
 }
 
 /// The files below `dir` that have a word, as it stands or in a block of zstd.
-fn files_with(dir: &Path, word: &str) -> Vec<PathBuf> {
+pub(crate) fn files_with(dir: &Path, word: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();

@@ -25,6 +25,7 @@ mod file_jobs;
 mod import;
 mod jobs;
 mod json;
+mod keeping;
 mod keys;
 mod mail;
 mod ownership;

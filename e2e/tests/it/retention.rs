@@ -91,6 +91,71 @@ fn removal_by_hand_waits_for_the_minimum() {
 }
 
 #[test]
+fn a_person_asks_for_everything_of_him() {
+    let (place, report) = archived();
+    let query = "from:bob@example.org OR to:bob@example.org";
+    let found = place.ids(query);
+    assert!(2 <= found.len() && found.contains(&report), "{found:?}");
+    let plan = |line: &[&str]| {
+        let asked = ["delete", "--query", query, "--plan"];
+        ask(&place, &[&asked, line].concat())
+    };
+    let sorted = |list: &Value| {
+        let list = list.as_array().unwrap().iter();
+        let mut ids: Vec<String> = list.map(|it| it.as_str().unwrap().to_owned()).collect();
+        ids.sort();
+        ids
+    };
+    let planned = plan(&[]);
+    assert_eq!((&planned["done"], sorted(&planned["condemned"])), (&json!(false), found.clone()));
+    assert_eq!(ask(&place, &["store", "compact", "--plan"])["messages"], 0, "it is a plan");
+    // A hold and a minimum period keep some of it, and the plan says which.
+    place.ok(["hold", "set", "case", "--query", "subject:quarterly", "--reason", "x"]);
+    place.ok(["retention", "add", "all", "--all", "--keep", "1d"]);
+    let planned = plan(&[]);
+    assert_eq!(planned["condemned"], json!([]));
+    let whys: Vec<&str> =
+        planned["kept"].as_array().unwrap().iter().map(|it| it["why"].as_str().unwrap()).collect();
+    assert_eq!(whys.iter().filter(|it| **it == "the legal hold \"case\" covers it").count(), 1);
+    let of_policy = |it: &&&str| it.starts_with("retention keeps it until");
+    assert_eq!(whys.iter().filter(of_policy).count(), found.len() - 1, "{whys:?}");
+    place.ok(["retention", "remove", "all"]);
+    let delete = ["delete", "--query", query, "--reason", "asked for by letter"];
+    let ran = place.run(delete.iter().chain(&["--json"]));
+    assert_eq!(ran.code, 1, "some of it stays");
+    let done = ran.json();
+    check("delete-query", &done);
+    assert_eq!((&done["done"], sorted(&done["condemned"]).len()), (&json!(true), found.len() - 1));
+    assert_eq!(done["kept"][0]["id"], json!(report));
+    let again = ask(&place, &["delete", "--query", query, "--plan"]);
+    assert_eq!(sorted(&again["waiting"]), sorted(&done["condemned"]));
+    // Condemned mail is found until it is erased; then no search finds it.
+    assert_eq!(place.ids(query), found);
+    let run = ask(&place, &["retention", "run"]);
+    assert_eq!(run["erased"], json!(found.len() - 1));
+    assert_eq!(place.ids(query), [report]);
+    // The audit log has the request with its reason, what went, and the run that erased it.
+    let line = ["audit", "list", "--each", "--activity", "MessageRemove", "--json"];
+    let entries = place.ok(line).json_lines();
+    let of = |command: &str| {
+        let is_it = |it: &&Value| it["command"].as_str().unwrap().starts_with(command);
+        entries.iter().rev().find(is_it).unwrap_or_else(|| panic!("{command}: {entries:?}"))
+    };
+    let delete = of("posthold delete");
+    assert_eq!(
+        (&delete["reason"], &delete["outcome"]),
+        (&json!("asked for by letter"), &json!("partly"))
+    );
+    assert_eq!(sorted(&delete["messages"]), sorted(&done["condemned"]));
+    let run = of("posthold retention run");
+    assert_eq!(sorted(&run["messages"]), sorted(&done["condemned"]), "every erased message");
+    // What changes from day to day is refused, and so is a request without a reason.
+    assert_eq!(place.run(["delete", "--query", "before:1y", "--plan"]).code, 2);
+    assert_eq!(place.run(["delete", "--query", "from:bob"]).code, 2);
+    place.ok(["verify"]);
+}
+
+#[test]
 fn a_hold_covers_what_arrives_later() {
     let (place, report) = archived();
     place.ok(["hold", "set", "bob", "--user", "alice", "--reason", "x"]);

@@ -77,6 +77,12 @@ const SUBJECT_CHARS_MAX: usize = 120;
 
 /// A message in words.
 pub(crate) fn example(where_: &str, subject: &str) -> String {
+    format!("{}: {}", where_.replace(['\n', '\r'], " "), subject_in_example(subject))
+}
+
+/// A subject as it stands at the end of an example.
+#[must_use]
+pub fn subject_in_example(subject: &str) -> String {
     let subject: String = subject.chars().take(SUBJECT_CHARS_MAX).collect();
-    format!("{where_}: {subject}").replace(['\n', '\r'], " ")
+    subject.replace(['\n', '\r'], " ")
 }

@@ -2,8 +2,9 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 use commands::{
-    Delete, Failure, FailureKind, HoldChoice, HoldCovers, HoldLift, HoldRequest, HoldSet,
-    PolicyAdd, PolicyPeriods, PolicyScope, PolicySet, Request, RetentionRequest, Switch,
+    Delete, DeleteHow, DeleteWhich, Failure, FailureKind, HoldChoice, HoldCovers, HoldLift,
+    HoldRequest, HoldSet, PolicyAdd, PolicyPeriods, PolicyScope, PolicySet, Request,
+    RetentionRequest, Switch,
 };
 use types::retention::{AtTheEnd, CountedFrom};
 
@@ -364,12 +365,20 @@ impl HoldCommand {
 #[derive(Args, Debug)]
 pub(super) struct DeleteArgs {
     /// Their ids, or as much of their beginnings as no other message shares
-    #[arg(required = true, value_name = "MESSAGE")]
+    #[arg(required_unless_present = "query", conflicts_with = "query", value_name = "MESSAGE")]
     ids: Vec<String>,
 
+    /// The messages that this query certainly finds
+    #[arg(long, value_name = "QUERY", allow_hyphen_values = true)]
+    query: Option<String>,
+
+    /// Shows what would go and what would stay, and does nothing
+    #[arg(long)]
+    plan: bool,
+
     /// Why
-    #[arg(long, value_name = "TEXT")]
-    reason: String,
+    #[arg(long, value_name = "TEXT", required_unless_present = "plan")]
+    reason: Option<String>,
 
     #[command(flatten)]
     by: AsArgs,
@@ -381,11 +390,17 @@ pub(super) struct DeleteArgs {
 impl DeleteArgs {
     /// The request.
     pub(super) fn request(self, surroundings: &dyn Surroundings) -> Result<Request, Failure> {
-        if self.ids.iter().any(String::is_empty) {
+        let DeleteArgs { ids, query, plan, reason, by, .. } = self;
+        if ids.iter().any(String::is_empty) {
             return Err(Failure::new(FailureKind::Request, "an id is empty"));
         }
-        let reason = name_of("--reason", self.reason)?;
-        let by = self.by.person(surroundings)?;
-        Ok(Request::Delete(Delete { ids: self.ids, reason, by }))
+        let which = query.map_or(DeleteWhich::Ids(ids), DeleteWhich::Query);
+        if plan {
+            let (how, reason) = (DeleteHow::Plan, reason.unwrap_or_default());
+            return Ok(Request::Delete(Delete { which, how, reason, by: None }));
+        }
+        let reason = name_of("--reason", reason.unwrap_or_default())?;
+        let by = by.person(surroundings)?;
+        Ok(Request::Delete(Delete { which, how: DeleteHow::Run, reason, by }))
     }
 }

@@ -12,7 +12,7 @@
 use ::settings::FOUR_EYES;
 use commands::{
     AdminAnswer, Answer, ApprovalChoice, ApprovalRequest, ApprovalShown, ApprovalState, AsPerson,
-    Delete, Failure, FailureKind, HoldLift, ProgressSink, Wanted,
+    Delete, DeleteHow, DeleteWhich, Failure, FailureKind, HoldLift, ProgressSink, Wanted,
 };
 use disk::{OsRandom, SystemClock};
 use ports::Clock;
@@ -320,8 +320,8 @@ async fn carry_out(
             format!("condemned {}, erased {erased}", done.removes)
         }
         Wanted::Delete(ids) => {
-            let ids = ids.iter().map(ToString::to_string).collect();
-            let request = Delete { ids, reason, by: None };
+            let which = DeleteWhich::Ids(ids.iter().map(ToString::to_string).collect());
+            let request = Delete { which, how: DeleteHow::Run, reason, by: None };
             let done = retention::deleted(context, request, progress).await?;
             format!("condemned {}, kept {}", done.condemned.len(), done.kept.len())
         }

@@ -14,7 +14,7 @@ use types::{BlobId, EntryNumber, MessageKey};
 
 use super::all_stores::{self, AllStores};
 use super::stores::{Writing, options};
-use super::{Teller, blocking, faults, ownership, store_admin, telling};
+use super::{Teller, blocking, faults, forgetting, ownership, store_admin, telling};
 use crate::context::{Context, DataDir};
 
 /// Bytes of entries that are read to find one.
@@ -155,9 +155,9 @@ async fn this(
         serving.running.begin_again(|_| true);
     }
     let writing = Writing::open_alone(context).await?;
-    let (stop, name) = (context.stop.clone(), name.to_owned());
+    let (data, stop, name) = (context.data.clone(), context.stop.clone(), name.to_owned());
     let works = telling(progress, move |teller| {
-        let done = compact(&writing.store(), &name, &stop, teller);
+        let done = compact(&data, &writing.store(), &name, &stop, teller);
         Ok((writing, done))
     });
     let (writing, done) = works.await?;
@@ -180,7 +180,7 @@ async fn other(
         let place = data.at(&store_admin::named(&data, &name)?);
         let opened = Store::open(&place.store(), options(&place, Vec::new()));
         let (store, _) = opened.map_err(|it| faults::store(&it))?;
-        let done = compact(&store, &name, &stop, teller);
+        let done = compact(&data, &store, &name, &stop, teller);
         let closed = store.close().map_err(|it| faults::store(&it));
         let done = done?;
         closed.map(|_| done)
@@ -189,12 +189,16 @@ async fn other(
 }
 
 fn compact(
+    data: &DataDir,
     store: &Store,
     name: &str,
     stop: &archiver::CancelToken,
     teller: &Teller,
 ) -> Result<CompactAnswer, Failure> {
     let plan = store.compact_plan().map_err(|it| faults::store(&it))?;
+    if plan.views {
+        forgetting::forget(data, store)?;
+    }
     let mut go_on = |CompactProgress { step, bytes, bytes_total, .. }: CompactProgress| {
         teller.tell(match step {
             CompactStep::Log => Work {

@@ -2,6 +2,7 @@
 //!
 //! What it is not: the decision over a message (`rules::retention`), or over many (`retention`).
 
+mod by_hand;
 mod carry_out;
 mod clock;
 mod erasing;
@@ -10,10 +11,10 @@ mod schedule;
 mod views;
 
 use commands::{
-    AdminAnswer, Answer, ClockConfirmed, Delete, DeleteAnswer, ExplainAnswer, Failure, FailureKind,
-    HoldCounts, HoldMeans, MessageGoes, PolicyAdd, PolicyCounts, PolicyMeans, PolicyPeriods,
-    PolicyScope, PolicySet, PolicyShown, ProgressSink, RetentionAnswer, RetentionRequest, Switch,
-    Wanted,
+    AdminAnswer, Answer, ClockConfirmed, Delete, DeleteAnswer, DeleteHow, ExplainAnswer, Failure,
+    FailureKind, HoldCounts, HoldMeans, MessageGoes, PolicyAdd, PolicyCounts, PolicyMeans,
+    PolicyPeriods, PolicyScope, PolicySet, PolicyShown, ProgressSink, RetentionAnswer,
+    RetentionRequest, Switch, Wanted,
 };
 use disk::SystemClock;
 use ports::{Clock, RetentionViews};
@@ -81,25 +82,32 @@ pub(super) async fn run(
     Ok(Answer::Admin(Box::new(answer)))
 }
 
-/// Removes messages.
+/// Removes messages, or shows what would go.
 pub(super) async fn delete(
     context: &Context,
     request: Delete,
     title: &str,
     progress: &dyn ProgressSink,
 ) -> Result<Answer, Failure> {
-    let _owned = ownership::take(context, title, progress).await?;
     let (data, asked) = (context.data.clone(), request.clone());
+    if request.how == DeleteHow::Plan {
+        let planned = blocking(move || by_hand::planned(&data, &asked.which)).await?;
+        return Ok(Answer::Admin(Box::new(AdminAnswer::Deleted(planned))));
+    }
+    let _owned = ownership::take(context, title, progress).await?;
     let gate = blocking(move || {
-        let Delete { ids, reason, by } = asked;
-        let ids = carry_out::whole_ids(&data, &ids)?;
+        let Delete { which, reason, by, .. } = asked;
+        let ids = by_hand::ids(&data, &which)?;
+        if ids.is_empty() {
+            return Ok(Gate::Open);
+        }
         let n = u64::try_from(ids.len()).unwrap_or(u64::MAX);
         let title = format!("delete {}", words::counted(n, "message"));
         approvals::gate(&data, Wanted::Delete(ids), by, &title, &reason)
     });
     let answer = match gate.await? {
         Gate::Waits(it) => AdminAnswer::Approval(it),
-        Gate::Open => AdminAnswer::Deleted(carry_out::delete(context, request, progress).await?),
+        Gate::Open => AdminAnswer::Deleted(by_hand::delete(context, request, progress).await?),
     };
     Ok(Answer::Admin(Box::new(answer)))
 }
@@ -118,7 +126,7 @@ pub(super) async fn deleted(
     request: Delete,
     progress: &dyn ProgressSink,
 ) -> Result<DeleteAnswer, Failure> {
-    carry_out::delete(context, request, progress).await
+    by_hand::delete(context, request, progress).await
 }
 
 /// Says which policies a run would carry out: others have another digest.

@@ -198,6 +198,9 @@ pub(super) fn rows_beginning(store: &Store, prefix: &IdPrefix) -> Result<Vec<Mes
             rows.extend(catalog.message(key).map_err(|it| faults::catalog(&it))?);
         }
     }
+    if prefix.whole().is_some_and(|it| !log.may_be_condemned(&it)) {
+        return Ok(rows);
+    }
     // The log does not find what is condemned, so that it is stored again when it comes again.
     for row in log.condemned().map_err(|it| faults::log(&it))? {
         let is_known = rows.iter().any(|it: &MessageRow| it.key == row.message);

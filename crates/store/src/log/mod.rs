@@ -367,6 +367,13 @@ impl SegmentLog {
         Ok(self.tables.erasing()?.erased())
     }
 
+    /// Whether a blob belongs to a message that is condemned, or erased; `true` where nobody can
+    /// say.
+    #[must_use]
+    pub fn may_be_condemned(&self, id: &BlobId) -> bool {
+        self.tables.erasing().map_or(true, |it| it.absent_below(id) != 0)
+    }
+
     /// Messages that entries of these numbers erased.
     pub fn erased_by(&self, entries: Range<u64>) -> Result<Vec<MessageKey>, LogError> {
         Ok(self.tables.erasing()?.erased_by(entries))

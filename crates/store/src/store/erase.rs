@@ -53,6 +53,12 @@ impl Store {
         Ok(last.is_none() || self.cleared() == last)
     }
 
+    /// Messages that are erased, and that files may still have words of.
+    pub fn not_clear(&self) -> Result<Vec<MessageKey>, StoreError> {
+        let first = self.cleared().map_or(0, |it| it.0.saturating_add(1));
+        Ok(self.log.erased_by(first..u64::MAX)?)
+    }
+
     /// What compaction would do.
     pub fn compact_plan(&self) -> Result<StoreCompactPlan, StoreError> {
         // First this: what is erased meanwhile is left to the next plan.

@@ -112,6 +112,8 @@ hold show h
 hold set h --all --reason why
 hold lift h --reason why
 delete 0123456789 --reason why
+delete --query x --plan
+delete --query x --reason why
 approval list
 approval show 1
 approval approve 1 --as ann
@@ -291,6 +293,8 @@ fn every_command_has_its_place_in_the_audit_log() {
         hold set h --all --reason why: acts, HoldChange Nothing hold:h
         hold lift h --reason why: acts, HoldChange Nothing hold:h
         delete 0123456789 --reason why: acts, MessageRemove Nothing message:0123456789
+        delete --query x --plan: reads, MessageSearch Nothing query:x
+        delete --query x --reason why: acts, MessageRemove Nothing query:x
         approval list: reads, ConfigurationRead Nothing
         approval show 1: reads, ConfigurationRead Nothing approval:1
         approval approve 1 --as ann: acts, MessageRemove Nothing approval:1 person:ann

@@ -5,7 +5,7 @@ use commands::{
     MessageGoes, PolicyCounts, PolicyMeans, PolicyShown, RetentionAnswer, Switch,
 };
 use serde::Serialize;
-use types::Timestamp;
+use types::{BlobId, Timestamp};
 
 use super::stores::CompactObject;
 
@@ -266,9 +266,12 @@ impl<'a> From<&'a HoldShown> for HoldObject<'a> {
 
 #[derive(Serialize)]
 pub(super) struct DeletedObject<'a> {
+    done: bool,
     condemned: Vec<String>,
     erased_from: Option<String>,
     kept: Vec<KeptObject<'a>>,
+    waiting: Vec<String>,
+    unclear: Vec<String>,
     warnings: &'a [String],
 }
 
@@ -281,10 +284,14 @@ struct KeptObject<'a> {
 impl<'a> From<&'a DeleteAnswer> for DeletedObject<'a> {
     fn from(it: &'a DeleteAnswer) -> DeletedObject<'a> {
         let kept = it.kept.iter().map(|(id, why)| KeptObject { id: id.to_string(), why });
+        let ids = |ids: &[BlobId]| ids.iter().map(ToString::to_string).collect();
         DeletedObject {
-            condemned: it.condemned.iter().map(ToString::to_string).collect(),
+            done: it.done,
+            condemned: ids(&it.condemned),
             erased_from: at(it.erased_from),
             kept: kept.collect(),
+            waiting: ids(&it.waiting),
+            unclear: ids(&it.unclear),
             warnings: &it.warnings,
         }
     }

@@ -42,7 +42,7 @@ pub(super) fn one(it: &ApprovalShown, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "  Reason: {}", name(&it.reason))?;
     }
     if let Wanted::Delete(ids) = &it.wanted {
-        ids.iter().try_for_each(|id| writeln!(out, "  {id}"))?;
+        super::retention::listed(ids, out)?;
     }
     if let Some((by, at)) = &it.decided {
         writeln!(out, "  {} by {} at {}", it.state.name(), name(by), words::minute(*at))?;

@@ -6,8 +6,8 @@ use commands::{
     ClockConfirmed, DeleteAnswer, ExplainAnswer, HoldCovers, HoldShown, PolicyPeriods, PolicyShown,
     RetentionAnswer, Switch,
 };
-use types::Timestamp;
 use types::retention::{AtTheEnd, CountedFrom, Coverage};
+use types::{BlobId, Timestamp};
 
 use super::{Align, counted, stores, table, warnings, words};
 
@@ -228,17 +228,57 @@ pub(super) fn hold(it: &HoldShown, out: &mut dyn Write) -> io::Result<()> {
     warnings(&it.warnings, out)
 }
 
-/// Writes what became of messages that were to be removed.
+/// Ids that are listed, at most, of each that a query removes or does not.
+const LISTED_MAX: usize = 20;
+
+/// Writes what became of messages that were to be removed, or what would.
 pub(super) fn deleted(it: &DeleteAnswer, out: &mut dyn Write) -> io::Result<()> {
-    let condemned = counted(u64::try_from(it.condemned.len()).unwrap_or(u64::MAX), "message");
+    let how = if it.done { "condemned" } else { "would be condemned" };
+    let condemned = of_messages(it.condemned.len());
     match it.erased_from {
         Some(at) if !it.condemned.is_empty() => {
-            writeln!(out, "{condemned} condemned, to be erased from {} on.", words::minute(at))?;
+            writeln!(out, "{condemned} {how}, to be erased from {} on.", words::minute(at))?;
         }
-        _ => writeln!(out, "{condemned} condemned.")?,
+        _ => writeln!(out, "{condemned} {how}.")?,
     }
-    for (id, why) in &it.kept {
+    if !it.done {
+        listed(&it.condemned, out)?;
+    }
+    for (id, why) in it.kept.iter().take(LISTED_MAX) {
         writeln!(out, "{id} stays: {why}.")?;
     }
+    if let Some(more) = more_than_listed(it.kept.len()) {
+        writeln!(out, "{more} stay, as the answer with --json says.")?;
+    }
+    if !it.waiting.is_empty() {
+        let waiting = of_messages(it.waiting.len());
+        writeln!(out, "{waiting} condemned before.")?;
+    }
+    if !it.unclear.is_empty() {
+        let unclear = of_messages(it.unclear.len());
+        writeln!(
+            out,
+            "{unclear} not touched: not every word was read, so the query may mean them or not. \
+             Look at them, and name them by their ids:"
+        )?;
+        listed(&it.unclear, out)?;
+    }
     warnings(&it.warnings, out)
+}
+
+fn of_messages(n: usize) -> String {
+    counted(u64::try_from(n).unwrap_or(u64::MAX), "message")
+}
+
+fn more_than_listed(n: usize) -> Option<String> {
+    let more = n.checked_sub(LISTED_MAX).filter(|it| *it != 0)?;
+    Some(format!("{} more", words::count(u64::try_from(more).unwrap_or(u64::MAX))))
+}
+
+pub(super) fn listed(ids: &[BlobId], out: &mut dyn Write) -> io::Result<()> {
+    ids.iter().take(LISTED_MAX).try_for_each(|it| writeln!(out, "  {it}"))?;
+    match more_than_listed(ids.len()) {
+        Some(more) => writeln!(out, "  {more}; --json lists them all."),
+        None => Ok(()),
+    }
 }
