@@ -183,8 +183,8 @@ impl State {
     }
 
     /// Runs `write` in one transaction that is synced when this returns.
-    /// Writes the database anew, so that no free page and no write-ahead log keeps what was deleted.
-    /// Fails, and can be done again, while somebody else reads or writes for long.
+    /// Writes the database anew, so that no free page and no write-ahead log keeps what was
+    /// deleted. Fails, and can be done again, while somebody else reads or writes for long.
     pub fn rid_of_deleted(&mut self) -> Result<(), StateError> {
         let failed = |it| StateError::query("rid the state of what was deleted", it);
         self.db.execute_batch("VACUUM").map_err(failed)?;

@@ -66,7 +66,8 @@ pub(super) async fn run(
     Ok(sum)
 }
 
-/// One store after another; what is erased is noted for the audit log. The only one that fails ends it: what was done stays done.
+/// One store after another; what is erased is noted for the audit log. The only one that fails
+/// ends it: what was done stays done.
 async fn all_stores(
     writing: &Writing,
     wanted: &Wanted,
