@@ -60,6 +60,13 @@ pub enum AnchorTarget {
     Mail(Vec<String>),
     /// In this file, which is only ever added to.
     File(PathBuf),
+    /// In time-stamp tokens of this authority (RFC 3161).
+    Tsa {
+        /// Its address.
+        url: String,
+        /// The certificates that its tokens have to lead to, in PEM.
+        roots: String,
+    },
 }
 
 impl AnchorTarget {
@@ -69,6 +76,7 @@ impl AnchorTarget {
         match self {
             AnchorTarget::Mail(_) => "mail",
             AnchorTarget::File(_) => "file",
+            AnchorTarget::Tsa { .. } => "tsa",
         }
     }
 
@@ -78,6 +86,7 @@ impl AnchorTarget {
         match self {
             AnchorTarget::Mail(people) => people.join(", "),
             AnchorTarget::File(path) => path.display().to_string(),
+            AnchorTarget::Tsa { url, .. } => url.clone(),
         }
     }
 }
@@ -96,8 +105,10 @@ pub enum AnchorChoice {
 /// Files with what anchors have.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AnchorFiles {
-    /// Files, and mails saved as files; none means everything that is kept here.
+    /// Files, mails saved as files, and tokens; none means everything that is kept here.
     pub files: Vec<PathBuf>,
+    /// The certificates that tokens have to lead to, in PEM, besides those of the anchors.
+    pub roots: Option<String>,
 }
 
 /// An anchor, as lists show it.
@@ -167,6 +178,8 @@ pub struct AnchorChecked {
     pub store: String,
     /// When it was anchored, as far as that is known.
     pub at: Option<Timestamp>,
+    /// When the authority of a token has seen it.
+    pub stamped: Option<Timestamp>,
     /// Entries that it speaks of.
     pub entries: u64,
     /// What is wrong; a part of a sentence.

@@ -30,6 +30,8 @@ pub enum NetErrorKind {
     Tls,
     /// Ask a person: a certificate file cannot be used.
     Settings,
+    /// Ask a person: the server answered something else than it was asked for.
+    Answer,
     /// Look at the cause: the network failed in another way.
     Io,
 }

@@ -1,7 +1,7 @@
 //! The only sockets and the only TLS of Posthold.
 //!
-//! What it is not: a protocol. It moves bytes to and from one peer, with a deadline on every
-//! wait, and says in words what went wrong.
+//! What it is not: a protocol, but for a single request by HTTP. It moves bytes to and from one
+//! peer, with a deadline on every wait, and says in words what went wrong.
 //!
 //! Rules:
 //! - Every wait ends: connecting, the TLS handshake, each read and each write have a deadline.
@@ -15,6 +15,7 @@ mod connect;
 mod deflate;
 mod error;
 mod fingerprint;
+mod http;
 mod local;
 mod stream;
 mod tls;
@@ -24,6 +25,7 @@ pub use certificate::CertificatePolicy;
 pub use connect::resolve;
 pub use error::{NetError, NetErrorKind};
 pub use fingerprint::{Fingerprint, ParseFingerprintError};
+pub use http::{HttpUrl, Post, post};
 pub use local::{LocalListener, LocalPeer, connect_local};
 pub use stream::{ByteStream, Counters, Deadlines, Server, Stream};
 pub use tls::{TlsClient, TlsSummary, Warning};

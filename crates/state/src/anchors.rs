@@ -36,8 +36,8 @@ fn missing(name: &str) -> StateError {
 impl State {
     /// All anchors, by name.
     pub fn anchors(&self) -> Result<Vec<AnchorShown>, StateError> {
-        let sql = "SELECT name, kind, target, every_hours, made, made_by, done, tried, failure
-                   FROM anchor ORDER BY name";
+        let sql = "SELECT name, kind, target, every_hours, made, made_by, done, tried, failure,
+                   roots FROM anchor ORDER BY name";
         let mut select = self.db.prepare_cached(sql).map_err(failed)?;
         let rows = select.query_map([], anchor).and_then(Iterator::collect::<Result<Vec<_>, _>>);
         // A kind that this version does not know is left alone.
@@ -64,13 +64,15 @@ impl State {
                 let message = format!("there is an anchor {:?} already", it.name);
                 return Err(StateError::plain(StateErrorKind::NameTaken, message));
             }
-            let target = match &it.target {
-                AnchorTarget::Mail(people) => people.join("\n"),
-                AnchorTarget::File(path) => path.to_string_lossy().into_owned(),
+            let (target, roots) = match &it.target {
+                AnchorTarget::Mail(people) => (people.join("\n"), None),
+                AnchorTarget::File(path) => (path.to_string_lossy().into_owned(), None),
+                AnchorTarget::Tsa { url, roots } => (url.clone(), Some(roots)),
             };
-            let sql = "INSERT INTO anchor (name, kind, target, every_hours, made, made_by)
-                       VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-            let row = params![it.name, it.target.kind(), target, it.every_hours, now.0, made_by];
+            let sql = "INSERT INTO anchor (name, kind, target, every_hours, made, made_by, roots)
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+            let row =
+                params![it.name, it.target.kind(), target, it.every_hours, now.0, made_by, roots];
             tx.execute(sql, row).map(|_| ()).map_err(failed)
         })
     }
@@ -137,6 +139,10 @@ fn anchor(row: &Row<'_>) -> rusqlite::Result<Option<AnchorShown>> {
     let target = match kind.as_str() {
         "mail" => AnchorTarget::Mail(target.lines().map(str::to_owned).collect()),
         "file" => AnchorTarget::File(PathBuf::from(target)),
+        "tsa" => AnchorTarget::Tsa {
+            url: target,
+            roots: row.get::<_, Option<String>>(9)?.unwrap_or_default(),
+        },
         _ => return Ok(None),
     };
     Ok(Some(AnchorShown {
@@ -179,6 +185,11 @@ mod tests {
         let taken = state.add_anchor(&board, "ann", Timestamp(2)).unwrap_err();
         assert_eq!(taken.kind(), StateErrorKind::NameTaken);
         let all = state.anchors().unwrap();
+        let tsa = AnchorTarget::Tsa { url: "http://t/".into(), roots: "pem".into() };
+        let tsa = AnchorAdd { name: "tsa".into(), target: tsa, every_hours: 5 };
+        state.add_anchor(&tsa, "ann", Timestamp(3)).unwrap();
+        assert_eq!(state.anchor("tsa").unwrap().target, tsa.target);
+        state.remove_anchor("tsa").unwrap();
         let names: Vec<_> = all.iter().map(|it| (it.name.as_str(), it.target.place())).collect();
         let want = [("board", "a@x.org, b@x.org"), ("worm", "/worm/checkpoints")];
         assert_eq!(names.iter().map(|(a, b)| (*a, b.as_str())).collect::<Vec<_>>(), want);

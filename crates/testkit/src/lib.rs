@@ -30,6 +30,7 @@ pub mod postfix;
 pub mod raw_imap;
 pub mod scripted;
 pub mod smtp_sink;
+pub mod time_authority;
 
 pub use cyrus::Cyrus;
 pub use dovecot::{Dovecot, DovecotOptions, MailFormat};
@@ -42,3 +43,4 @@ pub use peers::left_out;
 pub use postfix::Postfix;
 pub use raw_imap::{RawImap, RawMessage};
 pub use smtp_sink::{SinkMail, SinkMood, SmtpSink};
+pub use time_authority::{AuthorityOptions, TimeAuthority};

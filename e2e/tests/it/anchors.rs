@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
 use serde_json::Value;
-use testkit::{SinkMood, SmtpSink};
+use testkit::{AuthorityOptions, SinkMood, SmtpSink, TimeAuthority};
 
 use crate::alerts::options;
 use crate::mail::write_samples;
@@ -209,4 +210,93 @@ fn a_server_sends_checkpoints_and_tells_when_it_cannot() {
     let alerts = place.run(["alert", "list", "--json"]).json_lines();
     assert!(!alerts.iter().any(|it| it["kind"] == "anchor"), "{alerts:?}");
     server.stop(&place);
+}
+
+/// The notes and tokens in the list beside a log.
+fn tokens(place: &Place, log: &str) -> Vec<(String, Vec<u8>)> {
+    let list = fs::read_to_string(place.data().join(log).join("anchors")).unwrap();
+    let token = |text: &str| {
+        fs::write(place.path("base64"), text).unwrap();
+        let mut command = Command::new("openssl");
+        let line = ["base64", "-d", "-A", "-in", "base64"];
+        command.args(line).current_dir(place.path("")).output().unwrap().stdout
+    };
+    let one = |it: &str| {
+        let (head, note) = it.split_once("\n\n")?;
+        let base64 = head.lines().find_map(|it| it.strip_prefix("token "))?;
+        Some((note.strip_suffix('\n')?.to_owned(), token(base64)))
+    };
+    list.split("posthold-anchor@v1\n").filter_map(one).collect()
+}
+
+#[test]
+fn peers_an_authority_stamps_checkpoints() {
+    let options = AuthorityOptions::default();
+    let Some(authority) = TimeAuthority::new_or_leave_out(&options) else { return };
+    let (authority, other) = (Arc::new(authority), TimeAuthority::new_or_leave_out(&options));
+    let url = authority.serve(|it| it);
+    let place = archived();
+    fs::copy(authority.root(), place.path("root.pem")).unwrap();
+    fs::copy(other.unwrap().root(), place.path("other.pem")).unwrap();
+    let add = |name: &str, url: &str, root: &str| {
+        place.run(["anchor", "add", "tsa", url, "--name", name, "--ca-file", root])
+    };
+    assert_eq!(add("odd", "ftp://x", "root.pem").code, 2);
+    assert_eq!(add("odd", &url, "saved.eml").code, 2);
+    assert_eq!(add("notary", &url, "root.pem").code, 0);
+    let ran = place.ok(["anchor", "now", "--json"]).json();
+    assert_eq!(ran["anchors"][0]["sent"], 2, "{ran}");
+    let rows = place.ok(["anchor", "verify", "--json"]).json_lines();
+    assert!(rows.iter().all(|it| it["holds"] == true && it["stamped"].is_string()), "{rows:?}");
+    // Nothing new of the store: it is not stamped again.
+    let ran = place.ok(["anchor", "now", "--json"]).json();
+    assert_eq!(
+        (&ran["anchors"][0]["sent"], &ran["anchors"][0]["unchanged"]),
+        (&1.into(), &1.into())
+    );
+    // What is kept is what openssl takes, and what is taken when it comes alone.
+    let (note, token) = tokens(&place, "stores/default").remove(0);
+    assert!(authority.accepts(&token, note.as_bytes()));
+    fs::write(place.path("token.tsr"), &token).unwrap();
+    let row = place.ok(["anchor", "verify", "token.tsr", "--json"]).json();
+    assert!(row["holds"] == true && row["stamped"].is_string() && row["at"].is_null(), "{row}");
+    assert!(place.ok(["verify"]).text().contains("Everything is as it was stored"));
+    // An authority that leads elsewhere, one that answers something else, and none.
+    let cut = authority.serve(|it| it[..it.len() / 2].to_vec());
+    let flipped = authority.serve(|mut it| {
+        let at = it.len() - 9;
+        it[at] ^= 1;
+        it
+    });
+    for (name, url, root, why) in [
+        ("elsewhere", url.as_str(), "other.pem", "does not count"),
+        ("cut", &cut, "root.pem", "no time-stamp token"),
+        ("flipped", &flipped, "root.pem", "signature does not hold"),
+        ("nobody", "http://127.0.0.1:1/", "root.pem", "refused the connection"),
+    ] {
+        assert_eq!(add(name, url, root).code, 0, "{name}");
+        let ran = place.run(["anchor", "now", name, "--json"]);
+        assert_eq!(ran.code, 1, "{}", ran.text());
+        let failure = ran.json()["anchors"][0]["failure"].as_str().unwrap().to_owned();
+        assert!(failure.contains(why), "{failure}");
+        place.ok(["anchor", "remove", name]);
+    }
+    // A token that was changed where it is kept.
+    let list = place.data().join("stores/default/anchors");
+    let before = fs::read(&list).unwrap();
+    let at = before.windows(6).position(|it| it == b"token ").unwrap() + 2_000;
+    let mut bytes = before.clone();
+    bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
+    fs::write(&list, bytes).unwrap();
+    let found = defects(&place);
+    assert!(found.iter().any(|(part, _)| part == "anchors"), "{found:?}");
+    // Without its certificate a token is not checked, and that is said.
+    fs::write(&list, before).unwrap();
+    place.ok(["anchor", "remove", "notary"]);
+    let row = place.ok(["anchor", "verify", "token.tsr", "--json"]).json();
+    assert!(row["holds"] == false && row["failure"].is_null(), "{row}");
+    let row = place.ok(["anchor", "verify", "token.tsr", "--ca-file", "root.pem", "--json"]).json();
+    assert_eq!(row["holds"], true, "{row}");
+    let wrong = place.run(["anchor", "verify", "token.tsr", "--ca-file", "other.pem", "--json"]);
+    assert_eq!(wrong.code, 1, "{}", wrong.text());
 }

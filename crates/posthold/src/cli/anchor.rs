@@ -1,13 +1,15 @@
 //! `anchor ...`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use commands::{
     AnchorAdd, AnchorChoice, AnchorFiles, AnchorRequest, AnchorTarget, Failure, FailureKind,
     RECIPIENTS_MAX, check_name,
 };
+use net::HttpUrl;
 use reports::mail::check_address;
+use stamps::Roots;
 
 use super::WaitArgs;
 use super::job::absolute;
@@ -32,8 +34,12 @@ pub(super) enum AnchorCommand {
     /// Holds what anchors have against the archive: mails and files; without any, all that is kept
     /// here
     Verify {
-        /// Files of anchors, and mails saved as files
+        /// Files of anchors, mails saved as files, and time-stamp tokens
         files: Vec<PathBuf>,
+
+        /// A PEM file with certificates that tokens have to lead to, besides those of the anchors
+        #[arg(long, value_name = "FILE")]
+        ca_file: Option<PathBuf>,
     },
 }
 
@@ -45,6 +51,17 @@ pub(super) enum AddCommand {
         /// Their addresses
         #[arg(required = true)]
         to: Vec<String>,
+        #[command(flatten)]
+        more: AddArgs,
+    },
+    /// In time-stamp tokens of an authority (RFC 3161), over HTTP
+    Tsa {
+        /// The address of the authority: http://..., or https://...
+        url: String,
+        /// A PEM file with the certificate that its tokens lead to, which you should have got from
+        /// it in another way; kept with the anchor
+        #[arg(long, value_name = "FILE")]
+        ca_file: PathBuf,
         #[command(flatten)]
         more: AddArgs,
     },
@@ -91,9 +108,11 @@ impl AnchorCommand {
     /// Whether to wait for another process that owns the data directory.
     pub(super) fn waits(&self) -> bool {
         match self {
-            AnchorCommand::Add(AddCommand::Mail { more, .. } | AddCommand::File { more, .. }) => {
-                more.wait.wait
-            }
+            AnchorCommand::Add(it) => match it {
+                AddCommand::Mail { more, .. }
+                | AddCommand::Tsa { more, .. }
+                | AddCommand::File { more, .. } => more.wait.wait,
+            },
             AnchorCommand::Remove { wait, .. } => wait.wait,
             AnchorCommand::Now(it) => it.wait.wait,
             AnchorCommand::List | AnchorCommand::Verify { .. } => false,
@@ -111,7 +130,10 @@ impl AnchorCommand {
                 None if it.due => AnchorChoice::Due,
                 None => AnchorChoice::All,
             }),
-            AnchorCommand::Verify { files } => AnchorRequest::Verify(AnchorFiles { files }),
+            AnchorCommand::Verify { files, ca_file } => {
+                let roots = ca_file.as_deref().map(pem).transpose()?;
+                AnchorRequest::Verify(AnchorFiles { files, roots })
+            }
         })
     }
 }
@@ -121,11 +143,31 @@ impl AddCommand {
         let (target, more) = match self {
             AddCommand::Mail { to, more } => (AnchorTarget::Mail(people(to)?), more),
             AddCommand::File { path, more } => (AnchorTarget::File(absolute(path)?), more),
+            AddCommand::Tsa { url, ca_file, more } => {
+                if HttpUrl::parse(&url).is_none() {
+                    let message = format!("{url:?} is no address of a time-stamp authority");
+                    return Err(Failure::new(FailureKind::Request, message)
+                        .with_hint("Write http://host/path or https://host/path."));
+                }
+                (AnchorTarget::Tsa { url, roots: pem(&ca_file)? }, more)
+            }
         };
         let name = more.name.unwrap_or_else(|| target.kind().to_owned());
         check_name(&name)?;
         Ok(AnchorAdd { name, target, every_hours: more.every_hours })
     }
+}
+
+/// Certificates in PEM.
+fn pem(path: &Path) -> Result<String, Failure> {
+    let wrong = |why: String| {
+        let message = format!("{}: {why}", path.display());
+        Failure::new(FailureKind::Configuration, message)
+            .with_hint("Get the certificate of the authority's root from the authority, as PEM.")
+    };
+    let text = std::fs::read_to_string(path).map_err(|it| wrong(it.to_string()))?;
+    Roots::from_pem(text.as_bytes()).map_err(|it| wrong(it.to_string()))?;
+    Ok(text)
 }
 
 fn people(to: Vec<String>) -> Result<Vec<String>, Failure> {

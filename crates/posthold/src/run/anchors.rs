@@ -11,6 +11,7 @@
 mod files;
 mod logs;
 mod sending;
+mod stamp;
 
 use commands::{
     AdminAnswer, AnchorAdd, AnchorAnswer, AnchorChoice, AnchorRequest, AnchorShown, AnchorTarget,

@@ -87,6 +87,18 @@ impl Evidence {
         keys::write(&*self.disk, &path, &text).map_err(failed())
     }
 
+    /// The checkpoint whose note has this SHA-256, as it was signed.
+    pub fn note_with_hash(&self, hash: &[u8; 32]) -> Result<Option<String>, StoreError> {
+        let mut found = None;
+        list::each_note(&*self.disk, &self.dir, |_, note| {
+            if Hash::of(note).0 == *hash {
+                found = String::from_utf8(note.to_vec()).ok();
+            }
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
     /// How `log` stands to each of `signed`. The proofs come from tiles where they can.
     pub fn standings(
         &self,

@@ -27,6 +27,7 @@ struct AnchorObject<'a> {
     kind: &'static str,
     to: Vec<&'a str>,
     file: Option<String>,
+    url: Option<&'a str>,
     every_hours: u32,
     made: String,
     made_by: &'a str,
@@ -37,15 +38,18 @@ struct AnchorObject<'a> {
 
 impl<'a> From<&'a AnchorShown> for AnchorObject<'a> {
     fn from(it: &'a AnchorShown) -> AnchorObject<'a> {
-        let (to, file) = match &it.target {
-            AnchorTarget::Mail(people) => (people.iter().map(String::as_str).collect(), None),
-            AnchorTarget::File(path) => (Vec::new(), Some(path.display().to_string())),
-        };
+        let (mut to, mut file, mut url) = (Vec::new(), None, None);
+        match &it.target {
+            AnchorTarget::Mail(people) => to.extend(people.iter().map(String::as_str)),
+            AnchorTarget::File(path) => file = Some(path.display().to_string()),
+            AnchorTarget::Tsa { url: address, .. } => url = Some(address.as_str()),
+        }
         AnchorObject {
             anchor: &it.name,
             kind: it.target.kind(),
             to,
             file,
+            url,
             every_hours: it.every_hours,
             made: it.made.to_string(),
             made_by: &it.made_by,
@@ -95,6 +99,7 @@ struct CheckedObject<'a> {
     log: &'a str,
     store: &'a str,
     at: Option<String>,
+    stamped: Option<String>,
     entries: u64,
     holds: bool,
     failure: Option<&'a str>,
@@ -110,6 +115,7 @@ impl<'a> From<&'a AnchorChecked> for CheckedObject<'a> {
             log: &it.log,
             store: &it.store,
             at: it.at.map(|it| it.to_string()),
+            stamped: it.stamped.map(|it| it.to_string()),
             entries: it.entries,
             holds: it.failure.is_none() && it.note.is_none(),
             failure: it.failure.as_deref(),

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use commands::{AnchorChecked, AnchorFiles, Failure};
 use ledger::{Anchored, anchored_in};
+use stamps::{TOKEN_BYTES_MAX, token_of};
+use state::State;
 
 use super::logs::{Logs, shown};
 use crate::context::DataDir;
@@ -24,15 +26,16 @@ pub(super) fn verified(
         return Err(faults::no_data_dir(data));
     }
     let state = users::open_for_reading(data)?;
-    let logs = Logs::open(data, &state)?;
+    let mut logs = Logs::open(data, &state)?;
+    logs.trust(request.roots.as_deref())?;
     let mut found = Vec::new();
     if request.files.is_empty() {
         for log in &logs.open {
-            found.extend(log.anchored(&state)?);
+            found.extend(logs.held(log, &state).everything()?);
         }
     }
     for path in &request.files {
-        found.extend(of_file(&logs, path)?);
+        found.extend(of_file(&logs, &state, path)?);
     }
     found.extend(logs.closed.into_iter().map(|why| {
         let why = why.trim_end_matches('.').to_owned();
@@ -41,17 +44,22 @@ pub(super) fn verified(
     Ok(found)
 }
 
-fn of_file(logs: &Logs, path: &Path) -> Result<Vec<AnchorChecked>, Failure> {
+fn of_file(logs: &Logs, state: &State, path: &Path) -> Result<Vec<AnchorChecked>, Failure> {
     let place = path.display().to_string();
     let mut found = Vec::new();
-    let read = in_file(path).map_err(|it| faults::io(&it, "failed to read what was anchored"))?;
+    let failed = |it: io::Error| faults::io(&it, "failed to read what was anchored");
+    let read = in_file(path).map_err(failed)?;
     if read.is_empty() {
+        // A token says of what it is by a hash alone: one of the checkpoints has it.
+        if let Some(it) = logs.stamped(&token_in(path).map_err(failed)?)? {
+            return Ok(vec![against(logs, state, &place, &it)?]);
+        }
         let failure = Some("no anchored checkpoint stands in it".to_owned());
         found.push(AnchorChecked { failure, ..nothing(&place) });
     }
     for it in read {
         let of = match it {
-            Ok(it) => against(logs, &place, &it)?,
+            Ok(it) => against(logs, state, &place, &it)?,
             Err(why) => AnchorChecked { failure: Some(why), ..nothing(&place) },
         };
         found.push(of);
@@ -59,7 +67,12 @@ fn of_file(logs: &Logs, path: &Path) -> Result<Vec<AnchorChecked>, Failure> {
     Ok(found)
 }
 
-fn against(logs: &Logs, place: &str, it: &Anchored) -> Result<AnchorChecked, Failure> {
+fn against(
+    logs: &Logs,
+    state: &State,
+    place: &str,
+    it: &Anchored,
+) -> Result<AnchorChecked, Failure> {
     let checkpoint = match it.unchecked() {
         Ok(checkpoint) => checkpoint,
         Err(error) => {
@@ -70,8 +83,11 @@ fn against(logs: &Logs, place: &str, it: &Anchored) -> Result<AnchorChecked, Fai
         let failure = Some("there is no such log here".to_owned());
         return Ok(AnchorChecked { failure, ..shown(place, it, &checkpoint) });
     };
-    let mut checked = log.checked(place, std::slice::from_ref(it))?;
-    Ok(checked.pop().unwrap_or_else(|| nothing(place)))
+    let checked = logs.held(log, state).checked(place, std::slice::from_ref(it))?.pop();
+    let checked = checked.unwrap_or_else(|| nothing(place));
+    // A token by itself says when it was stamped, and nothing of when it was asked for.
+    let at = checked.at.filter(|_| !it.anchor.is_empty());
+    Ok(AnchorChecked { at, ..checked })
 }
 
 /// A place of which nothing is known.
@@ -83,6 +99,7 @@ pub(super) fn nothing(place: &str) -> AnchorChecked {
         log: String::new(),
         store: String::new(),
         at: None,
+        stamped: None,
         entries: 0,
         failure: None,
         note: None,
@@ -109,6 +126,14 @@ pub(super) fn in_anchor(path: &Path) -> io::Result<Vec<Anchored>> {
         found.extend(in_file(&path)?.into_iter().flatten());
     }
     Ok(found)
+}
+
+/// What may be a token, or the answer of an authority.
+fn token_in(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let most = u64::try_from(TOKEN_BYTES_MAX).unwrap_or(u64::MAX);
+    File::open(path)?.take(most).read_to_end(&mut bytes)?;
+    Ok(token_of(&bytes).unwrap_or(bytes))
 }
 
 /// The anchored checkpoints in a file: its own text, or that of the mail that it is. What begins as

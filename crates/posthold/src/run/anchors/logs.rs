@@ -4,15 +4,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use commands::{AnchorChecked, AnchorTarget, Failure};
+use commands::{AnchorChecked, AnchorTarget, Failure, FailureKind};
 use disk::RealDisk;
 use ledger::checkpoint::split_origin;
 use ledger::{AnchorKind, Anchored, Checkpoint};
 use ports::Disk;
+use stamps::{Expected, Roots, Stamp, StampError};
 use state::{KeptAnchored, State};
 use store::Description;
 use store::evidence::{Evidence, SignedCheckpoint, Standing};
 use store::log::{KeysAtHand, Recorded, SegmentLog};
+use types::{Hash, Timestamp};
 
 use super::files::{in_anchor, nothing};
 use crate::context::DataDir;
@@ -34,18 +36,18 @@ pub(super) struct AnchoredLog {
 }
 
 /// The logs of a data directory.
-#[derive(Default)]
 pub(super) struct Logs {
     /// Those that could be opened.
     pub(super) open: Vec<AnchoredLog>,
     /// Which could not, and why: sentences.
     pub(super) closed: Vec<String>,
+    roots: TokenRoots,
 }
 
 impl Logs {
     /// Opens them. Blocks.
     pub(super) fn open(data: &DataDir, state: &State) -> Result<Logs, Failure> {
-        let (mut logs, keys) = (Logs::default(), keys::for_stores(data));
+        let (mut logs, keys) = (Logs::none(state)?, keys::for_stores(data));
         for saved in all_stores::saved(data)?.iter().filter(|it| it.state.is_active()) {
             let dir = data.at(saved).store();
             let recorded = recorded_by_state(state, &saved.name);
@@ -56,6 +58,36 @@ impl Logs {
         let recorded = recorded.map_err(|it| faults::state(&it))?;
         logs.add(AUDIT_LOG, &audit::dir(data), recorded, &keys);
         Ok(logs)
+    }
+
+    fn none(state: &State) -> Result<Logs, Failure> {
+        let roots = TokenRoots::of(state)?;
+        Ok(Logs { open: Vec::new(), closed: Vec::new(), roots })
+    }
+
+    /// Takes these roots too, in PEM.
+    pub(super) fn trust(&mut self, pem: Option<&str>) -> Result<(), Failure> {
+        pem.map_or(Ok(()), |it| self.roots.add("", it))
+    }
+
+    /// The checkpoint that a token is about, with the token; `None` when it is about none.
+    pub(super) fn stamped(&self, token: &[u8]) -> Result<Option<Anchored>, Failure> {
+        let Ok(imprint) = stamps::imprint_of(token) else { return Ok(None) };
+        for log in &self.open {
+            let note = log.evidence.note_with_hash(&imprint).map_err(|it| faults::store(&it))?;
+            if let Some(note) = note {
+                let (anchor, token) = (String::new(), Some(token.to_vec()));
+                let at = Timestamp::default();
+                return Ok(Some(Anchored { anchor, kind: AnchorKind::Tsa, at, token, note }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A log, with what it is held against.
+    pub(super) fn held<'a>(&'a self, log: &'a AnchoredLog, state: &'a State) -> Held<'a> {
+        let AnchoredLog { name, evidence, log } = log;
+        Held { name, evidence, log, state, roots: &self.roots }
     }
 
     fn add(&mut self, name: &str, dir: &Path, recorded: Vec<Recorded>, keys: &KeysAtHand) {
@@ -89,11 +121,8 @@ pub(in crate::run) fn of_store(
     evidence: &Evidence,
     log: &SegmentLog,
 ) -> Result<Vec<AnchorChecked>, Failure> {
-    let mut found = kept(state, name, evidence, log)?;
-    let in_files = in_files(state, name, evidence, log)?;
-    found.extend(in_files.checked);
-    found.extend(in_files.unreadable);
-    Ok(found)
+    let roots = TokenRoots::of(state)?;
+    Held { name, evidence, log, state, roots: &roots }.everything()
 }
 
 /// The same of the audit log; nothing when it cannot be opened, which others say.
@@ -102,10 +131,10 @@ pub(in crate::run) fn of_audit_log(
     state: &State,
 ) -> Result<Vec<AnchorChecked>, Failure> {
     let recorded = recorded_by_state(state, audit::AUDIT_HEAD).map_err(|it| faults::state(&it))?;
-    let mut logs = Logs::default();
+    let mut logs = Logs::none(state)?;
     logs.add(AUDIT_LOG, &audit::dir(data), recorded, &keys::for_stores(data));
     match logs.open.first() {
-        Some(it) => of_store(state, &it.name, &it.evidence, &it.log),
+        Some(it) => logs.held(it, state).everything(),
         None => Ok(Vec::new()),
     }
 }
@@ -132,53 +161,15 @@ impl AnchoredLog {
     pub(super) fn last(&self) -> Result<Option<SignedCheckpoint>, Failure> {
         self.evidence.last().map_err(|it| faults::store(&it))
     }
-
-    /// Everything that was anchored of it, here and in files, held against it.
-    pub(super) fn anchored(&self, state: &State) -> Result<Vec<AnchorChecked>, Failure> {
-        of_store(state, &self.name, &self.evidence, &self.log)
-    }
-
-    /// The same without files that cannot be read: they may be elsewhere for a while.
-    pub(super) fn anchored_at_hand(&self, state: &State) -> Result<Vec<AnchorChecked>, Failure> {
-        let mut found = kept(state, &self.name, &self.evidence, &self.log)?;
-        found.extend(in_files(state, &self.name, &self.evidence, &self.log)?.checked);
-        Ok(found)
-    }
-
-    /// What was found somewhere, held against it.
-    pub(super) fn checked(
-        &self,
-        place: &str,
-        anchored: &[Anchored],
-    ) -> Result<Vec<AnchorChecked>, Failure> {
-        checked(&self.name, &self.evidence, &self.log, place, anchored)
-    }
 }
 
-fn kept(
-    state: &State,
-    name: &str,
-    evidence: &Evidence,
-    log: &SegmentLog,
-) -> Result<Vec<AnchorChecked>, Failure> {
-    let in_state = state.anchored(evidence.base()).map_err(|it| faults::state(&it))?;
-    let in_state: Vec<Anchored> = in_state.into_iter().filter_map(from_state).collect();
-    let list = evidence.anchored().map_err(|it| faults::store(&it))?;
-    let mut all = list.anchored.clone();
-    all.extend(in_state.iter().filter(|it| !list.anchored.contains(it)).cloned());
-    let mut found = checked(name, evidence, log, KEPT, &all)?;
-    for (checked, it) in found.iter_mut().zip(&all) {
-        let is_lost = !list.anchored.contains(it);
-        if is_lost && checked.failure.is_none() && checked.note.is_none() {
-            let what = "it is missing in the list beside the log, which was set back or changed";
-            checked.failure = Some(what.to_owned());
-        }
-    }
-    for flaw in list.flaws {
-        let what = format!("the list beside the log cannot be read: {flaw}");
-        found.push(self::flaw(KEPT, name, evidence, what));
-    }
-    Ok(found)
+/// A log, with what it is held against.
+pub(super) struct Held<'a> {
+    name: &'a str,
+    evidence: &'a Evidence,
+    log: &'a SegmentLog,
+    state: &'a State,
+    roots: &'a TokenRoots,
 }
 
 /// What files of anchors say of a log.
@@ -188,73 +179,160 @@ struct InFiles {
     unreadable: Vec<AnchorChecked>,
 }
 
-fn in_files(
-    state: &State,
-    name: &str,
-    evidence: &Evidence,
-    log: &SegmentLog,
-) -> Result<InFiles, Failure> {
-    let failed = |it| faults::state(&it);
-    let mut found = InFiles { checked: Vec::new(), unreadable: Vec::new() };
-    for anchor in state.anchors().map_err(failed)? {
-        let AnchorTarget::File(path) = &anchor.target else { continue };
-        let sent = state.anchored(evidence.base()).map_err(failed)?;
-        let is_sent = |it: &KeptAnchored| it.anchor == anchor.name && anchor.made <= it.at;
-        let sent: Vec<Anchored> = sent.into_iter().filter(is_sent).filter_map(from_state).collect();
-        let place = path.display().to_string();
-        let there = match in_anchor(path) {
-            Ok(there) => there,
-            Err(_) if sent.is_empty() => continue,
-            Err(error) => {
-                let what = format!("what went there cannot be read: {error}");
-                found.unreadable.push(flaw(&place, name, evidence, what));
-                continue;
+impl Held<'_> {
+    /// Everything that was anchored of it, here and in files of anchors.
+    pub(super) fn everything(&self) -> Result<Vec<AnchorChecked>, Failure> {
+        let mut found = self.kept()?;
+        let in_files = self.in_files()?;
+        found.extend(in_files.checked);
+        found.extend(in_files.unreadable);
+        Ok(found)
+    }
+
+    /// The same without files that cannot be read: they may be elsewhere for a while.
+    pub(super) fn at_hand(&self) -> Result<Vec<AnchorChecked>, Failure> {
+        let mut found = self.kept()?;
+        found.extend(self.in_files()?.checked);
+        Ok(found)
+    }
+
+    fn kept(&self) -> Result<Vec<AnchorChecked>, Failure> {
+        let in_state =
+            self.state.anchored(self.evidence.base()).map_err(|it| faults::state(&it))?;
+        let in_state: Vec<Anchored> = in_state.into_iter().filter_map(from_state).collect();
+        let list = self.evidence.anchored().map_err(|it| faults::store(&it))?;
+        let mut all = list.anchored.clone();
+        all.extend(in_state.iter().filter(|it| !list.anchored.contains(it)).cloned());
+        let mut found = self.checked(KEPT, &all)?;
+        for (checked, it) in found.iter_mut().zip(&all) {
+            let is_lost = !list.anchored.contains(it);
+            if is_lost && checked.failure.is_none() && checked.note.is_none() {
+                let what =
+                    "it is missing in the list beside the log, which was set back or changed";
+                checked.failure = Some(what.to_owned());
             }
-        };
-        let is_of_log = |it: &Anchored| {
-            it.unchecked().is_ok_and(|it| split_origin(&it.origin).0 == evidence.base())
-        };
-        let of_log: Vec<Anchored> = there.into_iter().filter(is_of_log).collect();
-        found.checked.extend(checked(name, evidence, log, &place, &of_log)?);
-        for it in sent.iter().filter(|it| !of_log.contains(it)) {
-            let what = format!("it lacks what went there at {}: it was changed or set back", it.at);
-            found.checked.push(flaw(&place, name, evidence, what));
+        }
+        for flaw in list.flaws {
+            let what = format!("the list beside the log cannot be read: {flaw}");
+            found.push(self.flaw(KEPT, what));
+        }
+        Ok(found)
+    }
+
+    fn in_files(&self) -> Result<InFiles, Failure> {
+        let failed = |it| faults::state(&it);
+        let base = self.evidence.base();
+        let mut found = InFiles { checked: Vec::new(), unreadable: Vec::new() };
+        for anchor in self.state.anchors().map_err(failed)? {
+            let AnchorTarget::File(path) = &anchor.target else { continue };
+            let sent = self.state.anchored(base).map_err(failed)?;
+            let is_sent = |it: &KeptAnchored| it.anchor == anchor.name && anchor.made <= it.at;
+            let sent: Vec<Anchored> =
+                sent.into_iter().filter(is_sent).filter_map(from_state).collect();
+            let place = path.display().to_string();
+            let there = match in_anchor(path) {
+                Ok(there) => there,
+                Err(_) if sent.is_empty() => continue,
+                Err(error) => {
+                    let what = format!("what went there cannot be read: {error}");
+                    found.unreadable.push(self.flaw(&place, what));
+                    continue;
+                }
+            };
+            let is_of_log =
+                |it: &Anchored| it.unchecked().is_ok_and(|it| split_origin(&it.origin).0 == base);
+            let of_log: Vec<Anchored> = there.into_iter().filter(is_of_log).collect();
+            found.checked.extend(self.checked(&place, &of_log)?);
+            for it in sent.iter().filter(|it| !of_log.contains(it)) {
+                let at = it.at;
+                let what = format!("it lacks what went there at {at}: it was changed or set back");
+                found.checked.push(self.flaw(&place, what));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Something wrong with a list of anchored checkpoints of the log.
+    fn flaw(&self, place: &str, what: String) -> AnchorChecked {
+        AnchorChecked {
+            log: self.evidence.base().to_owned(),
+            store: self.name.to_owned(),
+            failure: Some(what),
+            ..nothing(place)
         }
     }
-    Ok(found)
-}
 
-/// Something wrong with a list of anchored checkpoints of a log.
-fn flaw(place: &str, name: &str, evidence: &Evidence, what: String) -> AnchorChecked {
-    AnchorChecked {
-        log: evidence.base().to_owned(),
-        store: name.to_owned(),
-        failure: Some(what),
-        ..nothing(place)
+    /// What was found somewhere, held against the log.
+    pub(super) fn checked(
+        &self,
+        place: &str,
+        anchored: &[Anchored],
+    ) -> Result<Vec<AnchorChecked>, Failure> {
+        let failed = |it| faults::store(&it);
+        let known = self.evidence.verifiers().map_err(failed)?;
+        let unchecked: Vec<_> = anchored.iter().filter_map(|it| it.unchecked().ok()).collect();
+        let standings = self.evidence.standings(self.log, &unchecked).map_err(failed)?;
+        let mut found = Vec::new();
+        for ((it, checkpoint), standing) in anchored.iter().zip(&unchecked).zip(standings) {
+            let mut of = shown(place, it, checkpoint);
+            of.store = self.name.to_owned();
+            (of.failure, of.note) = match it.open(&known) {
+                Ok(_) => words(standing, checkpoint.position.entries),
+                Err(error) => (Some(error.to_string()), None),
+            };
+            match self.roots.verify(it) {
+                Some(Ok(stamp)) => of.stamped = Some(stamp.time),
+                Some(Err(why)) => of.failure = of.failure.or(Some(why.to_string())),
+                None if it.token.is_some() => {
+                    let note = "there is no certificate here to check its token with (--ca-file)";
+                    of.note = of.note.or_else(|| Some(note.to_owned()));
+                }
+                None => (),
+            }
+            found.push(of);
+        }
+        Ok(found)
     }
 }
 
-fn checked(
-    name: &str,
-    evidence: &Evidence,
-    log: &SegmentLog,
-    place: &str,
-    anchored: &[Anchored],
-) -> Result<Vec<AnchorChecked>, Failure> {
-    let known = evidence.verifiers().map_err(|it| faults::store(&it))?;
-    let unchecked: Vec<_> = anchored.iter().filter_map(|it| it.unchecked().ok()).collect();
-    let standings = evidence.standings(log, &unchecked).map_err(|it| faults::store(&it))?;
-    let mut found = Vec::new();
-    for ((it, checkpoint), standing) in anchored.iter().zip(&unchecked).zip(standings) {
-        let mut of = shown(place, it, checkpoint);
-        of.store = name.to_owned();
-        (of.failure, of.note) = match it.open(&known) {
-            Ok(_) => words(standing, checkpoint.position.entries),
-            Err(error) => (Some(error.to_string()), None),
-        };
-        found.push(of);
+/// The certificates that tokens have to lead to, by the anchor.
+pub(super) struct TokenRoots(Vec<(String, Roots)>);
+
+impl TokenRoots {
+    fn of(state: &State) -> Result<TokenRoots, Failure> {
+        let mut all = TokenRoots(Vec::new());
+        for it in state.anchors().map_err(|it| faults::state(&it))? {
+            if let AnchorTarget::Tsa { roots, .. } = &it.target {
+                all.add(&it.name, roots)?;
+            }
+        }
+        Ok(all)
     }
-    Ok(found)
+
+    fn add(&mut self, anchor: &str, pem: &str) -> Result<(), Failure> {
+        let roots = Roots::from_pem(pem.as_bytes())
+            .map_err(|it| Failure::new(FailureKind::Configuration, it.to_string()))?;
+        self.0.push((anchor.to_owned(), roots));
+        Ok(())
+    }
+
+    /// Checks the token of an anchored checkpoint. `None` when it has none, or when there is nothing
+    /// to check it with: its anchor was removed.
+    fn verify(&self, it: &Anchored) -> Option<Result<Stamp, StampError>> {
+        let token = it.token.as_ref()?;
+        let imprint = Hash::of(it.note.as_bytes()).0;
+        let expected = Expected { imprint: &imprint, nonce: None, now: None };
+        let is_of = |name: &String| *name == it.anchor || name.is_empty() || it.anchor.is_empty();
+        let roots = self.0.iter().filter(|(name, _)| is_of(name));
+        let mut last = None;
+        for (_, roots) in roots {
+            match stamps::verify(token, &expected, roots) {
+                Ok(stamp) => return Some(Ok(stamp)),
+                Err(error) => last = Some(Err(error)),
+            }
+        }
+        last
+    }
 }
 
 /// An anchored checkpoint that nobody looked at yet.
@@ -266,6 +344,7 @@ pub(super) fn shown(place: &str, it: &Anchored, checkpoint: &Checkpoint) -> Anch
         log: checkpoint.origin.clone(),
         store: String::new(),
         at: Some(it.at),
+        stamped: None,
         entries: checkpoint.position.entries,
         failure: None,
         note: None,

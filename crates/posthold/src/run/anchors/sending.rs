@@ -1,5 +1,6 @@
 //! Sending checkpoints to anchors.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use types::Timestamp;
 
 use super::files::in_anchor;
 use super::logs::{Logs, told};
-use super::{chosen, mail_settings, missing};
+use super::{chosen, mail_settings, missing, stamp};
 use crate::context::{Context, DataDir};
 use crate::run::deliver::{self, Taken};
 use crate::run::{blocking, faults, mail, users};
@@ -85,7 +86,7 @@ fn prepared(data: &DataDir, choice: &AnchorChoice) -> Result<Prepared, Failure> 
     let logs = Logs::open(data, &state)?;
     let (mut outgoing, mut refused) = (Vec::new(), logs.closed.clone());
     for log in &logs.open {
-        let kept = log.anchored_at_hand(&state)?;
+        let kept = logs.held(log, &state).at_hand()?;
         if let Some(it) = kept.iter().find(|it| it.failure.is_some()) {
             let why = it.failure.as_deref().unwrap_or_default();
             let mut by = vec![it.place.clone(), it.anchor.clone()];
@@ -139,7 +140,39 @@ async fn send(
             })
             .await
         }
+        AnchorTarget::Tsa { url, roots } => {
+            let mut sent = Sent { anchored: Vec::new(), failure: None };
+            let had = had(context, anchor).await?;
+            for (log, it) in
+                all(AnchorKind::Tsa).into_iter().filter(|(_, it)| !had.contains(&it.note))
+            {
+                match stamp::stamped(url, roots, &it.note).await {
+                    Ok(token) => sent.anchored.push((log, Anchored { token: Some(token), ..it })),
+                    // The next one would fail likewise.
+                    Err(failure) => {
+                        sent.failure = Some(failure.message);
+                        break;
+                    }
+                }
+            }
+            Ok(sent)
+        }
     }
+}
+
+/// The checkpoints that an anchor has.
+async fn had(context: &Context, anchor: &AnchorShown) -> Result<BTreeSet<String>, Failure> {
+    let (data, name) = (context.data.clone(), anchor.name.clone());
+    blocking(move || {
+        let (state, mut had) = (users::open(&data)?, BTreeSet::new());
+        let failed = |it| faults::state(&it);
+        for log in state.anchored_logs().map_err(failed)? {
+            let of_log = state.anchored(&log).map_err(failed)?;
+            had.extend(of_log.into_iter().filter(|it| it.anchor == name).map(|it| it.note));
+        }
+        Ok(had)
+    })
+    .await
 }
 
 /// Adds to a file what it does not have, and gives that.
