@@ -251,7 +251,8 @@ fn converse(
     let answer = spoil(authority.answer(&bytes[start..start + len]));
     write!(
         stream,
-        "HTTP/1.1 200 OK\r\nContent-Type: application/timestamp-reply\r\nContent-Length: {}\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Type: application/timestamp-reply\r\n\
+         Content-Length: {}\r\n\r\n",
         answer.len()
     )?;
     stream.write_all(&answer)

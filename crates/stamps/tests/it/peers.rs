@@ -1,3 +1,7 @@
+//! Tokens of `openssl ts`: those that hold, and what is done to them.
+//!
+//! What it is not: a list of authorities. Everything is made by the test.
+
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -316,8 +316,8 @@ impl TokenRoots {
         Ok(())
     }
 
-    /// Checks the token of an anchored checkpoint. `None` when it has none, or when there is nothing
-    /// to check it with: its anchor was removed.
+    /// Checks the token of an anchored checkpoint. `None` when it has none, or when there is
+    /// nothing to check it with: its anchor was removed.
     fn verify(&self, it: &Anchored) -> Option<Result<Stamp, StampError>> {
         let token = it.token.as_ref()?;
         let imprint = Hash::of(it.note.as_bytes()).0;

@@ -14,8 +14,8 @@ const ANSWER_WAIT: Duration = Duration::from_secs(60);
 
 /// A token over a signed checkpoint, checked over and over.
 ///
-/// The connection needs no protection: whoever changes the answer makes it fail, and a checkpoint is
-/// no secret. Still, one by `https` has to be with whom it should be.
+/// The connection needs no protection: whoever changes the answer makes it fail, and a checkpoint
+/// is no secret. Still, one by `https` has to be with whom it should be.
 pub(super) async fn stamped(url: &str, roots: &str, note: &str) -> Result<Vec<u8>, Failure> {
     let wrong = || {
         let message = format!("{url:?} is no address of a time-stamp authority");
