@@ -7,8 +7,9 @@
 //! - Nothing of a token is believed before its signature holds, its certificate may stamp times and
 //!   nothing else, and leads to a root that the caller gave.
 //! - Only DER, in definite lengths, and only algorithms that are sound today: SHA-2 with RSA
-//!   (PKCS #1 v1.5, from 2048 bits) or ECDSA (P-256, P-384). SHA-1 is read in one place only, where older
-//!   authorities name their own certificate by it (RFC 5035), beside a signature that covers it.
+//!   (PKCS #1 v1.5, from 2048 bits) or ECDSA (P-256, P-384). SHA-1 is read in one place only,
+//!   where older authorities name their own certificate by it (RFC 5035), beside a signature that
+//!   covers it.
 //! - Certificates count at the time of the token; whether one was revoked is not asked of anybody.
 
 mod der;
