@@ -7,5 +7,6 @@ mod opening;
 mod rebuilding;
 mod recovering;
 mod several;
+mod several_faults;
 
 use fixture::{Bench, Told, mail};

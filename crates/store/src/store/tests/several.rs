@@ -12,11 +12,11 @@ use super::fixture::{ALICE, archive, begin};
 use super::*;
 use crate::{Access, AllCatalog, AllLog, MakeOptions, Store, StoreOptions, StoreSpec, Stores};
 
-fn second(bench: &Bench) -> PathBuf {
+pub(super) fn second(bench: &Bench) -> PathBuf {
     bench.dir().with_file_name("second")
 }
 
-fn opened(bench: &Bench, first: Access, other: Access) -> Arc<Stores> {
+pub(super) fn opened(bench: &Bench, first: Access, other: Access) -> Arc<Stores> {
     let spec = |name: &str, dir: PathBuf, number: u16, access: Access| StoreSpec {
         name: name.to_owned(),
         dir,
@@ -33,13 +33,13 @@ fn opened(bench: &Bench, first: Access, other: Access) -> Arc<Stores> {
     stores
 }
 
-async fn close(stores: Arc<Stores>) {
+pub(super) async fn close(stores: Arc<Stores>) {
     stores.flush().await;
     Arc::try_unwrap(stores).ok().expect("nobody has them").close().unwrap();
 }
 
 /// Ten messages in the first store with their cursor, and the second store current.
-async fn carried(bench: &Bench) -> Arc<Stores> {
+pub(super) async fn carried(bench: &Bench) -> Arc<Stores> {
     let store = bench.open();
     let (folder, source) = begin(&store).await.unwrap();
     archive(&store, (folder, source), 1, 10, 4).await.unwrap();
@@ -63,7 +63,7 @@ async fn carried(bench: &Bench) -> Arc<Stores> {
 }
 
 /// The one source, and where its messages stand.
-fn standing(catalog: &AllCatalog) -> (SourceId, Vec<(u64, PlacementId)>) {
+pub(super) fn standing(catalog: &AllCatalog) -> (SourceId, Vec<(u64, PlacementId)>) {
     let rows = catalog.sources(ALICE, "", "alice").unwrap();
     assert_eq!(rows.len(), 1, "one source, whichever stores know it");
     assert_eq!(rows[0].cursor.unwrap().uid_next, 11);
@@ -77,7 +77,7 @@ async fn new_folder(log: &AllLog) -> FolderId {
     FolderId(log.append(vec![change]).await.unwrap()[0].0)
 }
 
-fn uids(refs: &[(u64, PlacementId)]) -> Vec<u64> {
+pub(super) fn uids(refs: &[(u64, PlacementId)]) -> Vec<u64> {
     refs.iter().map(|it| it.0).collect()
 }
 
