@@ -7,6 +7,7 @@ use types::{BlobId, Timestamp};
 
 use crate::error::{BackupError, BackupErrorKind, damaged};
 use crate::manifest::Manifest;
+use crate::repository::Repository;
 use crate::wire::{Fields, opened, sealed};
 
 const HEAD: &str = "posthold-backup-erased 1";
@@ -90,6 +91,18 @@ impl Erased {
         }
         Ok(erased)
     }
+}
+
+/// Notes what was erased at the source since the newest backup was made. The caller owns the
+/// directory.
+pub fn note_erased(
+    repository: &Repository<'_>,
+    log: &str,
+    messages: impl IntoIterator<Item = ErasedMessage>,
+) -> Result<(), BackupError> {
+    let mut erased = repository.erased()?;
+    erased.add(log, messages);
+    repository.write_erased(&erased)
 }
 
 fn read(line: &str) -> Option<(&str, ErasedMessage)> {

@@ -32,7 +32,7 @@ mod verify;
 mod wire;
 
 pub use create::{Created, Reread, create};
-pub use erased::{ErasedMessage, Held};
+pub use erased::{ErasedMessage, Held, note_erased};
 pub use error::{BackupError, BackupErrorKind};
 pub use manifest::{FileKept, LogKept, Manifest};
 pub use purge::{Purged, purge};

@@ -24,7 +24,9 @@ use crate::retention::{
 };
 use crate::run::RunShown;
 use crate::service::{ServedAnswer, ServiceStatus};
-use crate::store::{CompactAnswer, ErasureShown, StoreEncrypted, StoreMerged, StoreShown};
+use crate::store::{
+    CompactAnswer, ErasureShown, StoreEncrypted, StoreMerged, StoreShown, StoreStatsShown,
+};
 use crate::unknown::{Assigned, UnknownShown};
 use crate::user::UserShown;
 
@@ -156,6 +158,8 @@ pub enum AdminAnswer {
     Stores(Vec<StoreShown>),
     /// Of `store show` and of what changes one.
     Store(Box<StoreShown>),
+    /// Of `store stats`.
+    StoreStats(Vec<StoreStatsShown>),
     /// Of `store merge`.
     StoreMerged(Box<StoreMerged>),
     /// Of `store detach`: its directory.

@@ -70,6 +70,7 @@ impl Answer {
             Answer::Demo(demo) => partly_if(!demo.verify.is_clean()),
             Answer::Admin(admin) => match &**admin {
                 AdminAnswer::StoreMerged(it) => partly_if(!it.damaged.is_empty()),
+                AdminAnswer::StoreStats(list) => partly_if(list.iter().any(|it| it.stats.is_err())),
                 AdminAnswer::Store(it) => partly_if(it.trouble.is_some()),
                 AdminAnswer::KeyStatus(status) => partly_if(!status.is_whole()),
                 AdminAnswer::Doctor(it) => partly_if(!it.is_well()),

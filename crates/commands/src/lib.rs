@@ -109,7 +109,8 @@ pub use service::{
 };
 pub use store::{
     CompactAnswer, CompactHow, ErasureShown, NewStore, PlainLog, Rescan, StoreCounts,
-    StoreEncrypted, StoreMerged, StoreRequest, StoreShown, StoreState, StoreTrouble, StoresRead,
+    StoreEncrypted, StoreMerged, StoreRequest, StoreShown, StoreState, StoreStats, StoreStatsShown,
+    StoreTrouble, StoreYear, StoresRead,
 };
 pub use unknown::{
     Assign, AssignAs, AssignTo, Assigned, MailDirection, UnknownRequest, UnknownShown,

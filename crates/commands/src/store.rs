@@ -330,6 +330,81 @@ pub struct StoreCounts {
     pub deferred: u64,
 }
 
+/// What a store is made of.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct StoreStats {
+    /// Messages in a folder.
+    pub messages: u64,
+    /// Their bytes, each once.
+    pub message_bytes: u64,
+    /// Placements: a message counts in each folder that it is in.
+    pub placements: u64,
+    /// Bytes of the messages, once for each placement: what mailboxes of their own would take.
+    pub placed_bytes: u64,
+    /// Messages that are erased.
+    pub erased: u64,
+    /// Entries of its log.
+    pub entries: u64,
+    /// Segments of its log.
+    pub segments: u64,
+    /// Their bytes.
+    pub log_bytes: u64,
+    /// Bytes of messages and parts, each once, before compression.
+    pub content_bytes: u64,
+    /// The same as they stand in the log.
+    pub content_stored_bytes: u64,
+    /// Of `content_bytes`, those that are compressed with a dictionary.
+    pub by_dictionary_bytes: u64,
+    /// Dictionaries: one for each segment that has one.
+    pub dictionaries: u64,
+    /// Their bytes in the log.
+    pub dictionary_bytes: u64,
+    /// Bytes of entries and details in the log.
+    pub fact_bytes: u64,
+    /// Bytes of the catalog.
+    pub catalog_bytes: u64,
+    /// Bytes of the index.
+    pub index_bytes: u64,
+    /// Messages by the year of their date, ascending.
+    pub years: Vec<StoreYear>,
+}
+
+impl StoreStats {
+    /// Bytes that are not there because everything is kept once.
+    #[must_use]
+    pub fn saved_by_single_instance(&self) -> u64 {
+        self.placed_bytes.saturating_sub(self.content_bytes)
+    }
+
+    /// Bytes that are not there because of compression.
+    #[must_use]
+    pub fn saved_by_compression(&self) -> u64 {
+        self.content_bytes.saturating_sub(self.content_stored_bytes)
+    }
+}
+
+/// The messages of one year.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct StoreYear {
+    /// The year.
+    pub year: i64,
+    /// Messages.
+    pub messages: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// A store in statistics.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StoreStatsShown {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub state: StoreState,
+    /// What it is made of, or why that cannot be said.
+    pub stats: Result<StoreStats, String>,
+}
+
 /// How many of the stores that people see could be read for an answer.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct StoresRead {

@@ -89,37 +89,27 @@ impl State {
         state: StoreState,
         now: Timestamp,
     ) -> Result<(), StateError> {
-        self.durably("keep a store", |tx| {
-            let taken: Option<String> = tx
-                .query_row(
-                    "SELECT name FROM store WHERE name = ?1 OR dir = ?2",
-                    [name, dir],
-                    |it| it.get(0),
-                )
-                .optional()
-                .map_err(failed)?;
-            if let Some(other) = taken {
-                return Err(taken_error(name, &other));
-            }
-            let is_next = state == StoreState::Current;
-            let state = if is_next { StoreState::Normal } else { state };
-            let sql = "INSERT INTO store (name, dir, state, turn, since) VALUES \
-                       (?, ?, ?, (SELECT max(turn) FROM store) + 1, ?)";
-            tx.execute(sql, params![name, dir, state.name(), now.0]).map_err(failed)?;
-            if is_next {
-                return Ok(());
-            }
-            // The current one is always the last.
-            let sql = "UPDATE store SET turn = (SELECT max(turn) FROM store) + 1 \
-                       WHERE state = 'current'";
-            tx.execute(sql, []).map(|_| ()).map_err(failed)
-        })
+        self.durably("keep a store", |tx| add(tx, name, dir, state, now))
     }
 
-    /// How far a store was that is let go, under its id, and back under its name.
-    pub fn recall_store_head(&mut self, name: &str, id: &str) -> Result<(), StateError> {
-        let sql = "UPDATE OR REPLACE store_head SET store = ? WHERE store = ?";
-        self.db.execute(sql, [name, &detached(id)]).map(|_| ()).map_err(failed)
+    /// Takes a store in that is there: it has this id, and is as far as `id_and_position` says. How
+    /// far it was when it was let go is what is known of it again.
+    pub fn attach_store(
+        &mut self,
+        name: &str,
+        dir: &str,
+        state: StoreState,
+        now: Timestamp,
+        (id, position): (&str, Position),
+    ) -> Result<(), StateError> {
+        self.durably("take a store in", |tx| {
+            add(tx, name, dir, state, now)?;
+            let sql = "DELETE FROM store_head WHERE store = ?";
+            tx.execute(sql, [detached(id)]).map_err(failed)?;
+            let sql = "REPLACE INTO store_head VALUES (?1, ?2, ?3)";
+            let values = params![name, crate::signed(position.entries), position.root.0];
+            tx.execute(sql, values).map(|_| ()).map_err(failed)
+        })
     }
 
     /// How far a store was when it was let go.
@@ -253,6 +243,37 @@ impl State {
     }
 }
 
+/// Adds a store; the current one stays the last.
+fn add(
+    tx: &Connection,
+    name: &str,
+    dir: &str,
+    state: StoreState,
+    now: Timestamp,
+) -> Result<(), StateError> {
+    let taken: Option<String> = tx
+        .query_row("SELECT name FROM store WHERE name = ?1 OR dir = ?2", [name, dir], |it| {
+            it.get(0)
+        })
+        .optional()
+        .map_err(failed)?;
+    if let Some(other) = taken {
+        return Err(taken_error(name, &other));
+    }
+    let is_next = state == StoreState::Current;
+    let state = if is_next { StoreState::Normal } else { state };
+    let sql = "INSERT INTO store (name, dir, state, turn, since) VALUES \
+               (?, ?, ?, (SELECT max(turn) FROM store) + 1, ?)";
+    tx.execute(sql, params![name, dir, state.name(), now.0]).map_err(failed)?;
+    if is_next {
+        return Ok(());
+    }
+    // The current one is always the last.
+    let sql = "UPDATE store SET turn = (SELECT max(turn) FROM store) + 1 \
+               WHERE state = 'current'";
+    tx.execute(sql, []).map(|_| ()).map_err(failed)
+}
+
 /// The name under which it is kept how far a store was that is no more here.
 fn detached(id: &str) -> String {
     format!("detached:{id}")
@@ -353,9 +374,14 @@ mod tests {
         state.make_store_current("b", NOW).unwrap();
         state.remove_store("2026", Some("abc")).unwrap();
         assert_eq!(state.store_head("2026").unwrap(), None);
-        state.add_store("again", "x", StoreState::Normal, NOW).unwrap();
-        state.recall_store_head("again", "abc").unwrap();
-        assert_eq!(state.store_head("again").unwrap(), Some(position));
+        assert_eq!(state.detached_head("abc").unwrap(), Some(position));
+        let now = ("abc", Position { entries: 9, ..position });
+        // One that fails changes nothing.
+        state.attach_store("b", "x", StoreState::Normal, NOW, now).unwrap_err();
+        assert_eq!(state.detached_head("abc").unwrap(), Some(position));
+        state.attach_store("again", "x", StoreState::Normal, NOW, now).unwrap();
+        assert_eq!(state.store_head("again").unwrap(), Some(now.1));
+        assert!(!state.has_let_go().unwrap());
     }
 
     #[test]

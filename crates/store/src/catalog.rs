@@ -26,6 +26,7 @@ mod reader;
 mod rows;
 mod schema;
 mod sets;
+mod usage;
 mod values;
 mod writer;
 
@@ -37,6 +38,7 @@ pub use rows::{
     CatalogCounts, CertifiedRow, FolderRow, HoldLifted, HoldRow, MessageRow, Place, PlacedMessage,
     QuarantineListed, RunRow, UserRow,
 };
+pub use usage::{CatalogUsage, YearUsage};
 pub use writer::{CatalogWriter, Unusable};
 
 pub(crate) use values::says_damage;

@@ -14,9 +14,9 @@ mod store;
 mod views;
 
 pub use catalog::{
-    CatalogCounts, CatalogWriter, CertifiedRow, DeferredRow, DeferredWhat, FolderRow, HoldLifted,
-    HoldRow, MessageRow, Place, PlacedMessage, QuarantineListed, Reach, RunRow, SqlCatalog,
-    TableDiffers, Unusable, UserRow,
+    CatalogCounts, CatalogUsage, CatalogWriter, CertifiedRow, DeferredRow, DeferredWhat, FolderRow,
+    HoldLifted, HoldRow, MessageRow, Place, PlacedMessage, QuarantineListed, Reach, RunRow,
+    SqlCatalog, TableDiffers, Unusable, UserRow, YearUsage,
 };
 pub use error::{StoreError, StoreErrorKind};
 pub use many::{

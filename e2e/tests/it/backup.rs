@@ -277,6 +277,44 @@ fn a_killed_backup_or_restore_goes_on() {
     assert_eq!(on(&place, "new", &["verify"]).code, 0);
 }
 
+/// Messages that were erased do not come back from a backup that was made before.
+#[test]
+fn an_older_backup_brings_nothing_back_that_was_erased() {
+    let place = archived();
+    let word = "Zqxvwkjhgf";
+    let secret = format!("From: x@example.org\r\nSubject: {word}\r\n\r\n{word}\r\n");
+    fs::write(place.path("mail/secret.eml"), &secret).unwrap();
+    place.ok(["import", "mail", "--user", "alice"]);
+    place.ok(["backup", "create", "backups"]);
+    let gone = crate::mail::id(secret.as_bytes());
+    place.ok(["settings", "set", "erasure_grace_days", "0"]);
+    place.ok(["delete", &gone, "--reason", "asked for by letter"]);
+    place.ok(["retention", "run"]);
+    // The directory of backups learns it at once, without another backup.
+    let listed = place.ok(["backup", "list", "backups", "--json"]).json();
+    assert_eq!(listed["erased_since"], 1, "{listed}");
+    let refused = place.run(["restore", "backups", "--to", "older", "--backup", "1"]);
+    assert_eq!(refused.code, 2, "{}", refused.transcript(&place));
+    assert!(refused.stderr.contains("erased"), "{}", refused.transcript(&place));
+    assert_eq!(on(&place, "older", &["search", ""]).code, 2, "it is no archive");
+    let verified = place.run(["backup", "verify", "backups", "--json"]).json();
+    assert_eq!(verified["erased_since"].as_array().unwrap().len(), 1, "{verified}");
+    let created = place.ok(["backup", "create", "backups"]);
+    assert!(created.text().contains("erased are still in backup 1"), "{}", created.text());
+    place.ok(["restore", "backups", "--to", "newer"]);
+    on(&place, "newer", &["store", "rebuild-catalog"]);
+    assert_eq!(on(&place, "newer", &["show", &gone]).code, 1);
+    assert_eq!(on(&place, "newer", &["verify"]).code, 0);
+    let found = Command::new("grep").args(["-rl", word]).arg(place.path("newer")).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&found.stdout), "");
+    place.ok(["backup", "purge", "backups"]);
+    let left = place.ok(["backup", "list", "backups", "--json"]).json();
+    assert_eq!((&left["backup"], &left["erased_since"]), (&json!(2), &json!(0)));
+    let found =
+        Command::new("grep").args(["-rl", word]).arg(place.path("backups")).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&found.stdout), "");
+}
+
 #[test]
 fn every_store_is_in_it_and_comes_home() {
     let place = archived();

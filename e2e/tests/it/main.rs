@@ -37,5 +37,7 @@ mod rebuild;
 mod retention;
 mod search;
 mod serve;
+mod store_kills;
 mod stores;
+mod stores_served;
 mod users;

@@ -270,7 +270,7 @@ fn service_commands_answer_with_and_without_a_server() {
 }
 
 /// Hands a message in by SMTP. What the server says last.
-fn hand_in(port: u16, text: &str) -> std::io::Result<String> {
+pub(crate) fn hand_in(port: u16, text: &str) -> std::io::Result<String> {
     let stream = std::net::TcpStream::connect(("127.0.0.1", port))?;
     let mut stream = BufReader::new(stream);
     let mut line = String::new();

@@ -108,6 +108,76 @@ fn a_store_in_error_is_left_out_and_the_answer_says_so() {
     assert_eq!(place.ids("").len(), samples().len() + 1);
 }
 
+/// Every command that answers from all stores says that one is missing, and how many were read.
+#[test]
+fn every_answer_says_that_a_store_is_missing() {
+    let (place, elsewhere) = with_two();
+    let dir = elsewhere.data().join("stores/default");
+    let here = id(&samples()[1].1);
+    fs::rename(&dir, elsewhere.path("away")).unwrap();
+    let out = place.path("out");
+    let out = out.to_str().unwrap();
+    let cases: &[&[&str]] = &[
+        &["search", ""],
+        &["search", "nothing at all"],
+        &["search", "", "--count"],
+        &["show", &here],
+        &["export", "--all", "--to", out],
+        &["user", "list"],
+        &["quarantine", "list"],
+        &["hold", "list"],
+        &["retention", "plan"],
+        &["store", "erasures"],
+    ];
+    let silent = |args: &&&[&str]| {
+        let ran = place.run(**args);
+        let told = format!("{}{}", ran.text(), ran.stderr);
+        !told.contains("1 of 2 stores could be read")
+    };
+    let silent: Vec<_> = cases.iter().filter(silent).collect();
+    assert!(silent.is_empty(), "{silent:?}");
+    // What is written notices it, too.
+    let imported = place.run(["import", "mail", "--user", "alice"]);
+    assert!(imported.text().contains("1 of 2 stores could be opened"), "{}", imported.text());
+    let named: &[(&[&str], i32)] = &[
+        (&["verify"], 1),
+        (&["store", "list"], 0),
+        (&["store", "show", "old"], 1),
+        (&["store", "stats"], 1),
+        (&["alert", "list"], 1),
+    ];
+    for (args, code) in named {
+        let ran = place.run(*args);
+        assert_eq!(ran.code, *code, "{args:?}: {}", ran.transcript(&place));
+        let told = format!("{}{}", ran.text(), ran.stderr);
+        assert!(told.contains("old"), "{args:?}: {told}");
+    }
+}
+
+#[test]
+fn statistics_say_what_a_store_is_made_of() {
+    let place = Place::new();
+    write_samples(&place.path("mail"));
+    place.ok(["import", "mail", "--user", "alice"]);
+    place.ok(["import", "mail", "--user", "bob"]);
+    let stats = place.ok(["store", "stats", "--json"]).json();
+    crate::json::check("store-stats", &stats);
+    let n = u64::try_from(samples().len()).unwrap();
+    let bytes: usize = samples().iter().map(|it| it.1.len()).sum();
+    let bytes = u64::try_from(bytes).unwrap();
+    assert_eq!((&stats["messages"], &stats["message_bytes"]), (&n.into(), &bytes.into()));
+    assert_eq!(stats["placements"], 2 * n, "{stats}");
+    assert_eq!(stats["placed_bytes"], 2 * bytes, "{stats}");
+    let number = |name: &str| stats[name].as_u64().unwrap();
+    assert!(bytes <= number("saved_by_single_instance"), "each has it: {stats}");
+    assert!(number("content_stored_bytes") < number("log_bytes"), "{stats}");
+    let years: u64 =
+        stats["years"].as_array().unwrap().iter().map(|it| it["messages"].as_u64().unwrap()).sum();
+    assert_eq!(years, n);
+    let text = place.ok(["store", "stats"]);
+    assert!(text.text().starts_with("default (current)\n"), "{}", text.text());
+}
+
 #[test]
 fn an_older_copy_is_not_taken_in() {
     let (place, elsewhere) = with_two();

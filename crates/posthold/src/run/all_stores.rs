@@ -18,7 +18,7 @@ use store::{MessageRow, Place, SqlCatalog, Store};
 use types::{BlobId, MessageSet, Timestamp};
 
 use super::stores::{Reading, is_empty};
-use super::{faults, keys, search};
+use super::{blocking, faults, keys, search};
 use crate::context::DataDir;
 
 /// Stores that people see at the same time, at most: each takes threads, files and memory.
@@ -252,5 +252,14 @@ pub(super) fn tell(read: &StoresRead, progress: &dyn ProgressSink) {
     if let Some(told) = read.told() {
         // Whoever asked and went does not need to know.
         let _ = progress.send(Progress::Notice(format!("warning: {told}")));
+    }
+}
+
+/// The same of an answer that was put together from the stores that could be read.
+pub(super) async fn tell_missing(data: &DataDir, progress: &dyn ProgressSink) {
+    let data = data.clone();
+    // Where none could be read the command has failed.
+    if let Ok(read) = blocking(move || Ok(AllStores::open(&data)?.read())).await {
+        tell(&read, progress);
     }
 }

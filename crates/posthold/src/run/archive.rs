@@ -1,6 +1,5 @@
 //! `archive`: one account at a mail server.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,12 +24,14 @@ use rules::filter::Filter;
 use rules::removal::{Removal, Way};
 use rules::{DefaultFolders, Scope, WordingError};
 use state::{JobId, PlannedStep, User};
-use types::SourceId;
 
 use super::bounded::{Allowed, Bounded, Ended};
 use super::recorded::Recorded;
 use super::stores::Writing;
-use super::{blocking, faults, insecure, ownership, quarantine, removal, report, sorting, users};
+use super::{
+    blocking, confirmations, faults, insecure, ownership, quarantine, removal, report, sorting,
+    users,
+};
 use crate::context::Context;
 
 /// One mailbox to archive: what `archive` makes of its arguments, and a job of what is saved.
@@ -173,7 +174,7 @@ pub(super) async fn step(
             (RunReport { outcome, warnings: vec![why], ..RunReport::default() }, None)
         }
     };
-    let confirmed = confirm(context, writing, &report).await;
+    let confirmed = confirmations::note(context, writing, &report, SystemClock.now()).await;
     let mut answer = report::of_run(report)?;
     removal::put(&mut answer, removed);
     let whose = (&options.target, options.profile.as_str(), options.account.as_str());
@@ -329,29 +330,6 @@ fn check_pop3(request: &Archive) -> Result<(), Failure> {
         return wrong("--compress", "it has no compression", "Leave it out.");
     }
     Ok(())
-}
-
-/// Notes when the certificates of complete mailboxes were found to hold. Those that changed are
-/// entries of the log and say so themselves; of the others only this is new.
-async fn confirm(context: &Context, writing: &Writing, report: &RunReport) -> Result<(), Failure> {
-    let complete = report.mailboxes.iter().filter(|it| it.complete);
-    let mut sources: BTreeMap<String, Vec<SourceId>> = BTreeMap::new();
-    for (store, source) in complete.filter_map(|it| writing.stores().split(it.source?)) {
-        sources.entry(store).or_default().push(source);
-    }
-    if sources.is_empty() {
-        return Ok(());
-    }
-    let data = context.data.clone();
-    blocking(move || {
-        let mut state = users::open(&data)?;
-        for (store, sources) in sources {
-            let confirmed = state.confirm(&store, &sources, SystemClock.now());
-            confirmed.map_err(|it| faults::state(&it))?;
-        }
-        Ok(())
-    })
-    .await
 }
 
 /// Whose mailboxes a request opens.

@@ -4,6 +4,7 @@
 //! its keys; the audit log; the state, with users, jobs, settings and sealed passwords. Catalogs,
 //! indexes and tiles are views, and made anew.
 
+pub(super) mod erased;
 mod source;
 
 use std::sync::Arc;
@@ -54,8 +55,7 @@ async fn create(
     progress: &dyn ProgressSink,
 ) -> Result<BackupAnswer, Failure> {
     let writing = Writing::open(context).await?;
-    let mut source =
-        DataSource::new(&context.data, Arc::clone(writing.store().log()), request.keys);
+    let mut source = DataSource::new(&context.data, Arc::clone(writing.stores()), request.keys);
     let (stop, data, dir) = (context.stop.clone(), context.data.clone(), request.dir.clone());
     check_is_outside(data.path(), &dir)?;
     let created = telling(progress, move |teller| {
@@ -105,7 +105,8 @@ fn check_is_outside(data: &Path, dir: &Path) -> Result<(), Failure> {
 /// Notes how far the logs are in a backup that is whole.
 fn note(data: &crate::context::DataDir, dir: &Path, manifest: &Manifest) -> Result<(), Failure> {
     let at = manifest.made;
-    let dir = dir.display().to_string();
+    // Whoever looks for it later may stand elsewhere.
+    let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned()).display().to_string();
     let row = |it: &backup::LogKept| BackedUp {
         log: it.id.clone(),
         position: it.position,

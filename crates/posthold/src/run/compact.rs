@@ -14,7 +14,7 @@ use types::{BlobId, EntryNumber, MessageKey};
 
 use super::all_stores::{self, AllStores};
 use super::stores::{Writing, options};
-use super::{Teller, blocking, faults, forgetting, ownership, store_admin, telling};
+use super::{Teller, backup, blocking, faults, forgetting, ownership, store_admin, telling};
 use crate::context::{Context, DataDir};
 
 /// Bytes of entries that are read to find one.
@@ -90,6 +90,9 @@ pub(super) struct Cleared {
 /// owns. One that fails does not keep the others from it: the next run goes on with it.
 pub(super) async fn everywhere(context: &Context, progress: &dyn ProgressSink) -> Cleared {
     let mut cleared = Cleared::default();
+    let data = context.data.clone();
+    let noted = blocking(move || Ok(backup::erased::note(&data))).await;
+    cleared.warnings.extend(noted.unwrap_or_default());
     let data = context.data.clone();
     let left = match blocking(move || stores_left(&data)).await {
         Ok(left) => left,
@@ -269,7 +272,7 @@ fn detail_of(log: &SegmentLog, EntryNumber(number): EntryNumber) -> Result<Erasu
 }
 
 /// The hash of a message: its first entry keeps it.
-fn blob_of(log: &SegmentLog, MessageKey(number): MessageKey) -> Result<BlobId, Failure> {
+pub(super) fn blob_of(log: &SegmentLog, MessageKey(number): MessageKey) -> Result<BlobId, Failure> {
     let run = log.entries(number, ENTRY_BYTES).map_err(|it| faults::log(&it))?;
     Ok(match run.items.into_iter().next().map(|(entry, _)| entry.fact) {
         Some(Fact::Placed { blob, .. }) => blob,

@@ -19,7 +19,7 @@ use state::{AcceptedMessage, State};
 use store::{AllCatalog, QuarantineListed, Stores};
 use types::{ArchiveId, SourceId, UserName};
 
-use super::all_stores::check_have_log;
+use super::all_stores::{check_have_log, tell_missing};
 use super::many_accounts::{self, NewUsers};
 use super::stores::reading_catalog;
 use super::{archive, blocking, faults, job_work, ownership, users};
@@ -40,7 +40,9 @@ pub(super) async fn run(
     let data = context.data.clone();
     let answer = match request {
         QuarantineRequest::List(user) => {
-            AdminAnswer::Quarantine(blocking(move || listed(&data, user.as_ref())).await?)
+            let listed = blocking(move || listed(&data, user.as_ref())).await?;
+            tell_missing(&context.data, progress).await;
+            AdminAnswer::Quarantine(listed)
         }
         QuarantineRequest::Show(id) => {
             AdminAnswer::Quarantined(Box::new(blocking(move || shown(&data, id)).await?))

@@ -23,7 +23,7 @@ use super::compact;
 use super::stores::{self, is_empty, options};
 use super::{
     blocking, encryption, faults, keys, ownership, rebuild, retry, store_current, store_merge,
-    store_move, telling, users, verify,
+    store_move, store_stats, telling, users, verify,
 };
 use crate::context::{Context, DataDir};
 
@@ -43,7 +43,11 @@ pub(super) async fn run(
             let place = blocking(move || Ok(data.at(&named(&data, &name)?))).await?;
             return verify::of_store(context, place, progress).await.map(Answer::Verify);
         }
+        let is_over_all = request == StoreRequest::Erasures;
         let answer = blocking(move || read(&data, request)).await?;
+        if is_over_all {
+            all_stores::tell_missing(&context.data, progress).await;
+        }
         return Ok(Answer::Admin(Box::new(answer)));
     }
     let _owned = ownership::take(context, title, progress).await?;
@@ -116,6 +120,9 @@ fn read(data: &DataDir, request: StoreRequest) -> Result<AdminAnswer, Failure> {
     }
     if !data.path().is_dir() {
         return Err(faults::no_data_dir(data));
+    }
+    if request == StoreRequest::Stats {
+        return store_stats::all(data).map(AdminAnswer::StoreStats);
     }
     let stores = all_stores::saved(data)?;
     Ok(AdminAnswer::Stores(stores.iter().map(|it| shown(data, it)).collect()))
@@ -220,6 +227,10 @@ pub(super) fn create(data: &DataDir, new: &NewStore) -> Result<(), Failure> {
 
 /// A directory that a store was begun in, and nothing was written to it yet.
 fn is_left_behind(data: &DataDir, path: &Path) -> bool {
+    let names = RealDisk.list(path).unwrap_or_default();
+    if names.iter().all(|it| it == "store.toml.new") {
+        return true;
+    }
     let keys = keys::for_stores(data);
     let opened = Store::open_for_reading(path, Arc::new(RealDisk), &keys);
     path.join("store.toml").is_file()
@@ -264,11 +275,9 @@ fn attach(data: &DataDir, new: &NewStore) -> Result<(), Failure> {
     }
     let mut state = users::open(data)?;
     let position = check_is_no_older(data, &state, &id, &path)?;
-    let added = state.add_store(&new.name, &dir, new.state, SystemClock.now());
-    added.map_err(|it| fault(&it))?;
-    let recalled = state.recall_store_head(&new.name, &id);
-    let recorded = recalled.and_then(|()| state.set_store_head(&new.name, position));
-    recorded.map_err(|it| faults::state(&it))
+    let now = SystemClock.now();
+    let attached = state.attach_store(&new.name, &dir, new.state, now, (&id, position));
+    attached.map_err(|it| fault(&it))
 }
 
 /// The id of a store that can be read. Views that are missing are made anew.

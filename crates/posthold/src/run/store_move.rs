@@ -1,16 +1,19 @@
 //! A store in another directory: its files byte for byte, so that every root stays the same.
 //!
 //! Rules: the copy is whole, synced and compared before the state names it; the directory before is
-//! removed last. Killed before, the store is where it was, and another try begins anew; killed
-//! behind, a directory is left over that nothing names.
+//! removed last. Until then a file in the copy says where it came from. Killed before the state names
+//! the copy, the store is where it was, and another try begins anew; killed behind, another try
+//! removes what is left over.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use commands::{Failure, FailureKind, NewStore, Phase, Work};
 use disk::RealDisk;
 use ports::Disk;
+use state::SavedStore;
 use store::Store;
 
 use super::stores::{is_empty, options, record, recorded_by_state};
@@ -23,6 +26,12 @@ const BLOCK_BYTES: usize = 1 << 20;
 /// What a copy is called until it is whole.
 const PART: &str = "posthold-moving";
 
+/// The file in a copy that says where it came from, while that is there.
+const MARK: &str = "moved-from";
+
+/// A path is no longer than this, in bytes.
+const PATH_BYTES_MAX: usize = 1 << 16;
+
 /// Moves a store. Nobody else has the stores open. Blocks.
 pub(super) fn moved(data: &DataDir, name: &str, to: &Path, teller: &Teller) -> Result<(), Failure> {
     let saved = store_admin::named(data, name)?;
@@ -31,7 +40,17 @@ pub(super) fn moved(data: &DataDir, name: &str, to: &Path, teller: &Teller) -> R
         NewStore { name: format!("{name}.moved"), dir: Some(to.to_owned()), state: saved.state };
     let dir = store_admin::dir_of(data, &new)?;
     let target = data.stores().join(&dir);
-    store_admin::check_is_free(data, &all_stores::saved(data)?, &new, &target)?;
+    let stores = all_stores::saved(data)?;
+    // An earlier move may have been killed before its end.
+    clear_up(data, &stores, &from)?;
+    if target == from {
+        return Ok(());
+    }
+    store_admin::check_is_free(data, &stores, &new, &target)?;
+    let failed = |it: io::Error| faults::io(&it, "failed to copy the store");
+    if came_from(&target).is_some_and(|it| it == whole(&from)) {
+        disk::remove_tree(&target).map_err(failed)?;
+    }
     if !is_empty(&target) {
         let message = format!("{} is not empty", target.display());
         return Err(Failure::new(FailureKind::Request, message).with_hint("Name another one."));
@@ -43,7 +62,6 @@ pub(super) fn moved(data: &DataDir, name: &str, to: &Path, teller: &Teller) -> R
         Store::open(&from, options(data, recorded)).map_err(|it| faults::store(&it))?;
     let position = store.close().map_err(|it| faults::store(&it))?;
     record(data, &[(name.to_owned(), position)])?;
-    let failed = |it: io::Error| faults::io(&it, "failed to copy the store");
     let part = part_of(&target);
     disk::remove_tree(&part).map_err(failed)?;
     let mut work = Work {
@@ -52,6 +70,7 @@ pub(super) fn moved(data: &DataDir, name: &str, to: &Path, teller: &Teller) -> R
         ..Work::default()
     };
     copy(&from, &part, &mut work, teller).map_err(failed)?;
+    mark(&part, &from).map_err(failed)?;
     // An empty directory of that name makes room.
     let _ = std::fs::remove_dir(&target);
     RealDisk.rename(&part, &target).map_err(failed)?;
@@ -60,9 +79,56 @@ pub(super) fn moved(data: &DataDir, name: &str, to: &Path, teller: &Teller) -> R
     }
     let set = users::open(data)?.set_store_dir(name, &dir);
     set.map_err(|it| store_admin::fault(&it))?;
-    disk::remove_tree(&from).map_err(|it| {
-        faults::io(&it, &format!("the store is moved, but {} cannot be removed", from.display()))
-    })
+    clear_up(data, &all_stores::saved(data)?, &target)
+}
+
+/// Removes what a store left behind where it was before, when it was moved to `dir`.
+fn clear_up(data: &DataDir, stores: &[SavedStore], dir: &Path) -> Result<(), Failure> {
+    let Some(before) = came_from(dir) else { return Ok(()) };
+    let left = |it: io::Error| {
+        faults::io(&it, &format!("the store is moved, but {} cannot be removed", before.display()))
+    };
+    let id = |dir: &Path| store_admin::description(dir).map(|it| it.id);
+    let is_used = stores.iter().any(|it| whole(&data.at(it).store()) == before);
+    // What stands there now may be something else.
+    if !is_used && id(&before).is_some() && id(&before) == id(dir) {
+        remove_store(&before).map_err(left)?;
+    }
+    RealDisk.remove(&dir.join(MARK)).and_then(|()| RealDisk.sync_dir(dir)).map_err(left)
+}
+
+/// Removes a store, what says that it is one last: so that whoever is killed meanwhile can go on.
+fn remove_store(dir: &Path) -> io::Result<()> {
+    for name in RealDisk.list(dir)? {
+        let path = dir.join(&name);
+        match path.is_dir() {
+            true => disk::remove_tree(&path)?,
+            false if name != "store.toml" => RealDisk.remove(&path)?,
+            false => (),
+        }
+    }
+    disk::remove_tree(dir)
+}
+
+fn whole(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// Notes in a copy where it came from.
+fn mark(copy: &Path, from: &Path) -> io::Result<()> {
+    let file = RealDisk.open(&copy.join(MARK), ports::Access::CreateNew)?;
+    file.write_at(whole(from).as_os_str().as_encoded_bytes(), 0)?;
+    file.sync()?;
+    RealDisk.sync_dir(copy)
+}
+
+/// Where a copy came from, while what it was made from is there.
+fn came_from(dir: &Path) -> Option<PathBuf> {
+    let file = RealDisk.open(&dir.join(MARK), ports::Access::Read).ok()?;
+    let mut bytes = vec![0; PATH_BYTES_MAX];
+    let n = file.read_at(&mut bytes, 0).ok()?;
+    bytes.truncate(n);
+    Some(PathBuf::from(std::ffi::OsString::from_vec(bytes)))
 }
 
 fn part_of(target: &Path) -> PathBuf {

@@ -4,7 +4,7 @@ mod evidence;
 
 use std::sync::Arc;
 
-use commands::{DefectFound, Failure, Phase, ProgressSink, VerifyAnswer, Work};
+use commands::{DefectFound, Failure, FailureKind, Phase, ProgressSink, VerifyAnswer, Work};
 use disk::RealDisk;
 use ports::Disk;
 use query::Query;
@@ -66,6 +66,10 @@ fn verified(data: &DataDir, teller: &Teller) -> Result<VerifyAnswer, Failure> {
         }
         let of_store = match one(&place, teller) {
             Ok(it) => it,
+            Err(_) if active.len() != 1 && is_empty(&place.store()) => {
+                let message = format!("there is no store in {}", place.store().display());
+                unreadable(&store.name, &Failure::new(FailureKind::Store, message))
+            }
             Err(failure) if active.len() != 1 => unreadable(&store.name, &failure),
             Err(failure) => return Err(failure),
         };

@@ -34,6 +34,7 @@ mod segment;
 mod tables;
 mod train;
 mod turn;
+mod usage;
 mod verify;
 mod writer;
 
@@ -61,6 +62,7 @@ pub use raw::{Leaves, RawEntry};
 pub use read::Sink;
 pub use reseal::{CopyProgress, copy_log};
 pub use turn::Turn;
+pub use usage::{LogUsage, Share};
 pub use verify::{LogDefect, LogVerdict, VerifyProgress};
 
 use committer::Subscribers;
@@ -335,6 +337,11 @@ impl SegmentLog {
         n_ids_max: usize,
     ) -> Result<Vec<BlobId>, LogError> {
         self.tables.placed_between(low, high, n_ids_max)
+    }
+
+    /// What its bytes are. Reads the header of every frame.
+    pub fn usage(&self) -> Result<LogUsage, LogError> {
+        usage::usage(&self.tables)
     }
 
     /// Reads every frame of the log as it is now, and checks all there is to check. Goes on

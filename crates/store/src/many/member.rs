@@ -88,6 +88,12 @@ impl Member {
         &self.spec.name
     }
 
+    /// Its directory.
+    #[must_use]
+    pub fn dir(&self) -> &std::path::Path {
+        &self.spec.dir
+    }
+
     /// What tells it from all others.
     #[must_use]
     pub fn id(&self) -> StoreId {

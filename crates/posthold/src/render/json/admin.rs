@@ -22,7 +22,9 @@ use super::retention::{
     ClockObject, DeletedObject, ExplainedObject, HoldObject, PolicyObject, RetentionObject,
 };
 use super::service::{ServedObject, StatusObject};
-use super::stores::{CompactObject, DetachedObject, ErasureObject, MergedObject, StoreObject};
+use super::stores::{
+    CompactObject, DetachedObject, ErasureObject, MergedObject, StatsObject, StoreObject,
+};
 use super::unknown::{AssignedObject, UnknownObject};
 
 /// One object, or one a line for lists.
@@ -76,6 +78,9 @@ fn more(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()> {
     match answer {
         AdminAnswer::Stores(list) => {
             list.iter().try_for_each(|it| object(&StoreObject::from(it), out))
+        }
+        AdminAnswer::StoreStats(list) => {
+            list.iter().try_for_each(|it| object(&StatsObject::from(it), out))
         }
         AdminAnswer::Store(it) => object(&StoreObject::from(&**it), out),
         AdminAnswer::Compacted(it) => object(&CompactObject::from(&**it), out),

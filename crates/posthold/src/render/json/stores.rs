@@ -1,8 +1,8 @@
 //! Answers about stores, for programs.
 
 use commands::{
-    CompactAnswer, CompactHow, ErasureShown, StoreCounts, StoreMerged, StoreShown, StoreTrouble,
-    StoresRead,
+    CompactAnswer, CompactHow, ErasureShown, StoreCounts, StoreMerged, StoreShown, StoreStatsShown,
+    StoreTrouble, StoresRead,
 };
 use serde::Serialize;
 
@@ -73,6 +73,77 @@ impl<'a> From<&'a StoreShown> for StoreObject<'a> {
             error: it.trouble.as_ref().map(trouble),
             counts: it.counts.map(counts),
             warnings: &it.warnings,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct StatsObject<'a> {
+    store: &'a str,
+    state: &'static str,
+    error: Option<&'a str>,
+    messages: u64,
+    message_bytes: u64,
+    placements: u64,
+    placed_bytes: u64,
+    erased: u64,
+    entries: u64,
+    segments: u64,
+    log_bytes: u64,
+    content_bytes: u64,
+    content_stored_bytes: u64,
+    saved_by_single_instance: u64,
+    saved_by_compression: u64,
+    by_dictionary_bytes: u64,
+    dictionaries: u64,
+    dictionary_bytes: u64,
+    fact_bytes: u64,
+    catalog_bytes: u64,
+    index_bytes: u64,
+    years: Vec<YearObject>,
+}
+
+#[derive(Serialize)]
+struct YearObject {
+    year: i64,
+    messages: u64,
+    bytes: u64,
+}
+
+impl<'a> From<&'a StoreStatsShown> for StatsObject<'a> {
+    fn from(shown: &'a StoreStatsShown) -> StatsObject<'a> {
+        let (stats, error) = match &shown.stats {
+            Ok(stats) => (stats.clone(), None),
+            Err(why) => (commands::StoreStats::default(), Some(why.as_str())),
+        };
+        let year = |it: &commands::StoreYear| YearObject {
+            year: it.year,
+            messages: it.messages,
+            bytes: it.bytes,
+        };
+        StatsObject {
+            store: &shown.name,
+            state: if error.is_some() { "error" } else { shown.state.name() },
+            error,
+            messages: stats.messages,
+            message_bytes: stats.message_bytes,
+            placements: stats.placements,
+            placed_bytes: stats.placed_bytes,
+            erased: stats.erased,
+            entries: stats.entries,
+            segments: stats.segments,
+            log_bytes: stats.log_bytes,
+            content_bytes: stats.content_bytes,
+            content_stored_bytes: stats.content_stored_bytes,
+            saved_by_single_instance: stats.saved_by_single_instance(),
+            saved_by_compression: stats.saved_by_compression(),
+            by_dictionary_bytes: stats.by_dictionary_bytes,
+            dictionaries: stats.dictionaries,
+            dictionary_bytes: stats.dictionary_bytes,
+            fact_bytes: stats.fact_bytes,
+            catalog_bytes: stats.catalog_bytes,
+            index_bytes: stats.index_bytes,
+            years: stats.years.iter().map(year).collect(),
         }
     }
 }

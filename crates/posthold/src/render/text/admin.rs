@@ -76,6 +76,7 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
 fn more(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()> {
     match answer {
         AdminAnswer::Stores(list) => stores::list(list, out),
+        AdminAnswer::StoreStats(list) => stores::stats(list, out),
         AdminAnswer::Store(it) => stores::one(it, out),
         AdminAnswer::Compacted(it) => stores::compacted(it, out),
         AdminAnswer::Erasures(list) => stores::erasures(list, out),

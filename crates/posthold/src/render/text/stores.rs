@@ -3,7 +3,10 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use commands::{CompactAnswer, CompactHow, ErasureShown, StoreMerged, StoreShown, StoresRead};
+use commands::{
+    CompactAnswer, CompactHow, ErasureShown, StoreMerged, StoreShown, StoreStats, StoreStatsShown,
+    StoresRead,
+};
 
 use super::{Align, counted, table, warnings, words};
 
@@ -112,6 +115,54 @@ pub(super) fn one(it: &StoreShown, out: &mut dyn Write) -> io::Result<()> {
         rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
     table::write(&[Align::Left, Align::Left], &rows, out)?;
     warnings(&told(it), out)
+}
+
+/// Writes what stores are made of.
+pub(super) fn stats(list: &[StoreStatsShown], out: &mut dyn Write) -> io::Result<()> {
+    for (n, shown) in list.iter().enumerate() {
+        if n != 0 {
+            writeln!(out)?;
+        }
+        let name = words::line(&shown.name);
+        match &shown.stats {
+            Ok(stats) => {
+                writeln!(out, "{name} ({})", shown.state.name())?;
+                stats_of(stats, out)?;
+            }
+            Err(why) => {
+                writeln!(out, "{name} (error)")?;
+                warnings(&[format!("{}: {why}", shown.name)], out)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn stats_of(it: &StoreStats, out: &mut dyn Write) -> io::Result<()> {
+    let of = |n: u64, bytes: u64| format!("{}, {}", words::count(n), words::size(bytes));
+    let mut rows = vec![
+        ("  Messages", of(it.messages, it.message_bytes)),
+        ("  In folders", of(it.placements, it.placed_bytes)),
+        ("  Erased", words::count(it.erased)),
+        ("  Kept once", words::size(it.content_bytes)),
+        ("    saves", words::size(it.saved_by_single_instance())),
+        ("  Compressed", words::size(it.content_stored_bytes)),
+        ("    saves", words::size(it.saved_by_compression())),
+        ("  By dictionary", words::size(it.by_dictionary_bytes)),
+        ("  Dictionaries", of(it.dictionaries, it.dictionary_bytes)),
+        ("  Entries", of(it.entries, it.fact_bytes)),
+        ("  Log", format!("{}, {}", counted(it.segments, "segment"), words::size(it.log_bytes))),
+        ("  Catalog", words::size(it.catalog_bytes)),
+        ("  Index", words::size(it.index_bytes)),
+    ];
+    rows.extend(
+        it.years
+            .iter()
+            .map(|year| ("  Year", format!("{}: {}", year.year, of(year.messages, year.bytes)))),
+    );
+    let rows: Vec<Vec<String>> =
+        rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
+    table::write(&[Align::Left, Align::Left], &rows, out)
 }
 
 /// Writes that one was let go.

@@ -11,8 +11,8 @@ use disk::RealDisk;
 use ledger::{Entry, Fact};
 use ports::{Disk, LogError};
 use state::{SavedStore, State};
-use store::Description;
 use store::log::{SALT_OFFSET, SegmentLog};
+use store::{Description, Stores};
 use types::limits::BATCH_BYTES_MAX;
 
 use super::length;
@@ -37,9 +37,8 @@ const ANCHORS: &str = "anchors";
 /// A data directory in use.
 pub(super) struct DataSource {
     data: DataDir,
-    /// The store that mail goes to, and its log.
-    current: PathBuf,
-    log: Arc<SegmentLog>,
+    /// The stores that are open: their logs know what of their files counts.
+    open: Arc<Stores>,
     keys: BackupKeys,
     left_out: Vec<(String, String)>,
     /// The logs by the ids of their stores.
@@ -47,12 +46,11 @@ pub(super) struct DataSource {
 }
 
 impl DataSource {
-    /// A data directory whose current store has this log.
-    pub(super) fn new(data: &DataDir, log: Arc<SegmentLog>, keys: BackupKeys) -> DataSource {
+    /// A data directory with the stores of it that are open.
+    pub(super) fn new(data: &DataDir, stores: Arc<Stores>, keys: BackupKeys) -> DataSource {
         DataSource {
             data: data.clone(),
-            current: data.store(),
-            log,
+            open: stores,
             keys,
             left_out: Vec::new(),
             opened: HashMap::new(),
@@ -83,8 +81,10 @@ impl DataSource {
         let description = Description::read(&RealDisk, dir).map_err(io::Error::other)?;
         let description = description.ok_or(io::ErrorKind::NotFound)?;
         let segments = dir.join("segments");
-        let log = if dir == self.current {
-            Arc::clone(&self.log)
+        // What is in a file already may not be durable: only the log that wrote it knows.
+        let member = self.open.members().into_iter().find(|it| it.dir() == dir);
+        let log = if let Some(member) = member {
+            Arc::clone(member.store().log())
         } else {
             let disk: Arc<dyn Disk> = Arc::new(RealDisk);
             let log_dir = store::log_dir(dir, &disk, &keys::for_stores(&self.data));

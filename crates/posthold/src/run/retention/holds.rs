@@ -15,7 +15,7 @@ use state::SavedStore;
 use store::HoldRow;
 use types::{HoldId, UserName};
 
-use super::super::all_stores::{AllStores, check_have_log};
+use super::super::all_stores::{AllStores, check_have_log, tell_missing};
 use super::super::approvals::{self, Gate};
 use super::super::stores::Writing;
 use super::super::{blocking, faults, ownership, users};
@@ -33,7 +33,9 @@ pub(in crate::run) async fn run(
     let data = context.data.clone();
     let answer = match request {
         HoldRequest::List(choice) => {
-            AdminAnswer::Holds(blocking(move || listed(&data, choice)).await?)
+            let listed = blocking(move || listed(&data, choice)).await?;
+            tell_missing(&context.data, progress).await;
+            AdminAnswer::Holds(listed)
         }
         HoldRequest::Show(name) => {
             let shown = blocking(move || one(&AllStores::open(&data)?, &name));
