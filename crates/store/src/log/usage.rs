@@ -67,7 +67,7 @@ pub(super) fn usage(tables: &Tables) -> Result<LogUsage, LogError> {
 impl LogUsage {
     fn add(&mut self, header: &Header) {
         match header.kind {
-            Kind::Blob | Kind::Chunk | Kind::ChunkList | Kind::Skeleton => {
+            Kind::Blob | Kind::Chunk | Kind::ChunkList | Kind::Skeleton | Kind::Pack => {
                 self.content.add(header);
                 if header.codec == Codec::ZstdDictionary {
                     self.by_dictionary.add(header);
