@@ -1,9 +1,9 @@
 //! A store in another directory: its files byte for byte, so that every root stays the same.
 //!
 //! Rules: the copy is whole, synced and compared before the state names it; the directory before is
-//! removed last. Until then a file in the copy says where it came from. Killed before the state names
-//! the copy, the store is where it was, and another try begins anew; killed behind, another try
-//! removes what is left over.
+//! removed last. Until then a file in the copy says where it came from. Killed before the state
+//! names the copy, the store is where it was, and another try begins anew; killed behind, another
+//! try removes what is left over.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
