@@ -2,7 +2,9 @@
 
 mod evidence;
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::thread;
 
 use commands::{DefectFound, Failure, FailureKind, Phase, ProgressSink, VerifyAnswer, Work};
 use disk::RealDisk;
@@ -12,7 +14,7 @@ use search::{Resolved, Scope, Searcher};
 use state::State;
 use store::evidence::Evidence;
 use store::log::{LogDefect, LogVerdict, Recorded, SegmentLog, VerifyProgress};
-use store::{SqlCatalog, Store, StoreErrorKind, TableDiffers};
+use store::{SqlCatalog, Store, StoreError, StoreErrorKind, TableDiffers};
 use types::{MessageSet, Position};
 
 use super::stores::{check_has_log, is_empty, recorded_by_state};
@@ -115,21 +117,40 @@ fn one(data: &DataDir, teller: &Teller) -> Result<VerifyAnswer, Failure> {
     let evidence = evidence::of_store(data);
     recorded.extend(evidence.as_ref().and_then(Evidence::recorded));
     let Some((log, catalog)) = found.open(data, &recorded)? else { return Ok(found.answer()) };
-    found.verdict = log.verify(&mut |VerifyProgress { bytes, bytes_total, .. }| {
+    let tell = |VerifyProgress { bytes, bytes_total, .. }| {
         let bytes_total = Some(bytes_total);
         teller.tell(Work { phase: Phase::Verifying, bytes, bytes_total, ..Work::default() });
-    });
+    };
+    let (verdict, rows) = log_and_rows(&log, catalog.as_deref(), tell);
+    found.verdict = verdict;
     found.evidence(evidence.as_ref(), &log);
     found.anchors(&state, evidence.as_ref(), &log);
-    let rows = catalog.clone();
     let catalog = catalog.and_then(|it| found.catalog(&log, &it));
     if let Some(rows) = rows.filter(|_| catalog.is_some() && found.verdict.is_sound()) {
-        found.rows(&log, &rows);
+        found.rows(rows);
     }
     if let Some(searcher) = index {
         found.compare_index(&log, &searcher, catalog);
     }
     Ok(found.answer())
+}
+
+/// What is wrong with the rows of a catalog, when that could be told.
+type Rows = Result<Option<Vec<TableDiffers>>, StoreError>;
+
+/// Verifies the log, and holds the rows of the catalog against those that it gives. One takes about
+/// as long as the other, so they go side by side.
+fn log_and_rows(
+    log: &SegmentLog,
+    catalog: Option<&SqlCatalog>,
+    mut tell: impl FnMut(VerifyProgress),
+) -> (LogVerdict, Option<Rows>) {
+    thread::scope(|threads| {
+        let rows = catalog.map(|it| threads.spawn(move || store::compare_catalog(it, log)));
+        let verdict = log.verify(&mut tell);
+        let rows = rows.map(|it| it.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        (verdict, rows)
+    })
 }
 
 /// What was found so far.
@@ -227,9 +248,9 @@ impl Found {
         Some(CatalogState { position, messages, erased })
     }
 
-    /// Holds the rows of the catalog against those that the log gives.
-    fn rows(&mut self, log: &SegmentLog, catalog: &SqlCatalog) {
-        match store::compare_catalog(catalog, log) {
+    /// Takes what the rows of the catalog say otherwise than the log.
+    fn rows(&mut self, rows: Rows) {
+        match rows {
             Ok(found) => {
                 for TableDiffers { table, what } in found.into_iter().flatten() {
                     self.defect(CATALOG, &format!("catalog.db, table {table}"), what);

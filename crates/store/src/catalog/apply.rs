@@ -372,9 +372,10 @@ impl Applier<'_> {
 
     fn number_of(&self, message: MessageKey) -> rusqlite::Result<Option<u32>> {
         if let Some((key, n)) = *self.newest
-            && key == message
+            && key <= message
         {
-            return Ok(Some(n));
+            // Numbers are in the order of keys: behind the newest there is none.
+            return Ok((key == message).then_some(n));
         }
         if self.shortcuts.lacks_indexes {
             return self.number_by_order(message);

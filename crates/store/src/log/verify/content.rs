@@ -98,7 +98,7 @@ impl<'a> Content<'a> {
         let Fact::Placed { message, blob, size, .. } = entry.fact else { return };
         let own = self.ids.get(&blob).copied().unwrap_or_default();
         let (mut raw_len, mut placed) = (own.place.map(|it| it.raw_len), own.placed);
-        if raw_len.is_none() || placed.is_none() {
+        if raw_len.is_none() || (placed.is_none() && message.is_some()) {
             // Footers of damaged segments may say nothing: their own walk reports them.
             let elsewhere = self.scope.tables.lookup(&blob, Sight::All).ok();
             let place = elsewhere.as_ref().and_then(|it| it.place.as_ref());
