@@ -1,5 +1,15 @@
 //! What `doctor` looks at, and what it finds.
 
+/// How much a doctor reads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Examination {
+    /// What opening reads: the beginnings and ends of segments, and the views.
+    #[default]
+    Brief,
+    /// Every byte of each log, and of each catalog, too.
+    Thorough,
+}
+
 /// What a check found.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum CheckResult {
@@ -37,8 +47,31 @@ pub struct DoctorCheck {
     pub result: CheckResult,
     /// The same in words: a sentence.
     pub message: String,
+    /// What that means, when it is not good: sentences.
+    pub meaning: Option<String>,
     /// What can be done: sentences.
     pub hint: Option<String>,
+}
+
+impl DoctorCheck {
+    /// A check of all stores: what it found.
+    #[must_use]
+    pub fn new(name: &'static str, result: CheckResult, message: impl Into<String>) -> DoctorCheck {
+        let message = message.into();
+        DoctorCheck { name, store: None, result, message, meaning: None, hint: None }
+    }
+
+    /// The same, with what it means.
+    #[must_use]
+    pub fn means(self, text: impl Into<String>) -> DoctorCheck {
+        DoctorCheck { meaning: Some(text.into()), ..self }
+    }
+
+    /// The same, with what can be done.
+    #[must_use]
+    pub fn with_hint(self, text: impl Into<String>) -> DoctorCheck {
+        DoctorCheck { hint: Some(text.into()), ..self }
+    }
 }
 
 /// All that was looked at.

@@ -66,7 +66,7 @@ pub use backup::{
 };
 pub use daily::{DailyAccount, DailyJob, DailyReport};
 pub use demo::{Demo, KeepDir};
-pub use doctor::{CheckResult, DoctorAnswer, DoctorCheck};
+pub use doctor::{CheckResult, DoctorAnswer, DoctorCheck, Examination};
 pub use export::{Export, ExportFormat, ExportScope, Proof, ProofCounts};
 pub use failure::{ExitCode, Failure, FailureKind};
 pub use job::{

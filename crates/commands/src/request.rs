@@ -14,6 +14,7 @@ use crate::apply::Apply;
 use crate::approval::ApprovalRequest;
 use crate::backup::BackupRequest;
 use crate::demo::Demo;
+use crate::doctor::Examination;
 use crate::export::Export;
 use crate::job::JobRequest;
 use crate::mail::MailRequest;
@@ -97,7 +98,7 @@ pub enum Request {
     /// Look at the audit log, or say what stands in it and who may read whose mail.
     Audit(crate::audit::AuditRequest),
     /// Look at everything that often goes wrong.
-    Doctor,
+    Doctor(Examination),
     /// Show what the program does, in a data directory that is thrown away.
     Demo(Demo),
 }
@@ -157,7 +158,7 @@ impl Request {
             Request::Hold(it) => it.only_reads(),
             Request::Approval(it) => it.only_reads(),
             // It tells who owns the directory.
-            Request::Doctor => true,
+            Request::Doctor(_) => true,
             // These have directories of their own.
             Request::Demo(_) => true,
             Request::Backup(it) => !matches!(it, BackupRequest::Create(_)),
@@ -203,7 +204,7 @@ impl Request {
             Request::Delete(_) => "delete",
             Request::Approval(it) => it.name(),
             Request::Audit(it) => it.name(),
-            Request::Doctor => "doctor",
+            Request::Doctor(_) => "doctor",
             Request::Demo(_) => "demo",
         }
     }

@@ -1,17 +1,19 @@
-//! `posthold-verify DIR [--key FILE]`: checks an export with proofs, or a copied store.
+//! `posthold-verify DIR [--key FILE] [--unlock FILE]`: checks an export with proofs, or a copied store.
 //!
 //! What it is not: a part of Posthold that runs anywhere else. It knows neither server, database
 //! nor index, writes nothing, and asks no network. What it checks stands in
 //! `docs/format/proof.md`, so that somebody could write it again.
 //!
 //! Rules: nothing in DIR is trusted. With `--key`, signatures count when a key of that file made
-//! them; without, the keys in DIR are taken, and it says so.
+//! them; without, the keys in DIR are taken, and it says so. A store that is encrypted is read with
+//! the key of `--unlock`, which is read from that file and stands nowhere else.
 
 mod export;
 mod findings;
 mod keys;
 mod notes;
 mod stored;
+mod unlock;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -20,14 +22,16 @@ use std::process::ExitCode;
 
 use findings::Findings;
 use keys::Keys;
+use unlock::Unlock;
 
 const USAGE: &str = "\
 Checks an export that `posthold export --proof` made, a store or a data directory, without Posthold.
 
-Usage: posthold-verify DIR [--key FILE]
+Usage: posthold-verify DIR [--key FILE] [--unlock FILE]
 
-  DIR         the export, the store, or the data directory
-  --key FILE  keys that you got elsewhere, one a line, as `posthold key show` prints them
+  DIR            the export, the store, or the data directory
+  --key FILE     keys that you got elsewhere, one a line, as `posthold key show` prints them
+  --unlock FILE  the key of encrypted stores, as in secret.key or POSTHOLD_KEY_FILE
 
 Exit codes: 0 everything holds; 1 something does not, or is missing: it says what; 2 the command
 is wrong; 3 it could not be read.
@@ -37,6 +41,7 @@ is wrong; 3 it could not be read.
 struct Asked {
     dir: PathBuf,
     key: Option<PathBuf>,
+    unlock: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -45,8 +50,10 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let mut findings = Findings::default();
-    let checked = Keys::elsewhere(asked.key.as_deref())
-        .and_then(|keys| check(&asked.dir, &keys, &mut findings));
+    let checked = Keys::elsewhere(asked.key.as_deref()).and_then(|keys| {
+        let unlock = Unlock::with(asked.unlock.as_deref())?;
+        check(&asked.dir, &keys, &unlock, &mut findings)
+    });
     let shown = match checked {
         Ok(()) => findings.show(&mut io::stdout().lock()),
         Err(error) => {
@@ -62,26 +69,28 @@ fn main() -> ExitCode {
 }
 
 fn asked(arguments: impl Iterator<Item = OsString>) -> Option<Asked> {
-    let (mut dir, mut key) = (None, None);
+    let (mut dir, mut key, mut unlock) = (None, None, None);
     let mut arguments = arguments;
     while let Some(argument) = arguments.next() {
         if argument == "--key" {
             key = Some(PathBuf::from(arguments.next()?));
+        } else if argument == "--unlock" {
+            unlock = Some(PathBuf::from(arguments.next()?));
         } else if argument.to_string_lossy().starts_with('-') || dir.is_some() {
             return None;
         } else {
             dir = Some(PathBuf::from(argument));
         }
     }
-    Some(Asked { dir: dir?, key })
+    Some(Asked { dir: dir?, key, unlock })
 }
 
-fn check(dir: &Path, keys: &Keys, findings: &mut Findings) -> io::Result<()> {
+fn check(dir: &Path, keys: &Keys, unlock: &Unlock, findings: &mut Findings) -> io::Result<()> {
     if dir.join("proof").is_dir() {
         return export::check(dir, keys, findings);
     }
     if dir.join("segments").is_dir() {
-        return stored::check(dir, keys, findings);
+        return stored::check(dir, keys, unlock, findings);
     }
     let mut logs = Vec::new();
     if dir.join("stores").is_dir() {
@@ -93,7 +102,7 @@ fn check(dir: &Path, keys: &Keys, findings: &mut Findings) -> io::Result<()> {
         let message = format!("{} is no export with proofs and no store", dir.display());
         return Err(io::Error::new(io::ErrorKind::NotFound, message));
     }
-    logs.iter().try_for_each(|it| stored::check(it, keys, findings))
+    logs.iter().try_for_each(|it| stored::check(it, keys, unlock, findings))
 }
 
 /// Directories in a directory, by name.
@@ -117,15 +126,16 @@ mod tests {
     fn arguments() {
         let read = |text: &str| {
             let asked = asked(text.split_whitespace().map(OsString::from))?;
-            Some(format!("{} {:?}", asked.dir.display(), asked.key))
+            Some(format!("{} {:?} {:?}", asked.dir.display(), asked.key, asked.unlock))
         };
         let cases = [
-            ("out", Some("out None")),
-            ("out --key k", Some("out Some(\"k\")")),
-            ("--key k out", Some("out Some(\"k\")")),
+            ("out", Some("out None None")),
+            ("out --key k", Some("out Some(\"k\") None")),
+            ("--key k out --unlock u", Some("out Some(\"k\") Some(\"u\")")),
             ("", None),
             ("--key k", None),
             ("out --key", None),
+            ("out --unlock", None),
             ("a b", None),
             ("--help", None),
         ];

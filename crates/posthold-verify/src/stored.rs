@@ -21,11 +21,17 @@ use types::{BlobId, Hash};
 use crate::findings::Findings;
 use crate::keys::Keys;
 use crate::notes::{End, Notes};
+use crate::unlock::Unlock;
 
-pub(crate) fn check(dir: &Path, keys: &Keys, findings: &mut Findings) -> io::Result<()> {
+pub(crate) fn check(
+    dir: &Path,
+    keys: &Keys,
+    unlock: &Unlock,
+    findings: &mut Findings,
+) -> io::Result<()> {
     let known = keys.beside(&dir.join("checkpoint.pub"), findings);
     let mut notes = Notes::read(dir, &known, findings);
-    let segments = Segment::open_all(&dir.join("segments"))?;
+    let segments = Segment::open_all(&dir.join("segments"), unlock)?;
     let mut log = Log::new(dir, &segments, findings);
     for index in 0..segments.len() {
         log.segment(index, &mut notes);
@@ -80,7 +86,7 @@ struct Segment {
 }
 
 impl Segment {
-    fn open_all(dir: &Path) -> io::Result<Vec<Segment>> {
+    fn open_all(dir: &Path, unlock: &Unlock) -> io::Result<Vec<Segment>> {
         let mut segments: Vec<Segment> = Vec::new();
         for number in 1u32.. {
             let path = dir.join(format!("{number:06}.seg"));
@@ -97,15 +103,11 @@ impl Segment {
             let n = file.read_at(&mut start, 0)?;
             let prelude = Prelude::decode(start.get(..n).unwrap_or_default());
             let prelude = prelude.map_err(|it| named(it.to_string()))?;
-            if prelude.key.is_some() {
-                let what = "it is encrypted, and this program has no keys of stores".to_owned();
-                return Err(named(what));
-            }
+            let casing = unlock.casing(dir, &prelude).map_err(named)?;
             if let Some(before) = segments.last_mut() {
                 before.is_last = false;
                 before.end = prelude.previous_end;
             }
-            let casing = Casing::from(prelude.salt);
             let bytes = Bytes(file);
             let mut reader = FrameReader::new(&bytes, casing.clone(), end, ReadMode::Hopping);
             let dictionary = read_dictionary(&mut reader).unwrap_or_default();

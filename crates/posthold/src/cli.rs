@@ -31,8 +31,8 @@ use std::path::{Path, PathBuf};
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use commands::{
-    Demo, Export, ExportFormat, ExportScope, Failure, FailureKind, KeepDir, Order, Proof, Request,
-    Search, SearchOutput, Show, ShowForm, WaitForViews,
+    Demo, Examination, Export, ExportFormat, ExportScope, Failure, FailureKind, KeepDir, Order,
+    Proof, Request, Search, SearchOutput, Show, ShowForm, WaitForViews,
 };
 use types::{Secret, UserName};
 
@@ -148,8 +148,12 @@ enum Command {
     Export(ExportArgs),
     /// Reads everything again and checks every frame, hash, entry and view
     Verify,
-    /// Looks at everything that often goes wrong, and says what can be done
-    Doctor,
+    /// Looks at everything that often goes wrong: says what it means, and what can be done
+    Doctor {
+        /// Read every byte of each log and catalog, too: that takes as long as `verify`
+        #[arg(long)]
+        thorough: bool,
+    },
     /// Looks after stores
     #[command(subcommand)]
     Store(store::StoreCommand),
@@ -401,7 +405,10 @@ fn request(command: Command, surroundings: &dyn Surroundings) -> Result<Request,
         }),
         Command::Export(args) => Request::Export(export(args)?),
         Command::Verify => Request::Verify,
-        Command::Doctor => Request::Doctor,
+        Command::Doctor { thorough } => Request::Doctor(match thorough {
+            true => Examination::Thorough,
+            false => Examination::Brief,
+        }),
         Command::Store(it) => it.request()?,
         Command::Backup(it) => Request::Backup(it.request()),
         Command::Restore(it) => Request::Backup(it.request()),

@@ -178,7 +178,7 @@ async fn carry_out(
         Request::Approval(it) => approvals::run(context, it, &title, progress).await,
         Request::Delete(it) => retention::delete(context, it, &title, progress).await,
         Request::Audit(it) => audit::run(context, it, &title, progress).await,
-        Request::Doctor => doctor::doctor(context).await,
+        Request::Doctor(it) => doctor::doctor(context, it).await,
         Request::Demo(it) => demo::demo(context, it, progress).await,
     }
 }

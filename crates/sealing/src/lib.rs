@@ -15,9 +15,11 @@ mod ring;
 mod shamir;
 mod share;
 mod share_text;
+mod wrapped;
 
 pub use cipher::{Cipher, NONCE_BYTES, Nonce, TAG_BYTES};
 pub use key::{KEY_BYTES, KeyError, KeyId, SealingKey};
 pub use ring::KeyRing;
 pub use share::{SHARES_MAX, Share, ShareError, join, split};
 pub use share_text::parse_shares;
+pub use wrapped::{UnwrapError, WrappedKey};

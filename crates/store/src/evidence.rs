@@ -3,7 +3,7 @@
 //! ```text
 //! DIR/checkpoints             signed notes, one behind the other
 //! DIR/checkpoint.pub          the keys that they are checked with, oldest first
-//! DIR/keys/checkpoints.key    the key that signs them
+//! DIR/keys/checkpoints.key    the key that signs them; wrapped where the log is encrypted
 //! DIR/anchors                 checkpoints that are kept elsewhere too, and where
 //! DIR/tiles/                  the tree, as C2SP tlog-tiles has it
 //! ```
@@ -36,7 +36,7 @@ use ledger::note::Verifier;
 use ports::Disk;
 
 use crate::error::StoreError;
-use crate::log::Recorded;
+use crate::log::{LogKeys, Recorded};
 
 pub use anchors::{AnchorList, Standing};
 pub use check::{EvidenceDefect, EvidenceVerdict};
@@ -53,6 +53,8 @@ pub struct Evidence {
     dir: PathBuf,
     base: String,
     epoch: u64,
+    /// What wraps the key that signs, where the log is encrypted.
+    keys: Option<Arc<LogKeys>>,
 }
 
 impl Evidence {
@@ -60,7 +62,18 @@ impl Evidence {
     /// how often an older copy of the log was accepted, from 1.
     #[must_use]
     pub fn new(disk: Arc<dyn Disk>, dir: &Path, base: String, epoch: u64) -> Evidence {
-        Evidence { disk, dir: dir.to_owned(), base, epoch }
+        Evidence { disk, dir: dir.to_owned(), base, epoch, keys: None }
+    }
+
+    /// The same of a log with these keys: the one that signs is wrapped like them.
+    #[must_use]
+    pub fn sealed_with(self, keys: Option<Arc<LogKeys>>) -> Evidence {
+        Evidence { keys, ..self }
+    }
+
+    /// Wraps the key that signs, unless it is, or there is none.
+    pub(crate) fn seal_key(&self) -> Result<(), StoreError> {
+        keys::seal(self).map_err(StoreError::io("wrap the key of the checkpoints"))
     }
 
     /// That of the store in `dir` with this id.

@@ -141,6 +141,7 @@ impl Store {
         let log_dir = log_dir_of(dir, &description, &disk, &options.keys, &random)?;
         let mut views = OpenViews::open(dir, &description, index.as_ref(), &mut report)?;
         let evidence = description.evidence(Arc::clone(&disk), dir);
+        let evidence = evidence.sealed_with(log_dir.keys.clone());
         let signed = evidence.recorded();
         let log = loop {
             let mut all = recorded.clone();

@@ -222,7 +222,7 @@ fn unknown(state: &State) -> Result<Vec<UnknownSituation>, Failure> {
 }
 
 /// Messages that a store should have at most: what is beyond takes longer to verify and to mend.
-const STORE_MESSAGES_RECOMMENDED: u64 = 5_000_000;
+pub(super) const STORE_MESSAGES_RECOMMENDED: u64 = 5_000_000;
 
 /// The stores that people see.
 fn stores(data: &DataDir, state: &State, values: &Values) -> Result<Vec<StoreSituation>, Failure> {

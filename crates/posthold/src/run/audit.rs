@@ -28,7 +28,7 @@ use types::EntryNumber;
 
 pub(crate) use asker::{Asker, Place};
 pub(crate) use reads::Reads;
-pub(super) use records::{AUDIT_HEAD, check, dir};
+pub(super) use records::{AUDIT_HEAD, broken, check, defect, dir};
 pub(super) use requests::run;
 pub(super) use rights::{Whose, may_read};
 

@@ -80,11 +80,7 @@ pub(super) fn store(error: &StoreError) -> Failure {
             "The log is shorter than it was: bring back the newest copy of the data directory. If \
              there is none, `posthold store accept-rollback` lets the store go on from here.",
         ),
-        StoreErrorKind::Key => Failure::chain(FailureKind::Configuration, error).with_hint(
-            "Bring the key (secret.key in the data directory, POSTHOLD_KEY_FILE, POSTHOLD_KEY, or \
-             the credential posthold.key); `posthold key join` makes it from shares. Without it \
-             nothing of the store can be read.",
-        ),
+        StoreErrorKind::Key => store_key(&chain(error)),
         StoreErrorKind::DiskFull => Failure::chain(FailureKind::DiskFull, error).with_hint(ROOM),
         StoreErrorKind::View => Failure::chain(FailureKind::Store, error).with_hint(
             "`posthold store rebuild-catalog` and `posthold store rebuild-index` make the views \
@@ -92,6 +88,15 @@ pub(super) fn store(error: &StoreError) -> Failure {
         ),
         _ => Failure::chain(kind_of_cause(error, FailureKind::Io), error),
     }
+}
+
+/// The key of an encrypted store is not at hand.
+pub(super) fn store_key(why: &str) -> Failure {
+    Failure::new(FailureKind::Configuration, why).with_hint(
+        "Bring the key (secret.key in the data directory, POSTHOLD_KEY_FILE, POSTHOLD_KEY, or the \
+         credential posthold.key); `posthold key join` makes it from shares. Without it nothing of \
+         the store can be read.",
+    )
 }
 
 /// The log failed.

@@ -101,10 +101,10 @@ impl Book {
     }
 
     fn sign(&mut self, moment: Moment, position: Position) -> io::Result<()> {
-        let Evidence { disk, dir, base, .. } = &self.evidence;
+        let Evidence { disk, dir, .. } = &self.evidence;
         let signer = match self.signer.take() {
             Some(signer) => signer,
-            None => keys::found_or_made(&**disk, dir, base, &*self.random)?,
+            None => keys::found_or_made(&self.evidence, &*self.random)?,
         };
         let checkpoint = Checkpoint { origin: self.evidence.origin(), position, moment };
         let note = checkpoint.sign(&signer);

@@ -1,4 +1,6 @@
 //! The key that signs checkpoints, and those that they are checked with.
+//!
+//! Of an encrypted store, the one that signs is wrapped with the key of the store.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,7 +9,9 @@ use ledger::note::{Signer, Verifier};
 use ports::{Access, Disk, Random};
 use types::Secret;
 
+use super::Evidence;
 use crate::error::{StoreError, StoreErrorKind};
+use crate::log::CHECKPOINTS;
 
 /// The most of a key file that is read, in bytes.
 const FILE_BYTES_MAX: usize = 64 << 10;
@@ -68,28 +72,56 @@ pub(super) fn has_signer(disk: &dyn Disk, dir: &Path) -> bool {
 }
 
 /// The key that signs, made when there is none; its public half then stands in `checkpoint.pub`.
-pub(super) fn found_or_made(
-    disk: &dyn Disk,
-    dir: &Path,
-    name: &str,
-    random: &dyn Random,
-) -> io::Result<Signer> {
-    let odd = |error| io::Error::new(io::ErrorKind::InvalidData, error);
-    let path = private_path(dir);
-    let signer = match read(disk, &path)? {
-        Some(text) => Signer::parse(&Secret::new(text)).map_err(odd)?,
+pub(super) fn found_or_made(evidence: &Evidence, random: &dyn Random) -> io::Result<Signer> {
+    let Evidence { disk, dir, base, .. } = evidence;
+    seal(evidence)?;
+    let signer = match read_signer(evidence)? {
+        Some(signer) => signer,
         None => {
             let mut seed = [0; 32];
             random.fill(&mut seed);
-            let signer = Signer::new(name, seed).map_err(odd)?;
-            write(disk, &path, format!("{}\n", signer.declassify().declassify()).as_bytes())?;
+            let signer = Signer::new(base, seed).map_err(odd)?;
+            write_signer(evidence, signer.declassify().declassify())?;
             signer
         }
     };
     let line = signer.verifier().to_string();
-    let known = read(disk, &public_path(dir))?.unwrap_or_default();
+    let known = read(&**disk, &public_path(dir))?.unwrap_or_default();
     if !known.lines().any(|it| it == line) {
-        write(disk, &public_path(dir), format!("{known}{line}\n").as_bytes())?;
+        write(&**disk, &public_path(dir), format!("{known}{line}\n").as_bytes())?;
     }
     Ok(signer)
+}
+
+/// Wraps the key that signs where it should be and is not.
+pub(super) fn seal(evidence: &Evidence) -> io::Result<()> {
+    let Some(keys) = &evidence.keys else { return Ok(()) };
+    let Some(text) = read(&*evidence.disk, &private_path(&evidence.dir))? else { return Ok(()) };
+    // One that is no key is told by whoever reads it.
+    match keys.kept(CHECKPOINTS).map_err(io::Error::other)? {
+        Some(_) => Ok(()),
+        None => keys.keep(CHECKPOINTS, text.trim_end().as_bytes()),
+    }
+}
+
+fn read_signer(evidence: &Evidence) -> io::Result<Option<Signer>> {
+    let text = match &evidence.keys {
+        Some(keys) => {
+            let kept = keys.kept(CHECKPOINTS).map_err(io::Error::other)?;
+            kept.map(|it| String::from_utf8_lossy(&it).into_owned())
+        }
+        None => read(&*evidence.disk, &private_path(&evidence.dir))?,
+    };
+    text.map(|it| Signer::parse(&Secret::new(it)).map_err(odd)).transpose()
+}
+
+fn write_signer(evidence: &Evidence, text: &str) -> io::Result<()> {
+    match &evidence.keys {
+        Some(keys) => keys.keep(CHECKPOINTS, text.as_bytes()),
+        None => write(&*evidence.disk, &private_path(&evidence.dir), format!("{text}\n").as_bytes()),
+    }
+}
+
+fn odd(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
 }

@@ -1,5 +1,5 @@
 //! The keys of an encrypted log: one for each segment and one for the ack mark, each random and
-//! wrapped with the key of the store, in a file of its own.
+//! wrapped with the key of the store, in a file of its own. So is the key that signs checkpoints.
 //!
 //! Rules:
 //! - A key is durable before anything is sealed with it.
@@ -16,12 +16,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use frames::{Fill, KeyName, Seal};
 use ports::{Access, Disk, Random};
-use sealing::{KEY_BYTES, KeyRing, NONCE_BYTES, SealingKey};
+use sealing::{KEY_BYTES, KeyRing, NONCE_BYTES, SealingKey, UnwrapError, WrappedKey};
 
 use super::error::{OpenError, OpenErrorKind};
-
-/// How a file of a key begins: what it is, and the version of that.
-const PREFIX: &str = "posthold-wrapped-key-1";
 
 /// How the files end.
 const ENDING: &str = ".key";
@@ -31,6 +28,13 @@ const FILE_BYTES_MAX: usize = 1 << 10;
 
 /// The name of the ack mark's key.
 const MARK: &str = "mark";
+
+/// The name of the key that signs checkpoints. In a store that is not encrypted, its file has the
+/// key itself.
+pub(crate) const CHECKPOINTS: &str = "checkpoints";
+
+/// How that file begins then.
+const PLAIN_SIGNER: &[u8] = b"PRIVATE+KEY+";
 
 /// Gives the keys of the store that are at hand now. Asked again whenever a key is made: another
 /// process may have rotated them.
@@ -53,13 +57,6 @@ impl fmt::Debug for LogKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "LogKeys({})", self.dir.display())
     }
-}
-
-/// A wrapped key as it stands in its file.
-struct Wrapped {
-    /// The id of the key that it is wrapped with.
-    with: String,
-    sealed: Vec<u8>,
 }
 
 impl LogKeys {
@@ -133,8 +130,16 @@ impl LogKeys {
             return Ok(known);
         }
         let Some(wrapped) = self.read(name)? else { return Ok(None) };
-        let key = unwrap(&self.ring_with(&wrapped.with)?, name, &wrapped)?;
+        let key = unwrap(&self.ring_with(wrapped.with())?, name, &wrapped)?;
+        let key = key.try_into().map_err(|_| spoiled(name))?;
         Ok(Some(self.note(name, &key)))
+    }
+
+    /// What is kept under this name: the key that signs checkpoints. `None` when there is none,
+    /// or it is not wrapped.
+    pub(crate) fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, OpenError> {
+        let Some(wrapped) = self.read(name)? else { return Ok(None) };
+        unwrap(&self.ring_with(wrapped.with())?, name, &wrapped).map(Some)
     }
 
     fn note(&self, name: &str, key: &[u8; KEY_BYTES]) -> Seal {
@@ -147,9 +152,15 @@ impl LogKeys {
     fn make(&self, name: &str) -> io::Result<Seal> {
         let mut key = [0; KEY_BYTES];
         (self.fill)(&mut key);
+        self.keep(name, &key)?;
+        Ok(self.note(name, &key))
+    }
+
+    /// Wraps a key and keeps it under this name, durably, in the place of what was there.
+    pub(crate) fn keep(&self, name: &str, key: &[u8]) -> io::Result<()> {
         self.disk.create_dir_all(&self.dir)?;
         let mut ring = self.ring_now().map_err(io::Error::other)?;
-        self.write(name, &key, ring.newest())?;
+        self.write(name, key, ring.newest())?;
         // Keys may have been rotated meanwhile, by somebody who has not seen this file: its key
         // must be wrapped with one that stays.
         loop {
@@ -158,16 +169,16 @@ impl LogKeys {
                 break;
             }
             ring = now;
-            self.write(name, &key, ring.newest())?;
+            self.write(name, key, ring.newest())?;
         }
         // The directory may be as new as the file.
-        if let Some(parent) = self.dir.parent() {
-            self.disk.sync_dir(parent)?;
+        match self.dir.parent() {
+            Some(parent) => self.disk.sync_dir(parent),
+            None => Ok(()),
         }
-        Ok(self.note(name, &key))
     }
 
-    fn read(&self, name: &str) -> Result<Option<Wrapped>, OpenError> {
+    fn read(&self, name: &str) -> Result<Option<WrappedKey>, OpenError> {
         let path = self.dir.join(format!("{name}{ENDING}"));
         let file = match self.disk.open(&path, Access::Read) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -176,18 +187,21 @@ impl LogKeys {
         let mut bytes = vec![0; FILE_BYTES_MAX];
         let n = file.read_at(&mut bytes, 0)?;
         bytes.truncate(n);
-        let wrapped = parse(&String::from_utf8_lossy(&bytes));
-        wrapped.map(Some).ok_or_else(|| spoiled(name))
+        match WrappedKey::parse(&String::from_utf8_lossy(&bytes)) {
+            // As a store has it that was not encrypted.
+            None if name == CHECKPOINTS && bytes.starts_with(PLAIN_SIGNER) => Ok(None),
+            None => Err(spoiled(name)),
+            wrapped => Ok(wrapped),
+        }
     }
 
     /// Writes the file of a key: whole or not at all, durable.
-    fn write(&self, name: &str, key: &[u8; KEY_BYTES], with: &SealingKey) -> io::Result<()> {
+    fn write(&self, name: &str, key: &[u8], with: &SealingKey) -> io::Result<()> {
         let mut nonce = [0; NONCE_BYTES];
         (self.fill)(&mut nonce);
-        let sealed = with.seal(key, &bound_to(name), nonce);
-        let sealed = sealed.ok_or_else(|| io::Error::other("a key could not be sealed"))?;
-        let digits: String = sealed.iter().map(|it| format!("{it:02x}")).collect();
-        let text = format!("{PREFIX} {} {digits}\n", with.id());
+        let wrapped = WrappedKey::wrap(key, name, with, nonce);
+        let wrapped = wrapped.ok_or_else(|| io::Error::other("a key could not be sealed"))?;
+        let text = format!("{wrapped}\n");
         let path = self.dir.join(format!("{name}{ENDING}"));
         let path_new = path.with_extension("key.new");
         match self.disk.remove(&path_new) {
@@ -209,7 +223,7 @@ impl LogKeys {
         for name in self.names()? {
             let Some(wrapped) = self.read(&name)? else { continue };
             let key = unwrap(&ring, &name, &wrapped)?;
-            if wrapped.with != ring.newest().id().0 {
+            if wrapped.with() != ring.newest().id().0 {
                 self.write(&name, &key, ring.newest())?;
             }
             n_keys += 1;
@@ -232,8 +246,9 @@ fn names(disk: &dyn Disk, dir: &Path) -> io::Result<Vec<String>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         names => names?,
     };
-    // Other files here are keys of other kinds.
-    let is_ours = |it: &&str| *it == MARK || (it.len() == 32 && it.chars().all(is_digit));
+    let is_ours = |it: &&str| {
+        *it == MARK || *it == CHECKPOINTS || (it.len() == 32 && it.chars().all(is_digit))
+    };
     let ours = names.iter().filter_map(|it| it.strip_suffix(ENDING)).filter(is_ours);
     Ok(ours.map(str::to_owned).collect())
 }
@@ -250,45 +265,25 @@ pub fn wrapped_with(disk: &dyn Disk, dir: &Path) -> io::Result<Vec<(String, u64)
         let mut bytes = vec![0; FILE_BYTES_MAX];
         let n = file.read_at(&mut bytes, 0)?;
         bytes.truncate(n);
-        let Some(Wrapped { with, .. }) = parse(&String::from_utf8_lossy(&bytes)) else { continue };
-        match counts.iter_mut().find(|it| it.0 == with) {
+        let Some(wrapped) = WrappedKey::parse(&String::from_utf8_lossy(&bytes)) else { continue };
+        match counts.iter_mut().find(|it| it.0 == wrapped.with()) {
             Some((_, n)) => *n += 1,
-            None => counts.push((with, 1)),
+            None => counts.push((wrapped.with().to_owned(), 1)),
         }
     }
     Ok(counts)
 }
 
-/// What a wrapped key is bound to: that it is one, and its name.
-fn bound_to(name: &str) -> Vec<u8> {
-    format!("{PREFIX}\0{name}").into_bytes()
-}
-
-fn parse(text: &str) -> Option<Wrapped> {
-    let mut words = text.split_whitespace();
-    if words.next() != Some(PREFIX) {
-        return None;
-    }
-    let (with, digits) = (words.next()?.to_owned(), words.next()?);
-    let digit = |it: &u8| char::from(*it).to_digit(16).and_then(|it| u8::try_from(it).ok());
-    let digits: Option<Vec<u8>> = digits.as_bytes().iter().map(digit).collect();
-    let pair = |it: &[u8]| it.iter().fold(0, |sum, digit| sum << 4 | digit);
-    let sealed = digits?.chunks(2).map(pair).collect();
-    Some(Wrapped { with, sealed })
-}
-
-fn unwrap(ring: &KeyRing, name: &str, wrapped: &Wrapped) -> Result<[u8; KEY_BYTES], OpenError> {
-    let key = ring.key(&wrapped.with).ok_or_else(|| {
-        let at_hand: Vec<String> = ring.ids().map(ToString::to_string).collect();
-        let what = format!(
-            "the store is encrypted with key {}, and at hand is {}",
-            wrapped.with,
-            at_hand.join(", ")
-        );
-        OpenError::new(OpenErrorKind::Key, what)
-    })?;
-    let opened = key.open(&wrapped.sealed, &bound_to(name)).ok_or_else(|| spoiled(name))?;
-    opened.try_into().map_err(|_| spoiled(name))
+fn unwrap(ring: &KeyRing, name: &str, wrapped: &WrappedKey) -> Result<Vec<u8>, OpenError> {
+    wrapped.open(ring, name).map_err(|error| match error {
+        UnwrapError::Spoiled => spoiled(name),
+        UnwrapError::Missing(with) => {
+            let at_hand: Vec<String> = ring.ids().map(ToString::to_string).collect();
+            let at_hand = at_hand.join(", ");
+            let what = format!("the store is encrypted with key {with}, and at hand is {at_hand}");
+            OpenError::new(OpenErrorKind::Key, what)
+        }
+    })
 }
 
 fn spoiled(name: &str) -> OpenError {

@@ -57,6 +57,7 @@ pub use committer::Committed;
 pub use compact::{CompactPlan, CompactProgress, CompactStep, Compacted, GoOn, SegmentPlan};
 pub use entries::EntryRun;
 pub use error::{OpenError, OpenErrorKind, OpenReport, Recovery, TornTail};
+pub(crate) use key_files::CHECKPOINTS;
 pub use key_files::{KeysAtHand, LogKeys, wrapped_with};
 pub use raw::{Leaves, RawEntry};
 pub use read::Sink;

@@ -53,12 +53,15 @@ pub fn encrypt(
         let message = format!("there is no store in {}", dir.display());
         return Err(StoreError::new(StoreErrorKind::Missing, message));
     };
-    if description.is_encrypted() {
-        finish(&**disk, dir, &description)?;
-        return Ok(None);
-    }
     let keys_dir = dir.join(KEYS_DIR);
     let keys = LogKeys::new(Arc::clone(disk), &keys_dir, Arc::clone(keys), Arc::clone(random));
+    let evidence = description.evidence(Arc::clone(disk), dir);
+    let evidence = evidence.sealed_with(Some(Arc::clone(&keys)));
+    if description.is_encrypted() {
+        finish(&**disk, dir, &description)?;
+        evidence.seal_key()?;
+        return Ok(None);
+    }
     let from = LogDir { path: dir.join(SEGMENTS_DIR), keys: None };
     let to = LogDir { path: dir.join(SEALED_DIR), keys: Some(keys) };
     let position =
@@ -70,6 +73,8 @@ pub fn encrypt(
     description::write(&**disk, dir, &switched)
         .map_err(StoreError::io("note that the store is encrypted"))?;
     finish(&**disk, dir, &switched)?;
+    // Else done by whoever writes the store next.
+    evidence.seal_key()?;
     Ok(Some(position))
 }
 

@@ -6,7 +6,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use disk::{DataLock, OsRandom, SystemClock};
 use ledger::Entry;
 use ports::{Access, Disk, DiskFile};
-use store::log::{LogOptions, SegmentLog};
+use sealing::{KeyRing, SealingKey};
+use store::log::{LogDir, LogKeys, LogOptions, SegmentLog};
 use tempfile::TempDir;
 use testkit::FaultyDisk;
 use testkit::faulty_disk::{Fault, Plan, Surviving};
@@ -20,6 +21,7 @@ const OPTIONS: LogOptions =
 
 /// A log on a disk that fails, in a data directory that one process owns.
 struct Segments {
+    is_encrypted: bool,
     disk: Mutex<FaultyDisk>,
     gate: Arc<Gate>,
     data: TempDir,
@@ -27,12 +29,13 @@ struct Segments {
 }
 
 impl Segments {
-    fn new() -> Segments {
+    fn new(is_encrypted: bool) -> Segments {
         let disk = FaultyDisk::new();
         disk.create_dir_all(Path::new("/store")).unwrap();
         disk.sync_dir(Path::new("/")).unwrap();
         let data = tempfile::tempdir().unwrap();
-        Segments { disk: Mutex::new(disk), gate: Arc::default(), data, lock: Mutex::default() }
+        let disk = Mutex::new(disk);
+        Segments { is_encrypted, disk, gate: Arc::default(), data, lock: Mutex::default() }
     }
 
     fn disk(&self) -> FaultyDisk {
@@ -46,8 +49,17 @@ impl Segments {
 
     fn opened(&self) -> SegmentLog {
         let disk = Gated { disk: self.disk(), gate: Arc::clone(&self.gate) };
+        let disk: Arc<dyn Disk> = Arc::new(disk);
+        let ring = KeyRing::of(SealingKey::of([7; 32]));
+        let keys = LogKeys::new(
+            Arc::clone(&disk),
+            Path::new("/store/keys"),
+            Arc::new(move || Ok(ring.clone())),
+            Arc::new(OsRandom),
+        );
+        let dir = LogDir { path: DIR.into(), keys: self.is_encrypted.then_some(keys) };
         let (clock, random) = (Arc::new(SystemClock), Arc::new(OsRandom));
-        let opened = SegmentLog::open(Arc::new(disk), Path::new(DIR), &[], clock, random, OPTIONS);
+        let opened = SegmentLog::open(disk, dir, &[], clock, random, OPTIONS);
         opened.unwrap().0
     }
 }
@@ -184,5 +196,10 @@ impl DiskFile for GatedFile {
 
 #[test]
 fn the_segment_store_is_a_log() {
-    log_conformance::check(Segments::new);
+    log_conformance::check(|| Segments::new(false));
+}
+
+#[test]
+fn the_segment_store_is_a_log_when_it_is_encrypted() {
+    log_conformance::check(|| Segments::new(true));
 }

@@ -15,6 +15,7 @@ struct CheckObject<'a> {
     store: Option<&'a str>,
     result: &'a str,
     message: &'a str,
+    meaning: Option<&'a str>,
     hint: Option<&'a str>,
 }
 
@@ -25,6 +26,7 @@ impl<'a> From<&'a DoctorAnswer> for DoctorObject<'a> {
             store: it.store.as_deref(),
             result: it.result.name(),
             message: &it.message,
+            meaning: it.meaning.as_deref(),
             hint: it.hint.as_deref(),
         };
         DoctorObject { well: it.is_well(), checks: it.checks.iter().map(check).collect() }

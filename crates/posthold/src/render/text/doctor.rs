@@ -6,7 +6,7 @@ use commands::{CheckResult, DoctorAnswer, StoreEncrypted};
 
 use super::{count, warnings, words};
 
-/// The checks, one a line, with what can be done below those that are not good.
+/// The checks, one a line; below those that are not good, what it means and what can be done.
 pub(super) fn checks(answer: &DoctorAnswer, out: &mut dyn Write) -> io::Result<()> {
     for it in &answer.checks {
         let mark = match it.result {
@@ -18,11 +18,19 @@ pub(super) fn checks(answer: &DoctorAnswer, out: &mut dyn Write) -> io::Result<(
         let store = it.store.as_ref().map(|it| format!(" {}", words::line(it)));
         let about = format!("{}{}", it.name.replace('_', " "), store.unwrap_or_default());
         writeln!(out, "{mark}  {about}: {}", words::line(&it.message))?;
-        if let Some(hint) = it.hint.as_ref().filter(|_| it.result != CheckResult::Good) {
-            writeln!(out, "         {}", words::line(hint))?;
+        if it.result == CheckResult::Good {
+            continue;
+        }
+        for line in it.meaning.iter().chain(&it.hint) {
+            writeln!(out, "         {}", words::line(line))?;
         }
     }
-    Ok(())
+    let bad = answer.checks.iter().filter(|it| it.result == CheckResult::Bad).count();
+    match bad {
+        0 => writeln!(out, "Nothing is wrong."),
+        1 => writeln!(out, "One thing is wrong."),
+        _ => writeln!(out, "{bad} things are wrong."),
+    }
 }
 
 /// A store that is encrypted now.

@@ -164,14 +164,14 @@ fn record(data: &DataDir, position: Position) -> Result<(), Failure> {
 }
 
 /// What is wrong with the audit log, so that it cannot be written. Blocks.
-pub(super) fn defect(data: &DataDir) -> Result<Option<OpenError>, Failure> {
+pub(in crate::run) fn defect(data: &DataDir) -> Result<Option<OpenError>, Failure> {
     let mut recorded = recorded(data)?;
     recorded.extend(evidence(data)?.as_ref().and_then(Evidence::recorded));
     Ok(SegmentLog::open_for_reading(Arc::new(RealDisk), &segments(data), &recorded).err())
 }
 
 /// The audit log cannot be opened.
-pub(super) fn broken(error: &OpenError) -> Failure {
+pub(in crate::run) fn broken(error: &OpenError) -> Failure {
     let failure = Failure::chain(FailureKind::Store, error);
     let message = format!("the audit log cannot be opened: {}", failure.message);
     let failure = Failure { message, ..failure };

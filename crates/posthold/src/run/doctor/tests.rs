@@ -5,7 +5,9 @@ use super::*;
 fn patient(dir: &std::path::Path) -> Patient {
     let data = DataDir::new(dir.to_owned());
     let keys = KeySource::DataDir;
-    Patient { data, keys, owner: None, stores: Vec::new(), now: Timestamp(1_795_284_100) }
+    let now = Timestamp(1_795_284_100);
+    let examination = Examination::Brief;
+    Patient { data, keys, owner: None, stores: Vec::new(), now, examination }
 }
 
 fn results(checks: &[DoctorCheck]) -> Vec<(&'static str, CheckResult)> {

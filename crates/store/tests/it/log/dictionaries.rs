@@ -21,7 +21,7 @@ const OPTIONS: LogOptions = LogOptions {
 };
 
 /// Mail that has much in common.
-fn mail(n: usize, random: &Seeded) -> Mail {
+pub(super) fn mail(n: usize, random: &Seeded) -> Mail {
     const WORDS: [&str; 12] = [
         "archive",
         "message",
@@ -47,14 +47,22 @@ fn mail(n: usize, random: &Seeded) -> Mail {
     ))
 }
 
-fn append_with(log: &SegmentLog, mail: &Mail, dictionary: Option<&Dictionary>) -> EncodedBlob {
+pub(super) fn append_with(
+    log: &SegmentLog,
+    mail: &Mail,
+    dictionary: Option<&Dictionary>,
+) -> EncodedBlob {
     let blob = encode_hashed_blob(mail.id(), &mail.bytes, dictionary);
     append(log, vec![mail.placed(NewBody::Whole(blob.clone()))]).unwrap();
     blob
 }
 
 /// Appends mail until the log has a dictionary.
-fn until_trained(log: &SegmentLog, random: &Seeded, mails: &mut Vec<Mail>) -> Arc<Dictionary> {
+pub(super) fn until_trained(
+    log: &SegmentLog,
+    random: &Seeded,
+    mails: &mut Vec<Mail>,
+) -> Arc<Dictionary> {
     for _ in 0..20_000 {
         let mail = mail(mails.len(), random);
         append_with(log, &mail, None);

@@ -62,9 +62,12 @@ fn decoded(frame: &Frame<'_>) -> Vec<u8> {
         Ok(contents) => contents.iter().flat_map(|it| it.1).copied().collect(),
         Err(flaw) => panic!("{flaw}"),
     };
-    match frame.header.kind.has_id() || frame.header.kind == Kind::Pack {
-        true => bodies,
-        false => decode_body(&frame.header, frame.payload).unwrap().into_owned(),
+    match frame.header.kind {
+        // Pages are never compressed; their lengths are those that they have when encrypted.
+        Kind::FooterIds => frame.payload.to_vec(),
+        Kind::Pack => bodies,
+        kind if kind.has_id() => bodies,
+        _ => decode_body(&frame.header, frame.payload).unwrap().into_owned(),
     }
 }
 
@@ -73,9 +76,10 @@ fn all_bytes(disk: &FaultyDisk) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     for path in disk.paths() {
         let content = disk.content(&path).unwrap();
-        if let Ok(Prelude { salt, .. }) = Prelude::decode(&content) {
+        if let Ok(prelude) = Prelude::decode(&content) {
             let len = content.len() as u64;
-            let mut reader = FrameReader::new(&content, salt, len, ReadMode::Through);
+            let casing = super::casing(disk, &prelude);
+            let mut reader = FrameReader::new(&content, casing, len, ReadMode::Through);
             let mut at = 0;
             while let Some((offset, _)) = reader.find_header(at).unwrap() {
                 let frame = reader.frame(offset).unwrap();

@@ -14,8 +14,10 @@ mod tamper;
 use std::path::Path;
 use std::sync::Arc;
 
+use frames::{Casing, Prelude};
 use ports::Disk;
 use store::log::LogDir;
+use testkit::FaultyDisk;
 
 /// Keys that the first segment and the ack mark need.
 const N_KEYS: usize = 0;
@@ -23,4 +25,9 @@ const N_KEYS: usize = 0;
 /// The log of these tests is not encrypted; `log_sealed` has them once more.
 fn log_dir(_: Arc<dyn Disk>) -> LogDir {
     LogDir::from(Path::new(bench::DIR))
+}
+
+/// What the frames behind a prelude have in common.
+fn casing(_: &FaultyDisk, prelude: &Prelude) -> Casing {
+    Casing::from(prelude.salt)
 }

@@ -17,9 +17,9 @@ fn frames_of(disk: &FaultyDisk, id: &BlobId) -> Vec<Kind> {
     let paths = disk.paths();
     for path in paths.iter().filter(|it| it.extension().is_some_and(|it| it == "seg")) {
         let bytes = disk.content(path).unwrap();
-        let salt = Prelude::decode(&bytes).unwrap().salt;
+        let casing = super::casing(disk, &Prelude::decode(&bytes).unwrap());
         let end = bytes.len() as u64;
-        let mut reader = FrameReader::new(&bytes, salt, end, ReadMode::Through);
+        let mut reader = FrameReader::new(&bytes, casing, end, ReadMode::Through);
         let mut at = frames::PRELUDE_BYTES as u64;
         while at < end {
             let frame = reader.frame(at).unwrap();
@@ -30,6 +30,20 @@ fn frames_of(disk: &FaultyDisk, id: &BlobId) -> Vec<Kind> {
         }
     }
     kinds
+}
+
+/// Where the first blob of a segment stands.
+fn offset_of_blob(disk: &FaultyDisk, bytes: &Vec<u8>) -> u64 {
+    let casing = super::casing(disk, &Prelude::decode(bytes).unwrap());
+    let mut reader = FrameReader::new(bytes, casing, bytes.len() as u64, ReadMode::Through);
+    let mut at = frames::PRELUDE_BYTES as u64;
+    loop {
+        let frame = reader.frame(at).unwrap();
+        if frame.header.kind == Kind::Blob {
+            return at;
+        }
+        at = frame.end();
+    }
 }
 
 fn check(log: &SegmentLog, mails: &[Mail]) {
@@ -146,9 +160,9 @@ fn nothing_of_a_message_with_a_damaged_part_is_given_out() {
         log.close().unwrap();
         let path = Path::new(DIR).join("000001.seg");
         let bytes = disk.content(&path).unwrap();
-        let at = bytes.windows(64).position(|it| it == &content[..64]).unwrap();
+        let at = usize::try_from(offset_of_blob(&disk, &bytes)).unwrap();
         let mut flipped = bytes.clone();
-        flipped[at] ^= 1;
+        flipped[at + frames::HEADER_BYTES + size / 2] ^= 1;
         disk.put(&path, &flipped);
         let log = open_for_reading(&disk, &[]).unwrap();
         let mut n_given = 0;
