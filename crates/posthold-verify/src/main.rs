@@ -1,4 +1,5 @@
-//! `posthold-verify DIR [--key FILE] [--unlock FILE]`: checks an export with proofs, or a copied store.
+//! `posthold-verify DIR [--key FILE] [--unlock FILE]`: checks an export with proofs, or a copied
+//! store.
 //!
 //! What it is not: a part of Posthold that runs anywhere else. It knows neither server, database
 //! nor index, writes nothing, and asks no network. What it checks stands in

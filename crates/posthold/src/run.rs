@@ -111,7 +111,8 @@ pub(crate) async fn run(
         Request::Archive(_) | Request::Import(_) | Request::Job(JobRequest::Run(_))
     );
     let title = request.title();
-    if !has_own_directory(&request) {
+    // A doctor is asked just then.
+    if !has_own_directory(&request) && !matches!(request, Request::Doctor(_)) {
         restore::check_is_whole(&context.data)?;
     }
     let begun = audit::begin(context, &request).await?;

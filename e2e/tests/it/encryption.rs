@@ -1,9 +1,10 @@
-//! `store encrypt`, reading and rotating with its key, `doctor`.
+//! `store encrypt`, reading and rotating with its key, what becomes of a store without it.
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
-use crate::posthold::{Place, Ran};
+use crate::posthold::{Place, Ran, verifier};
 use crate::serve::Server;
 
 const SECRET: &str = "Subject: nobody else may read this\r\n\r\nthe word is xylophonist\r\n";
@@ -134,30 +135,165 @@ fn stores_may_be_made_encrypted() {
     assert_eq!(place.ids("xylophonist").len(), 1);
 }
 
-#[test]
-fn a_doctor_says_what_is_wrong() {
+/// The same with a key in the environment.
+fn with_key(place: &Place, key: &str, args: &[&str]) -> Ran {
+    Ran::of(place.command(args).env("POSTHOLD_KEY", key).output().unwrap())
+}
+
+/// A second store, encrypted, beside one that is not: its mail says `zebra`. Gives the key.
+fn with_two() -> (Place, String) {
     let place = with_mail();
-    let result = |checks: &serde_json::Value, name: &str| {
-        let checks = checks["checks"].as_array().unwrap();
-        let check = checks.iter().find(|it| it["name"] == name);
-        check.map(|it| it["result"].as_str().unwrap().to_owned())
-    };
-    let well = place.ok(["doctor", "--json"]).json();
-    for name in ["data_directory", "lock", "state", "key", "store", "views", "clock", "encryption"]
-    {
-        assert_eq!(result(&well, name).as_deref(), Some("good"), "{name}: {well}");
+    let key = key_in(&place, &place.data().join("secret.key"));
+    place.ok(["settings", "set", "encrypt_new_stores", "on"]);
+    place.ok(["store", "create", "second"]);
+    place.ok(["store", "make-current", "second"]);
+    fs::create_dir(place.path("more")).unwrap();
+    for n in 0..5 {
+        let mail = format!("From: b{n}@example.org\r\nSubject: zebra\r\n\r\nstripes {n}\r\n");
+        fs::write(place.path(&format!("more/{n}.eml")), mail).unwrap();
     }
-    key_in(&place, &place.data().join("secret.key"));
-    place.ok(["store", "encrypt", "default"]);
-    let found = place.run(["doctor", "--json"]).json();
-    assert_eq!(result(&found, "plain_log").as_deref(), Some("warning"), "{found}");
-    assert_eq!(result(&found, "key").as_deref(), Some("warning"), "{found}");
-    assert_ne!(result(&found, "encryption"), None);
+    place.ok(["import", "more", "--user", "alice"]);
+    (place, key)
+}
+
+/// Stores that are encrypted and stores that are not are one archive; without the key, the others
+/// are, and answers say what is missing.
+#[test]
+fn a_store_without_its_key_is_left_out_and_said() {
+    let (place, key) = with_two();
+    assert_eq!((place.ids("xylophonist").len(), place.ids("zebra").len()), (20, 5));
+    let all = place.ok(["verify", "--json"]).json();
+    assert_eq!(all["messages"], 25, "{all}");
+    place.ok(["store", "make-current", "default"]);
+    let secret = place.data().join("secret.key");
+    fs::remove_file(&secret).unwrap();
+    let found = place.run(["search", "", "--json"]);
+    assert_eq!(found.code, 1, "{}", found.stderr);
+    assert_eq!(found.json_lines().iter().filter(|it| it["id"].is_string()).count(), 20);
+    let shown = format!("{}{}", found.text(), found.stderr);
+    assert!(shown.contains("second") && shown.contains("key"), "{shown}");
+    let verified = place.run(["verify"]);
+    assert_eq!(verified.code, 1, "{}", verified.stderr);
+    assert!(verified.text().contains("second"), "{}", verified.text());
+    // A server starts, takes mail, and says what it could not open.
+    let server = Server::start(&place);
+    fs::write(place.path("more/9.eml"), "From: c@example.org\r\n\r\nheron\r\n").unwrap();
+    place.ok(["import", "more/9.eml", "--user", "alice"]);
+    assert_eq!(place.run(["search", "heron"]).code, 1);
+    let said = server.stop(&place).stderr;
+    let listed = place.ok(["store", "list", "--json"]).json_lines();
+    let trouble =
+        |name: &str| listed.iter().find(|it| it["store"] == name).unwrap()["error"].clone();
+    assert!(trouble("default").is_null() && !trouble("second").is_null(), "{listed:?} {said}");
+    // With the key, all is as it was.
+    let found = with_key(&place, key.trim(), &["search", "", "--count", "--json"]);
+    assert_eq!((found.code, &found.json()["count"]), (0, &26.into()), "{}", found.stderr);
+    // When it is the current one, nothing can be archived, and the others are read.
+    fs::write(&secret, &key).unwrap();
+    place.ok(["store", "retry", "second"]);
+    place.ok(["store", "make-current", "second"]);
+    fs::remove_file(&secret).unwrap();
+    let failed = place.run(["import", "more", "--user", "alice"]);
+    assert_eq!(failed.code, 2, "{}", failed.stderr);
+    assert!(failed.stderr.contains("posthold key join"), "{}", failed.stderr);
+    assert_eq!(place.run(["search", "heron"]).code, 1);
+}
+
+#[test]
+fn backups_of_encrypted_stores_are_restored_with_the_key() {
+    let (place, key) = with_two();
+    place.ok(["backup", "create", "backups"]);
+    let mut bytes = Vec::new();
+    all_bytes(&place.path("backups"), &mut bytes);
+    assert!(!holds(&bytes, "zebra"), "nothing of it is in the clear, and no key is there");
     fs::remove_file(place.data().join("secret.key")).unwrap();
-    let found = place.run(["doctor", "--json"]);
-    assert_eq!(found.code, 1, "{}", found.text());
-    assert_eq!(result(&found.json(), "key").as_deref(), Some("bad"));
-    assert_eq!(result(&found.json(), "store").as_deref(), Some("bad"));
-    let none = Place::new();
-    assert_eq!(none.run(["doctor"]).code, 1, "there is no data directory");
+    let refused = place.run(["restore", "backups", "--to", "new"]);
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    assert!(refused.stderr.contains("posthold key join"), "{}", refused.stderr);
+    let other = place.ok(["key", "new"]).text().to_owned();
+    let refused = with_key(&place, other.trim(), &["restore", "backups", "--to", "new"]);
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    assert!(refused.stderr.contains("is encrypted with key"), "{}", refused.stderr);
+    let restored = with_key(&place, key.trim(), &["restore", "backups", "--to", "new"]);
+    assert_eq!(restored.code, 0, "{}", restored.stderr);
+    // Views are made anew by who writes first.
+    for args in [&["import", "more", "--user", "bob"][..], &["verify"]] {
+        let ran = with_key(&place, key.trim(), &[&["--data", "new"], args].concat());
+        assert_eq!(ran.code, 0, "{}{}", ran.text(), ran.stderr);
+    }
+    let found = ["--data", "new", "search", "zebra", "--count", "--json"];
+    assert_eq!(with_key(&place, key.trim(), &found).json()["count"], 5);
+}
+
+fn all_bytes(dir: &Path, bytes: &mut Vec<u8>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { all_bytes(&path, bytes) } else { bytes.extend(fs::read(&path).unwrap()) }
+    }
+}
+
+#[test]
+fn a_copied_store_is_checked_with_its_key_and_without_posthold() {
+    let place = with_mail();
+    let key = key_in(&place, &place.data().join("secret.key"));
+    fs::write(place.path("unlock"), &key).unwrap();
+    key_in(&place, &place.path("other"));
+    place.ok(["store", "encrypt", "default", "--remove-plain"]);
+    fs::write(place.path("key"), place.ok(["key", "show"]).stdout).unwrap();
+    let signer = place.data().join("stores/default/keys/checkpoints.key");
+    assert!(fs::read_to_string(signer).unwrap().starts_with("posthold-wrapped-key-1 "));
+    let check = |args: &[&str]| {
+        let mut command = Command::new(verifier());
+        command.current_dir(place.path("")).args(["data", "--key", "key"]).args(args).env_clear();
+        Ran::of(command.output().unwrap())
+    };
+    let locked = check(&[]);
+    assert!(locked.code == 3 && locked.stderr.contains("--unlock"), "{}", locked.stderr);
+    let other = check(&["--unlock", "other"]);
+    assert!(other.code == 3 && other.stderr.contains("given is"), "{}", other.stderr);
+    let whole = check(&["--unlock", "unlock"]);
+    assert_eq!(whole.code, 0, "{}{}", whole.text(), whole.stderr);
+    assert!(whole.text().contains("20 messages"), "{}", whole.text());
+    let segment = place.data().join("stores/default/segments/000001.seg");
+    let intact = fs::read(&segment).unwrap();
+    for step in 0..24 {
+        let at = step * (intact.len() - 1) / 23;
+        let mut changed = intact.clone();
+        changed[at] ^= 0x10;
+        fs::write(&segment, changed).unwrap();
+        assert_ne!(check(&["--unlock", "unlock"]).code, 0, "bit at {at}");
+    }
+    fs::write(&segment, intact).unwrap();
+    // What is signed later is signed with the same key, out of its wrapping; and another key of
+    // the store is the one that unlocks then.
+    place.ok(["key", "rotate"]);
+    place.ok(["import", "mail", "--user", "bob"]);
+    assert_eq!(check(&["--unlock", "unlock"]).code, 3);
+    fs::copy(place.data().join("secret.key"), place.path("unlock")).unwrap();
+    let whole = check(&["--unlock", "unlock"]);
+    assert_eq!(whole.code, 0, "{}{}", whole.text(), whole.stderr);
+}
+
+/// Shares on paper: any three of five give the key back, two do not.
+#[test]
+fn a_lost_key_comes_back_from_shares() {
+    let place = with_mail();
+    let secret = place.data().join("secret.key");
+    let key = key_in(&place, &secret);
+    place.ok(["store", "encrypt", "default", "--remove-plain"]);
+    let split = place.ok(["key", "split", "--shares", "5", "--needed", "3", "--json"]).json();
+    let shares: Vec<&str> =
+        split["shares"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
+    fs::remove_file(&secret).unwrap();
+    assert_eq!(place.run(["search", "xylophonist"]).code, 2);
+    fs::write(place.path("two"), shares[..2].join("\n")).unwrap();
+    assert_eq!(place.run(["key", "join", "two"]).code, 2);
+    for some in [[0, 1, 2], [4, 2, 0], [3, 1, 4]] {
+        let typed: Vec<&str> = some.iter().map(|it| shares[*it]).collect();
+        fs::write(place.path("three"), typed.join("\n").to_lowercase()).unwrap();
+        let joined = place.ok(["key", "join", "three"]).text().to_owned();
+        assert_eq!(joined.trim(), key.trim());
+        fs::write(&secret, joined).unwrap();
+        assert_eq!(place.ids("xylophonist").len(), 20);
+    }
 }

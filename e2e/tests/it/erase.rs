@@ -35,6 +35,20 @@ pub(crate) fn files_with(dir: &Path, word: &str) -> Vec<PathBuf> {
 
 #[test]
 fn what_is_erased_is_in_no_file_and_its_proof_stays() {
+    erased(&|_| ());
+}
+
+#[test]
+fn what_is_erased_from_an_encrypted_store_is_in_no_file() {
+    erased(&|place| {
+        let key = place.ok(["key", "new"]).stdout;
+        fs::write(place.data().join("secret.key"), key).unwrap();
+        place.ok(["store", "encrypt", "default", "--remove-plain"]);
+    });
+}
+
+/// Erases a message of a store to which `prepared` was done.
+fn erased(prepared: &dyn Fn(&Place)) {
     let place = Place::new();
     fs::create_dir(place.path("mail")).unwrap();
     let secret = message(1, SECRET, "zqx@vwkjhgf.example", SECRET);
@@ -42,6 +56,7 @@ fn what_is_erased_is_in_no_file_and_its_proof_stays() {
     fs::write(place.path("mail/1.eml"), &secret).unwrap();
     fs::write(place.path("mail/2.eml"), &kept).unwrap();
     place.ok(["import", "mail", "--user", "alice"]);
+    prepared(&place);
     assert!(!files_with(&place.data().join("stores"), SECRET).is_empty());
     place.ok(["settings", "set", "erasure_grace_days", "0"]);
     let gone = id(&secret);

@@ -115,7 +115,7 @@ fn administration(place: &Place) {
     let proof = ["export", "--all", "--to", "proven", "--proof", "--json"];
     check("export-proof", &place.ok(proof).json());
     check("key-show", &place.ok(["key", "show", "--json"]).json_lines()[0]);
-    check("doctor", &place.run(["doctor", "--json"]).json());
+    check("doctor", &place.run(["doctor", "--thorough", "--json"]).json());
     check("store-encrypt", &place.ok(["store", "encrypt", "default", "--json"]).json());
     check("key-rotate", &place.ok(["key", "rotate", "--json"]).json());
     let add = ["job", "add", "j", "--user", "bob", "--profile", "p", "--login", "b", "--json"];

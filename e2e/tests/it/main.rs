@@ -18,6 +18,7 @@ mod backup;
 mod cli;
 mod damage;
 mod dialects;
+mod doctor;
 mod encryption;
 mod erase;
 mod export;

@@ -29,6 +29,8 @@ struct Patient {
     owner: Option<String>,
     /// The stores that the state knows; none when it cannot be read.
     stores: Vec<SavedStore>,
+    /// Whether the state, if there is one, can be read.
+    has_state: bool,
     now: Timestamp,
     examination: Examination,
 }
@@ -58,11 +60,14 @@ pub(super) async fn doctor(context: &Context, examination: Examination) -> Resul
     };
     blocking(move || {
         let now = SystemClock.now();
-        let mut patient = Patient { data, keys, owner, stores: Vec::new(), now, examination };
+        let mut patient =
+            Patient { data, keys, owner, stores: Vec::new(), has_state: true, now, examination };
         let mut checks = data_directory(&patient);
         // Without a directory there is nothing else to look at.
         if patient.data.path().is_dir() {
             patient.stores = all_stores::saved(&patient.data).unwrap_or_default();
+            patient.has_state =
+                !patient.data.state().is_file() || read_state(&patient.data).is_ok();
             checks.extend(CHECKS.iter().flat_map(|check| check(&patient)));
         }
         let answer = DoctorAnswer { checks };
@@ -132,7 +137,8 @@ fn state(patient: &Patient) -> Vec<DoctorCheck> {
     let name = "state";
     if !patient.data.state().is_file() {
         let message = "There is no state database yet: no user, job or setting was saved.";
-        if patient.stores.is_empty() {
+        let is_there = |it: &SavedStore| patient.data.at(it).store().join("store.toml").is_file();
+        if !patient.stores.iter().any(is_there) {
             return vec![DoctorCheck::new(name, CheckResult::Good, message)];
         }
         let message = "state.db is missing, and there are stores.";
@@ -142,11 +148,7 @@ fn state(patient: &Patient) -> Vec<DoctorCheck> {
                 .with_hint("`posthold restore BACKUP --to DIR` brings it back from a backup."),
         ];
     }
-    let opened = users::open_for_reading(&patient.data).and_then(|it| {
-        // The stores are listed from the disk when it cannot say which there are.
-        it.stores().map_err(|it| super::faults::state(&it))
-    });
-    vec![match opened {
+    vec![match read_state(&patient.data) {
         Ok(_) => DoctorCheck::new(name, CheckResult::Good, "The state database can be read."),
         Err(failure) => {
             let check = failed(name, failure);
@@ -160,8 +162,22 @@ fn state(patient: &Patient) -> Vec<DoctorCheck> {
     }]
 }
 
+/// The stores that the state names. They are listed from the disk when it cannot say which.
+fn read_state(data: &DataDir) -> Result<Vec<SavedStore>, Failure> {
+    users::open_for_reading(data)?.stores().map_err(|it| super::faults::state(&it))
+}
+
+/// What cannot be looked at without the state.
+fn needs_state(name: &'static str) -> Vec<DoctorCheck> {
+    let message = "The state cannot be read, so this could not be looked at.";
+    vec![DoctorCheck::new(name, CheckResult::Unknown, message)]
+}
+
 /// Whether everything that is sealed can be opened, and whether the key is well kept.
 fn key(patient: &Patient) -> Vec<DoctorCheck> {
+    if !patient.has_state {
+        return needs_state("key");
+    }
     let check = |result, message: String| DoctorCheck::new("key", result, message);
     let bring = "Bring it back (secret.key, POSTHOLD_KEY_FILE, POSTHOLD_KEY or the credential \
                  posthold.key); `posthold key join` makes it from shares.";
@@ -208,6 +224,9 @@ fn key(patient: &Patient) -> Vec<DoctorCheck> {
 /// New mail has a store to go to.
 fn current_store(patient: &Patient) -> Vec<DoctorCheck> {
     let name = "current_store";
+    if !patient.has_state {
+        return needs_state(name);
+    }
     let current = patient.stores.iter().find(|it| it.state == StoreState::Current);
     let state = users::open_for_reading(&patient.data).ok();
     let failure = state.and_then(|it| it.store_failure().ok().flatten());
@@ -239,6 +258,9 @@ fn current_store(patient: &Patient) -> Vec<DoctorCheck> {
 /// The audit log opens: nothing is shown or changed without it.
 fn audit_log(patient: &Patient) -> Vec<DoctorCheck> {
     let name = "audit_log";
+    if !patient.has_state {
+        return needs_state(name);
+    }
     match audit::defect(&patient.data) {
         Ok(None) => vec![DoctorCheck::new(name, CheckResult::Good, "The audit log can be read.")],
         Ok(Some(error)) => vec![

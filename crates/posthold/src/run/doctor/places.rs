@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::Path;
 
 use commands::{CheckResult, DoctorCheck};
 use settings::ALERT_DISK_FREE_PERCENT;
@@ -45,7 +45,7 @@ pub(super) fn disk_space(patient: &Patient) -> Vec<DoctorCheck> {
     checks
 }
 
-fn room(dir: &PathBuf, least: u64) -> DoctorCheck {
+fn room(dir: &Path, least: u64) -> DoctorCheck {
     let name = "disk_space";
     let (free, total) = match disk::room(dir) {
         Ok(room) => room,

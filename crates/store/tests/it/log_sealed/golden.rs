@@ -101,13 +101,15 @@ fn the_golden_encrypted_store_reads_the_same() {
             defects: [],
             n_defects_left_off: 0,
         }
-    "#]].assert_debug_eq(&log.verify(&mut |_| ()));
+    "#]]
+    .assert_debug_eq(&log.verify(&mut |_| ()));
     expect![[r#"
         Position {
             entries: 334,
             root: 4621a6aaf96ada475be40f84cf960827a763a10f5e5c2eae53af43dc31e48c6f,
         }
-    "#]].assert_debug_eq(&log.position());
+    "#]]
+    .assert_debug_eq(&log.position());
     let mails = first_mails(FIRST_MAILS);
     let erased = log.read_whole(&mails[0].id(), 10_000).unwrap_err();
     assert_eq!(erased.kind(), ReadErrorKind::NotFound);
