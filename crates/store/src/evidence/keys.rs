@@ -118,7 +118,9 @@ fn read_signer(evidence: &Evidence) -> io::Result<Option<Signer>> {
 fn write_signer(evidence: &Evidence, text: &str) -> io::Result<()> {
     match &evidence.keys {
         Some(keys) => keys.keep(CHECKPOINTS, text.as_bytes()),
-        None => write(&*evidence.disk, &private_path(&evidence.dir), format!("{text}\n").as_bytes()),
+        None => {
+            write(&*evidence.disk, &private_path(&evidence.dir), format!("{text}\n").as_bytes())
+        }
     }
 }
 

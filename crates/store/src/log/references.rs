@@ -7,8 +7,8 @@
 use std::collections::{HashMap, HashSet};
 
 use frames::{
-    BlobPlace, ChunkList, Flaw, IdRecord, Item, Kind, PAGE_BYTES, ReadFlaw, ReadMode, Skeleton,
-    blob_places, decode_page,
+    BlobPlace, ChunkList, Flaw, IdRecord, Item, Kind, ReadFlaw, ReadMode, Skeleton, blob_places,
+    decode_page,
 };
 use ports::LogError;
 use types::{BlobId, MessageKey};
@@ -57,7 +57,7 @@ pub(super) fn records_of(
         while at < footer.filter {
             let frame = reader.frame(at)?;
             let end = frame.end();
-            for bytes in frame.payload.chunks(PAGE_BYTES) {
+            for bytes in frame.payload.chunks(segment.casing.page_bytes()) {
                 records.extend(decode_page(page, bytes).map_err(ReadFlaw::at(at))?);
                 page += 1;
             }

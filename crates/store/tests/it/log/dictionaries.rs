@@ -182,7 +182,8 @@ fn dictionaries(disk: &FaultyDisk) -> Vec<Dictionary> {
         let content = disk.content(&path).unwrap();
         let Ok(prelude) = Prelude::decode(&content) else { continue };
         let len = content.len() as u64;
-        let mut reader = FrameReader::new(&content, prelude.salt, len, ReadMode::Through);
+        let casing = super::casing(disk, &prelude);
+        let mut reader = FrameReader::new(&content, casing, len, ReadMode::Through);
         let mut at = 0;
         while let Some((offset, header)) = reader.find_header(at).unwrap() {
             let frame = reader.frame(offset).unwrap();

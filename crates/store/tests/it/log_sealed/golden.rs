@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use expect_test::expect;
-use ports::{Disk, Log, Random, ReadErrorKind};
+use frames::encode_blob;
+use ports::{Disk, Log, NewBody, Random, ReadErrorKind};
 use sealing::KeyRing;
 use store::log::{KeysAtHand, LogDir, LogKeys, LogOptions, SegmentLog};
 use testkit::FaultyDisk;
 use types::MessageKey;
 
-use super::bench::{Mail, Seeded, attached, new_disk, open_with};
+use super::bench::{Mail, Seeded, append, attached, new_disk, open_with};
 use super::{dictionaries, erase, ring};
 
 const OPTIONS: LogOptions = LogOptions {
@@ -45,6 +46,12 @@ fn last_mails() -> Vec<Mail> {
     vec![attached(1, &attachment), attached(2, &attachment), chunked]
 }
 
+/// Mail that arrives at once.
+fn together() -> Vec<Mail> {
+    let noise = Seeded::new(34);
+    (0..9).map(|n| dictionaries::mail(200_000 + n, &noise)).collect()
+}
+
 fn write_golden() -> FaultyDisk {
     let disk = new_disk();
     let (log, _) = open_with(&disk, &[], OPTIONS).unwrap();
@@ -55,6 +62,12 @@ fn write_golden() -> FaultyDisk {
     for mail in last_mails() {
         mail.append_to(&log).unwrap();
     }
+    // They arrive together, so they stand in one pack.
+    let together = together().into_iter().map(|it| {
+        let blob = encode_blob(&it.bytes);
+        it.placed(NewBody::Whole(blob))
+    });
+    append(&log, together.collect()).unwrap();
     // The first mail is the first entry.
     let first = MessageKey(0);
     erase::condemn(&log, &[first]).unwrap();
@@ -94,10 +107,10 @@ fn the_golden_encrypted_store_reads_the_same() {
     let log = SegmentLog::open_for_reading(disk, dir, &[]).unwrap();
     expect![[r#"
         LogVerdict {
-            messages: 329,
-            blobs: 329,
-            entries: 334,
-            bytes: 400445,
+            messages: 323,
+            blobs: 323,
+            entries: 328,
+            bytes: 390951,
             defects: [],
             n_defects_left_off: 0,
         }
@@ -105,15 +118,15 @@ fn the_golden_encrypted_store_reads_the_same() {
     .assert_debug_eq(&log.verify(&mut |_| ()));
     expect![[r#"
         Position {
-            entries: 334,
-            root: 4621a6aaf96ada475be40f84cf960827a763a10f5e5c2eae53af43dc31e48c6f,
+            entries: 328,
+            root: 741a4bae752b8de433f50ecf92ca1eec424e1ec76ec24e567cc7bace707dcb72,
         }
     "#]]
     .assert_debug_eq(&log.position());
     let mails = first_mails(FIRST_MAILS);
     let erased = log.read_whole(&mails[0].id(), 10_000).unwrap_err();
     assert_eq!(erased.kind(), ReadErrorKind::NotFound);
-    for mail in mails[1..].iter().chain(&last_mails()) {
+    for mail in mails[1..].iter().chain(&last_mails()).chain(&together()) {
         assert_eq!(log.read_whole(&mail.id(), 10_000).unwrap(), mail.bytes);
     }
 }
