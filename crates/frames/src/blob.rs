@@ -3,9 +3,8 @@
 use std::cell::RefCell;
 
 use types::BlobId;
-use zstd::zstd_safe::{CCtx, CDict, compress_bound, get_dict_id_from_frame};
+use zstd::zstd_safe::{CCtx, compress_bound, get_dict_id_from_frame};
 
-use crate::dictionary::PACK_LEVEL;
 use crate::{Dictionary, EncodedSkeleton, PACKED_BYTES_MAX, Skeleton};
 
 /// The zstd level of what is written with every batch. On mail, level 3 takes a third more time
@@ -106,7 +105,7 @@ impl Encoder {
         bytes: &[u8],
         dictionary: Option<&Dictionary>,
     ) -> (Codec, Vec<u8>) {
-        self.compress_by(bytes, dictionary.and_then(Dictionary::pack_compressor), PACK_LEVEL)
+        self.compress_by(bytes, dictionary)
     }
 
     /// Compresses `bytes`, or keeps them where that would not make them smaller.
@@ -120,17 +119,12 @@ impl Encoder {
         bytes: &[u8],
         dictionary: Option<&Dictionary>,
     ) -> (Codec, Vec<u8>) {
-        let dictionary = dictionary.filter(|_| bytes.len() <= WITH_DICTIONARY_BYTES_MAX);
-        self.compress_by(bytes, dictionary.and_then(Dictionary::compressor), self.level)
+        self.compress_by(bytes, dictionary.filter(|_| bytes.len() <= WITH_DICTIONARY_BYTES_MAX))
     }
 
-    /// With a dictionary at its level, else at `level`.
-    fn compress_by(
-        &mut self,
-        bytes: &[u8],
-        dictionary: Option<&CDict<'static>>,
-        level: i32,
-    ) -> (Codec, Vec<u8>) {
+    fn compress_by(&mut self, bytes: &[u8], dictionary: Option<&Dictionary>) -> (Codec, Vec<u8>) {
+        let dictionary = dictionary.and_then(Dictionary::compressor);
+        let level = self.level;
         let mut packed = Vec::with_capacity(compress_bound(bytes.len()));
         let done = self.zstd.as_mut().map(|zstd| match dictionary {
             Some(dictionary) => zstd.compress_using_cdict(&mut packed, bytes, dictionary),

@@ -14,9 +14,6 @@ use crate::{Flaw, Header, decode_body};
 /// The zstd level of what is compressed with a dictionary.
 const LEVEL: i32 = 3;
 
-/// The zstd level of packs, with a dictionary and without.
-pub(crate) const PACK_LEVEL: i32 = 6;
-
 /// The most bytes of a dictionary.
 pub const DICTIONARY_BYTES_MAX: usize = 256 << 10;
 
@@ -33,7 +30,6 @@ pub struct Dictionary {
     trained_on: Vec<BlobId>,
     /// Made when something is compressed: most are only read.
     compress: OnceLock<Option<CDict<'static>>>,
-    compress_packs: OnceLock<Option<CDict<'static>>>,
     decompress: OnceLock<Option<DDict<'static>>>,
 }
 
@@ -56,8 +52,7 @@ impl Dictionary {
         let decompress = DDict::try_create(&bytes)?;
         let id = decompress.get_dict_id()?.get();
         let decompress = OnceLock::from(Some(decompress));
-        let (compress, compress_packs) = (OnceLock::new(), OnceLock::new());
-        Some(Dictionary { id, bytes, trained_on, compress, compress_packs, decompress })
+        Some(Dictionary { id, bytes, trained_on, compress: OnceLock::new(), decompress })
     }
 
     /// Trains one on samples: of each message its bytes, as they are compressed. `None` when they
@@ -94,10 +89,6 @@ impl Dictionary {
 
     pub(crate) fn compressor(&self) -> Option<&CDict<'static>> {
         self.compress.get_or_init(|| CDict::try_create(&self.bytes, LEVEL)).as_ref()
-    }
-
-    pub(crate) fn pack_compressor(&self) -> Option<&CDict<'static>> {
-        self.compress_packs.get_or_init(|| CDict::try_create(&self.bytes, PACK_LEVEL)).as_ref()
     }
 
     pub(crate) fn decompressor(&self) -> Option<&DDict<'static>> {

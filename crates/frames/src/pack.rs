@@ -17,7 +17,7 @@ use crate::{Codec, Dictionary, Encoder, Flaw, Gone, Header, ID_BYTES, Kind, spli
 
 /// A pack is ended when it has this many bytes, decoded. Whoever reads one message decodes all of
 /// its pack.
-pub const PACK_BYTES: usize = 256 << 10;
+pub const PACK_BYTES: usize = 512 << 10;
 
 /// What is longer, decoded, stands in a frame of its own.
 pub const PACKED_BYTES_MAX: usize = 128 << 10;

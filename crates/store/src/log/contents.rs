@@ -11,7 +11,7 @@ use super::error::{io_error, log_error};
 use super::segment::Segment;
 use super::tables::Tables;
 
-/// So many packs are kept, each of which has a quarter of a megabyte.
+/// So many packs are kept, each of which has half a megabyte.
 const KEPT_MAX: usize = 8;
 
 /// A pack by its segment and place. A segment that is written anew has another salt.

@@ -32,7 +32,7 @@ const SAMPLE_BYTES_MAX: usize = 16 << 10;
 const SAMPLE_BYTES_MIN: usize = 200;
 
 /// All samples together have at most this many bytes: training takes time by their length.
-const SAMPLES_BYTES_MAX: usize = 3 << 20;
+const SAMPLES_BYTES_MAX: usize = 1 << 20;
 
 /// Of the log, the end of this many bytes is looked at.
 const RECENT_BYTES_MAX: u64 = 64 << 20;
