@@ -49,6 +49,9 @@ struct Options {
     dir: PathBuf,
     /// The program to measure, when it is not the one that is here.
     binary: Option<PathBuf>,
+    /// A program that keeps messages whole, for the speed of archiving without parts and packs: one
+    /// of before.
+    whole: Option<PathBuf>,
     /// Messages that notmuch indexes, when not all: then rates are compared.
     n_notmuch: usize,
     /// Of a group: only these parts.
@@ -128,6 +131,7 @@ fn options(args: &[String]) -> Result<Options, String> {
         only: None,
         dir: root().join("target/bench"),
         binary: None,
+        whole: None,
         n_notmuch: usize::MAX,
         parts: Vec::new(),
         divide: 1,
@@ -147,6 +151,7 @@ fn options(args: &[String]) -> Result<Options, String> {
             "--only" => options.only = Some(value.clone()),
             "--dir" => options.dir = value.into(),
             "--binary" => options.binary = Some(value.into()),
+            "--whole" => options.whole = Some(value.into()),
             "--divide" => options.divide = u32::try_from(number()?.max(1)).unwrap_or(1),
             "--notmuch" => options.n_notmuch = usize::try_from(number()?).unwrap_or(usize::MAX),
             _ => return Err(format!("bench knows no {name}")),
@@ -220,6 +225,11 @@ fn import(bench: &mut Bench) -> Result<(), String> {
             let outcome = bench.ours.import(path, &data)?;
             bench.check_count(name, &outcome)?;
             bench.report.add(name, outcome.sample);
+        }
+        if let Some(whole) = &bench.options.whole {
+            let data = fresh(&bench.options, "import-whole")?;
+            let outcome = Posthold::at(whole.clone()).import(&maildir, &data)?;
+            bench.report.add(report::WHOLE, outcome.sample);
         }
         let sample = peers::notmuch_new(&sample_dir)?;
         bench.report.add_partial("notmuch new", sample, n_sample);

@@ -36,6 +36,8 @@ pub(super) struct SearchTimes {
     pub(super) first_us: Vec<f64>,
     /// The second time.
     pub(super) again_us: Vec<f64>,
+    /// Reading the messages that were found, one by one.
+    pub(super) read_us: Vec<f64>,
 }
 
 /// The program.
@@ -160,7 +162,8 @@ impl Posthold {
             let list = answer.get(name).and_then(Value::as_array).into_iter().flatten();
             list.filter_map(Value::as_f64).collect()
         };
-        Ok(SearchTimes { first_us: times("first_us"), again_us: times("again_us") })
+        let [first_us, again_us, read_us] = ["first_us", "again_us", "read_us"].map(times);
+        Ok(SearchTimes { first_us, again_us, read_us })
     }
 }
 

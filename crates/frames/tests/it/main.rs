@@ -8,6 +8,8 @@
     reason = "a test may fail"
 )]
 
+mod hostile;
+mod properties;
 mod sealed;
 mod segment;
 mod survey;

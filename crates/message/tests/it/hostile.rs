@@ -8,7 +8,7 @@ use message::{Defect, limits, parse, parse_prefix};
 use types::limits::{INDEX_TEXT_BYTES_MAX, PARSE_BYTES_MAX};
 
 use crate::corpus::mail;
-use crate::properties;
+use crate::{properties, splitting};
 
 /// Far above what is needed, even on a slow and busy machine without optimisation; far below
 /// what anything quadratic takes.
@@ -126,13 +126,17 @@ fn mutations_of_the_corpus_are_read() {
     mail.extend(fuzz_corpus());
     for (_, bytes) in &mail {
         properties::check(bytes);
+        splitting::check(bytes);
     }
     let mut random = Xorshift(0x9e37_79b9_7f4a_7c15);
     for round in 0..3_000 {
         let (path, bytes) = &mail[random.below(mail.len())];
         let other = &mail[random.below(mail.len())].1;
         let mutated = random.mutate(bytes, other);
-        let result = std::panic::catch_unwind(|| properties::check(&mutated));
+        let result = std::panic::catch_unwind(|| {
+            properties::check(&mutated);
+            splitting::check(&mutated);
+        });
         assert!(result.is_ok(), "round {round}: {}", path.display());
     }
 }

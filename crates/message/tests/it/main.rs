@@ -9,3 +9,5 @@ mod hostile;
 mod measure;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod splitting;

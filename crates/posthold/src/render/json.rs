@@ -60,10 +60,10 @@ pub(crate) fn failure(failure: &Failure, out: &mut dyn Write) -> io::Result<()> 
     object(&FailureObject { error: ErrorObject::from(failure) }, out)
 }
 
-/// `{"first_us", "again_us"}`: microseconds, query by query.
+/// `{"first_us", "again_us", "read_us"}`: microseconds, query by query and message by message.
 pub(crate) fn search_times(times: &SearchTimes, out: &mut dyn Write) -> io::Result<()> {
-    let SearchTimes { first_us, again_us } = times;
-    object(&SearchTimesObject { first_us, again_us }, out)
+    let SearchTimes { first_us, again_us, read_us } = times;
+    object(&SearchTimesObject { first_us, again_us, read_us }, out)
 }
 
 /// The report of a run.
@@ -107,6 +107,7 @@ impl<'a> From<&'a Failure> for ErrorObject<'a> {
 struct SearchTimesObject<'a> {
     first_us: &'a [f64],
     again_us: &'a [f64],
+    read_us: &'a [f64],
 }
 
 #[derive(Serialize)]

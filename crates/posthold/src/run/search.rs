@@ -293,6 +293,21 @@ impl OpenedIndex {
         Ok(found)
     }
 
+    /// Reads a message, and throws its bytes away.
+    pub(super) fn read(&self, id: &BlobId) -> Result<(), Failure> {
+        for one in &self.all.stores {
+            match one.reading.store.log().read(id, &mut |_| Ok(())) {
+                Err(error) if error.kind() == ports::ReadErrorKind::NotFound => (),
+                read => {
+                    return read.map(drop).map_err(|it| {
+                        Failure::new(commands::FailureKind::Internal, it.to_string())
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// A hit of a store, looked up; `None` when its catalog does not know it.
     fn row(
         &self,

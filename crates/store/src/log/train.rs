@@ -98,14 +98,16 @@ pub(super) fn is_clean(tables: &Tables, dictionary: &Dictionary) -> Result<bool,
 struct Candidate {
     segment: Arc<Segment>,
     offset: u64,
-    kind: Kind,
-    id: BlobId,
+    item: Item,
 }
 
 fn samples_of(tables: &Tables) -> Result<Vec<(BlobId, Vec<u8>)>, LogError> {
     let snapshot = tables.snapshot();
     let candidates = candidates(tables, &snapshot)?;
-    let step = candidates.len().div_ceil(SAMPLES_MAX).max(1);
+    // Evenly over all of them, as many as are to be looked at.
+    let len = |it: &Candidate| (it.item.raw_len as usize).min(SAMPLE_BYTES_MAX);
+    let n_bytes_there: usize = candidates.iter().map(len).sum();
+    let step = candidates.len().div_ceil(SAMPLES_MAX).max(n_bytes_there / SAMPLES_BYTES_MAX).max(1);
     let mut samples = Vec::new();
     let mut n_bytes = 0;
     for candidate in candidates.iter().step_by(step) {
@@ -139,8 +141,8 @@ fn candidates(tables: &Tables, snapshot: &Snapshot) -> Result<Vec<Candidate>, Lo
             if is_sample(&header) {
                 let start = reader.payload_start(&header, at).map_err(log_error(segment.number))?;
                 let items = items(&header, start).map_err(frames::ReadFlaw::at(at));
-                for Item { kind, id, .. } in items.map_err(log_error(segment.number))? {
-                    found.push(Candidate { segment: Arc::clone(segment), offset: at, kind, id });
+                for item in items.map_err(log_error(segment.number))? {
+                    found.push(Candidate { segment: Arc::clone(segment), offset: at, item });
                 }
             }
             at += header.frame_len();
@@ -159,7 +161,7 @@ fn read_sample(
     tables: &Tables,
     candidate: &Candidate,
 ) -> Result<Option<(BlobId, Vec<u8>)>, LogError> {
-    let Candidate { segment, offset, kind, id } = candidate;
+    let Candidate { segment, offset, item: Item { kind, id, .. } } = candidate;
     if tables.erasing()?.absent_below(id) != 0 {
         return Ok(None);
     }
