@@ -148,3 +148,46 @@ fn wrong_paths() {
     "#]],
     );
 }
+
+/// Base64 in lines of this length.
+fn base64(bytes: &[u8], line_len: usize) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digit = |n: u32| char::from(DIGITS[usize::try_from(n & 63).unwrap()]);
+    let chars: Vec<char> = bytes
+        .chunks_exact(3)
+        .map(|it| u32::from_be_bytes([0, it[0], it[1], it[2]]))
+        .flat_map(|it| [18, 12, 6, 0].map(|shift| digit(it >> shift)))
+        .collect();
+    let lines: Vec<String> = chars.chunks(line_len).map(|it| it.iter().collect()).collect();
+    lines.join("\r\n")
+}
+
+#[test]
+fn the_same_attachment_in_other_encodings_and_under_other_names_is_stored_once() {
+    let place = Place::new();
+    let text: String = (0..300).map(|n| format!("{n:05},value of {n}\n")).collect();
+    let text = &text[..text.len() / 3 * 3];
+    let forms = [
+        ("base64", base64(text.as_bytes(), 76), "a.csv"),
+        ("base64", base64(text.as_bytes(), 60), "b.csv"),
+        ("quoted-printable", text.replace('\n', "\r\n"), "c.csv"),
+        ("7bit", text.replace('\n', "\r\n"), "d.csv"),
+    ];
+    fs::create_dir(place.path("mail")).unwrap();
+    let mut mails = BTreeSet::new();
+    for (encoding, body, name) in &forms {
+        let mail = format!(
+            "Subject: {name}\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\
+             \r\n--b\r\n\r\nsee there\r\n--b\r\nContent-Type: text/csv; name={name}\r\n\
+             Content-Disposition: attachment\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n\
+             {body}\r\n--b--\r\n"
+        );
+        fs::write(place.path(&format!("mail/{name}.eml")), &mail).unwrap();
+        mails.insert(mail.into_bytes());
+    }
+    place.ok(["import", "mail", "--user", "alice"]);
+    let verdict = place.ok(["verify", "--json"]).json();
+    assert_eq!((&verdict["messages"], &verdict["blobs"]), (&4.into(), &5.into()), "{verdict}");
+    let back: BTreeSet<Vec<u8>> = all(&place).into_values().collect();
+    assert!(back == mails, "each comes back as it was encoded");
+}
