@@ -25,7 +25,8 @@ use crate::retention::{
 use crate::run::RunShown;
 use crate::service::{ServedAnswer, ServiceStatus};
 use crate::store::{
-    CompactAnswer, ErasureShown, StoreEncrypted, StoreMerged, StoreShown, StoreStatsShown,
+    CompactAnswer, ErasureShown, ErasuresProven, StoreEncrypted, StoreMerged, StoreShown,
+    StoreStatsShown,
 };
 use crate::unknown::{Assigned, UnknownShown};
 use crate::user::UserShown;
@@ -168,6 +169,8 @@ pub enum AdminAnswer {
     Compacted(Box<CompactAnswer>),
     /// Of `store erasures`.
     Erasures(Vec<ErasureShown>),
+    /// Of `store erasures --proof`.
+    ErasuresProven(ErasuresProven),
     /// Of `store encrypt`.
     StoreEncrypted(StoreEncrypted),
     /// Of `quarantine list`.

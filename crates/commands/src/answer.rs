@@ -82,6 +82,7 @@ impl Answer {
                 AdminAnswer::Alerts(list) => partly_if(list.iter().any(AlertShown::waits)),
                 AdminAnswer::MailTest(it) => partly_if(!it.test.is_clean()),
                 AdminAnswer::Approval(it) => partly_if(it.state == ApprovalState::Waits),
+                AdminAnswer::ErasuresProven(it) => partly_if(it.unsigned != 0),
                 AdminAnswer::Deleted(it) => partly_if(it.done && !it.is_whole()),
                 _ => ExitCode::Done,
             },

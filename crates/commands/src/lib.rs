@@ -108,9 +108,9 @@ pub use service::{
     ServedAnswer, ServiceRequest, ServiceStatus, StuckShown, WorkerGroup,
 };
 pub use store::{
-    CompactAnswer, CompactHow, ErasureShown, NewStore, PlainLog, Rescan, StoreCounts,
-    StoreEncrypted, StoreMerged, StoreRequest, StoreShown, StoreState, StoreStats, StoreStatsShown,
-    StoreTrouble, StoreYear, StoresRead,
+    CompactAnswer, CompactHow, ErasureShown, ErasuresProven, NewStore, PlainLog, Rescan,
+    StoreCounts, StoreEncrypted, StoreMerged, StoreRequest, StoreShown, StoreState, StoreStats,
+    StoreStatsShown, StoreTrouble, StoreYear, StoresRead,
 };
 pub use unknown::{
     Assign, AssignAs, AssignTo, Assigned, MailDirection, UnknownRequest, UnknownShown,

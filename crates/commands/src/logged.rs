@@ -140,9 +140,10 @@ fn export(export: &Export) -> Logged {
 fn store(request: &StoreRequest) -> Logged {
     let of = |name: &String| object("store", name);
     match request {
-        StoreRequest::List | StoreRequest::Erasures | StoreRequest::Stats => {
-            logged(ConfigurationRead, [])
+        StoreRequest::Erasures { ids, .. } => {
+            logged(ConfigurationRead, ids.iter().map(|it| object("message", it)))
         }
+        StoreRequest::List | StoreRequest::Stats => logged(ConfigurationRead, []),
         StoreRequest::Compact { name, how: CompactHow::Plan } => {
             logged(ConfigurationRead, name.iter().map(of))
         }

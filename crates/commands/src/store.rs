@@ -41,7 +41,12 @@ pub enum StoreRequest {
         how: CompactHow,
     },
     /// What is condemned and what was erased: the proof of a deletion.
-    Erasures,
+    Erasures {
+        /// Only messages with these ids, or beginnings of ids; all when there is none.
+        ids: Vec<String>,
+        /// Proofs of those that are erased are written to this directory.
+        proof: Option<PathBuf>,
+    },
     /// Let new mail go to one.
     MakeCurrent {
         /// Its name.
@@ -119,6 +124,17 @@ pub struct CompactAnswer {
     pub views: bool,
     /// What deserves attention: sentences.
     pub warnings: Vec<String>,
+}
+
+/// What proves that messages are erased.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ErasuresProven {
+    /// The directory that the proofs are in.
+    pub to: PathBuf,
+    /// Messages whose erasure is proven.
+    pub proven: u64,
+    /// Messages whose erasure no checkpoint covers yet.
+    pub unsigned: u64,
 }
 
 /// A message that is condemned or erased.
@@ -206,7 +222,7 @@ impl StoreRequest {
             StoreRequest::Rename { .. } => "store rename",
             StoreRequest::SetState { .. } => "store set-state",
             StoreRequest::Compact { .. } => "store compact",
-            StoreRequest::Erasures => "store erasures",
+            StoreRequest::Erasures { .. } => "store erasures",
             StoreRequest::MakeCurrent { .. } => "store make-current",
             StoreRequest::Retry(_) => "store retry",
             StoreRequest::Merge { .. } => "store merge",
@@ -225,7 +241,7 @@ impl StoreRequest {
             self,
             StoreRequest::List
                 | StoreRequest::Show(_)
-                | StoreRequest::Erasures
+                | StoreRequest::Erasures { .. }
                 | StoreRequest::Compact { how: CompactHow::Plan, .. }
                 | StoreRequest::Verify(_)
                 | StoreRequest::Stats

@@ -5,9 +5,9 @@
 
 use std::fmt::Write;
 
-use types::{Address, Flags};
+use types::{Address, Flags, MessageKey};
 
-use crate::{Detail, Entry, Fact, SourceRef};
+use crate::{Detail, Entry, EraseReason, Fact, SourceRef};
 
 /// An entry with its number, and its detail unless that is erased.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -56,6 +56,45 @@ pub fn statement(
         out.list("Keywords", &how.keywords);
     }
     out.line("Flags", flag_names(*flags));
+    Some(out.text)
+}
+
+/// The statement that a message is erased, in the log `origin`: from the entry that placed it, the
+/// one that condemned it last, and the one that erased it. `None` when these say no such thing.
+#[must_use]
+pub fn erasure(
+    origin: &str,
+    placed: &Stated,
+    condemned: &Stated,
+    erased: &Stated,
+) -> Option<String> {
+    let key = MessageKey(placed.number);
+    let Fact::Placed { message: None, blob, size, .. } = &placed.entry.fact else { return None };
+    let Fact::Condemned { messages, reason, due } = &condemned.entry.fact else { return None };
+    let Fact::Erased { messages: gone } = &erased.entry.fact else { return None };
+    let is_one = messages.contains(&key) && gone.contains(&key);
+    if !is_one || erased.number <= condemned.number || condemned.number <= placed.number {
+        return None;
+    }
+    let at = |it: &Stated| format!("{}, entry {}", it.entry.time, it.number);
+    let mut out = Statement::default();
+    out.line("Erased message", format!("{blob} (SHA-256 of its {size} bytes)"));
+    out.line("Archived", format!("{} of {origin}", at(placed)));
+    out.line("Condemned", at(condemned));
+    out.line(
+        "Because",
+        match reason {
+            EraseReason::Retention => "a retention policy ended",
+            EraseReason::Request => "somebody asked for it",
+        },
+    );
+    if let Some(Detail::Erasure(it)) = &condemned.detail {
+        out.line("Rule", &it.rule);
+        out.line("By", &it.by);
+        out.line("Why", &it.why);
+    }
+    out.line("To be erased from", due.to_string());
+    out.line("Erased", at(erased));
     Some(out.text)
 }
 
@@ -211,5 +250,50 @@ mod tests {
         let text = statement("posthold/store/1", &erased, None, None).unwrap();
         assert!(text.contains("Note: what was said of it is erased\n"), "{text}");
         assert_eq!(statement("x", &folder, None, None), None);
+    }
+
+    #[test]
+    fn what_a_statement_of_an_erasure_says() {
+        let placed = |message| Fact::Placed {
+            message,
+            blob: BlobId::of(b"x"),
+            size: 1200,
+            folder: FolderId(1),
+            flags: Flags::default(),
+            received: None,
+            source: None,
+        };
+        let condemned = Fact::Condemned {
+            messages: vec![MessageKey(3), MessageKey(7)],
+            reason: EraseReason::Request,
+            due: Timestamp(1_795_888_900),
+        };
+        let detail = crate::ErasureDetail {
+            rule: "delete".into(),
+            by: "ann".into(),
+            why: "asked for\nErased: never".into(),
+            parts: Vec::new(),
+        };
+        let condemned = stated(9, condemned, Some(Detail::Erasure(detail)));
+        let erased =
+            |number, key| stated(number, Fact::Erased { messages: vec![MessageKey(key)] }, None);
+        let told = |message, number, erased: &Stated| {
+            erasure("posthold/store/1", &stated(number, placed(message), None), &condemned, erased)
+        };
+        expect![[r#"
+            Erased message: 2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881 (SHA-256 of its 1200 bytes)
+            Archived: 2026-11-21T18:01:40Z, entry 7 of posthold/store/1
+            Condemned: 2026-11-21T18:01:40Z, entry 9
+            Because: somebody asked for it
+            Rule: delete
+            By: ann
+            Why: asked for Erased: never
+            To be erased from: 2026-11-28T18:01:40Z
+            Erased: 2026-11-21T18:01:40Z, entry 12
+        "#]].assert_eq(&told(None, 7, &erased(12, 7)).unwrap());
+        assert_eq!(told(None, 7, &erased(12, 3)), None, "another one is erased");
+        assert_eq!(told(None, 8, &erased(12, 8)), None, "nobody condemned it");
+        assert_eq!(told(None, 7, &erased(8, 7)), None, "it was erased before");
+        assert_eq!(told(Some(MessageKey(3)), 7, &erased(12, 7)), None, "it is no message");
     }
 }

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use ledger::note::Verifier;
 use ledger::proof::{ProofFile, root_by_inclusion};
-use ledger::statement::{Stated, needed, statement};
+use ledger::statement::{Stated, erasure, needed, statement};
 use ledger::{Checkpoint, Detail, Entry, Fact, detail_hash, leaf_hash};
 use sha2::{Digest, Sha256};
-use types::BlobId;
+use types::{BlobId, MessageKey};
 
 use crate::findings::Findings;
 use crate::keys::Keys;
@@ -23,10 +23,11 @@ pub(crate) fn check(dir: &Path, keys: &Keys, findings: &mut Findings) -> io::Res
     let mut messages = HashMap::new();
     hash_files(dir, &proof, &mut messages)?;
     let mut proven = HashSet::new();
+    let mut n_erased = 0;
     for store in crate::subdirectories(&proof)? {
         let known = keys.beside(&store.join("key.pub"), findings);
         let store = ProvenStore { dir: store, known, is_given: keys.are_given() };
-        store.check(&messages, &mut proven, findings)?;
+        n_erased += store.check(&messages, &mut proven, findings)?;
     }
     let mut unproven: Vec<&PathBuf> =
         messages.iter().filter(|(id, _)| !proven.contains(*id)).map(|(_, path)| path).collect();
@@ -34,8 +35,30 @@ pub(crate) fn check(dir: &Path, keys: &Keys, findings: &mut Findings) -> io::Res
     for path in unproven {
         findings.wrong(path.to_string_lossy(), "no proof covers this file");
     }
-    findings.checked(format!("{} messages with proofs.", proven.len()));
+    if !proven.is_empty() || n_erased == 0 {
+        findings.checked(format!("{} messages with proofs.", proven.len()));
+    }
+    if n_erased != 0 {
+        findings
+            .checked(format!("{n_erased} messages of which it is proven that they are erased."));
+    }
     Ok(())
+}
+
+/// The entries that condemned a message last, and erased it.
+fn last_steps(message: u64, entries: &HashMap<u64, Stated>) -> Option<(&Stated, &Stated)> {
+    let key = MessageKey(message);
+    let condemns = |it: &&Stated| match &it.entry.fact {
+        Fact::Condemned { messages, .. } => messages.contains(&key),
+        _ => false,
+    };
+    let erases = |it: &&Stated| match &it.entry.fact {
+        Fact::Erased { messages } => messages.contains(&key),
+        _ => false,
+    };
+    let erased = entries.values().filter(erases).min_by_key(|it| it.number)?;
+    let before = entries.values().filter(|it| it.number < erased.number);
+    Some((before.filter(condemns).max_by_key(|it| it.number)?, erased))
 }
 
 /// The files below `dir`, by the hash of their bytes; those below `but` are none.
@@ -79,14 +102,14 @@ impl ProvenStore {
         messages: &HashMap<BlobId, PathBuf>,
         proven: &mut HashSet<BlobId>,
         findings: &mut Findings,
-    ) -> io::Result<()> {
+    ) -> io::Result<u64> {
         let place = self.dir.to_string_lossy().into_owned();
         let note = read(&self.dir.join("checkpoint"))?;
         let checkpoint = match Checkpoint::open(&note, &self.known) {
             Ok((checkpoint, _)) => checkpoint,
             Err(error) => {
                 findings.wrong(format!("{place}/checkpoint"), error.to_string());
-                return Ok(());
+                return Ok(0);
             }
         };
         let by = if self.is_given { "a key that you named" } else { "its own key" };
@@ -98,8 +121,12 @@ impl ProvenStore {
         for path in files(&self.dir.join("statements"))? {
             self.statement(&path, &checkpoint, &entries, findings)?;
         }
+        let erased = self.erasures(&checkpoint, &entries, findings)?;
         for stated in entries.values() {
             let Fact::Placed { blob, size, .. } = &stated.entry.fact else { continue };
+            if erased.contains(&stated.number) {
+                continue;
+            }
             let here = messages.get(blob).map(|it| (it, it.metadata().map_or(0, |it| it.len())));
             match here {
                 Some((_, len)) if len == *size => drop(proven.insert(*blob)),
@@ -115,7 +142,35 @@ impl ProvenStore {
                 findings.wrong(format!("{place}, entry {}", stated.number), "has no statement");
             }
         }
-        Ok(())
+        Ok(erased.len() as u64)
+    }
+
+    /// Checks the statements that messages are erased. The numbers of those that hold.
+    fn erasures(
+        &self,
+        checkpoint: &Checkpoint,
+        entries: &HashMap<u64, Stated>,
+        findings: &mut Findings,
+    ) -> io::Result<HashSet<u64>> {
+        let mut holding = HashSet::new();
+        for path in files(&self.dir.join("erasures"))? {
+            let number = path.file_stem().and_then(|it| it.to_str()?.parse::<u64>().ok());
+            let placed = number.and_then(|it| entries.get(&it));
+            let found = placed.and_then(|it| Some((it, last_steps(it.number, entries)?)));
+            let Some((placed, (condemned, erased))) = found else {
+                findings.wrong(path.to_string_lossy(), "no proven entries stand behind it");
+                continue;
+            };
+            let want = erasure(&checkpoint.origin, placed, condemned, erased);
+            match want {
+                Some(want) if want == read(&path)? => drop(holding.insert(placed.number)),
+                _ => findings.wrong(path.to_string_lossy(), "says something else than its entries"),
+            }
+            if condemned.detail.is_none() {
+                findings.wrong(path.to_string_lossy(), "the detail of its entry is not here");
+            }
+        }
+        Ok(holding)
     }
 
     /// The entries whose proofs hold, by number.

@@ -83,6 +83,7 @@ struct Segment {
     /// Where what counts of it ends.
     end: u64,
     is_last: bool,
+    is_compacted: bool,
 }
 
 impl Segment {
@@ -103,15 +104,27 @@ impl Segment {
             let n = file.read_at(&mut start, 0)?;
             let prelude = Prelude::decode(start.get(..n).unwrap_or_default());
             let prelude = prelude.map_err(|it| named(it.to_string()))?;
+            let is_compacted = prelude.marks.is_compacted;
             let casing = unlock.casing(dir, &prelude).map_err(named)?;
             if let Some(before) = segments.last_mut() {
                 before.is_last = false;
-                before.end = prelude.previous_end;
+                // One that was compacted ends with its file: it is shorter than it was.
+                if !before.is_compacted {
+                    before.end = prelude.previous_end;
+                }
             }
             let bytes = Bytes(file);
             let mut reader = FrameReader::new(&bytes, casing.clone(), end, ReadMode::Hopping);
             let dictionary = read_dictionary(&mut reader).unwrap_or_default();
-            segments.push(Segment { path, bytes, casing, dictionary, end, is_last: true });
+            segments.push(Segment {
+                path,
+                bytes,
+                casing,
+                dictionary,
+                end,
+                is_last: true,
+                is_compacted,
+            });
         }
         let names = std::fs::read_dir(dir)?.count();
         if segments.is_empty() && names != 0 {

@@ -24,6 +24,7 @@ mod deliver;
 mod demo;
 mod doctor;
 mod encryption;
+mod erasures;
 mod export;
 mod faults;
 mod forgetting;

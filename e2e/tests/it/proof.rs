@@ -172,3 +172,68 @@ fn an_independent_checker_agrees() {
     fs::write(&entry, bytes).unwrap();
     assert_ne!(run().code, 0);
 }
+
+/// Erases the first of the samples, and says its id.
+fn erased(place: &Place) -> String {
+    let gone = crate::mail::id(&crate::mail::samples()[0].1);
+    place.ok(["settings", "set", "erasure_grace_days", "0"]);
+    place.ok(["delete", &gone, "--reason", "file 77/2026"]);
+    let run = place.ok(["retention", "run", "--json"]).json();
+    assert_eq!(run["erased"], 1, "{run}");
+    gone
+}
+
+#[test]
+fn proofs_of_other_messages_outlive_an_erasure_and_it_is_proven_itself() {
+    let place = proven();
+    let gone = erased(&place);
+    // Made before: all of it holds, that of the message which is gone included.
+    let ran = check(&place, &["out", "--key", "key"]);
+    assert_eq!(ran.code, 0, "{}", ran.text());
+    // Made after.
+    let export = place.ok(["export", "--all", "--to", "after", "--proof", "--json"]).json();
+    assert_eq!(export["proof"]["unsigned"], 0, "{export}");
+    let ran = check(&place, &["after", "--key", "key"]);
+    assert_eq!(ran.code, 0, "{}", ran.text());
+    // A copied store from which something was erased, and a data directory.
+    for dir in ["data/stores/default", "data"] {
+        let ran = check(&place, &[dir, "--key", "key"]);
+        assert_eq!(ran.code, 0, "{}", ran.text());
+    }
+
+    let proof = place.ok(["store", "erasures", "--proof", "gone", "--json"]).json();
+    crate::json::check("erasures-proof", &proof);
+    assert_eq!((&proof["proven"], &proof["unsigned"]), (&1.into(), &0.into()));
+    let ran = check(&place, &["gone", "--key", "key"]);
+    assert_eq!(ran.code, 0, "{}", ran.text());
+    assert!(ran.text().contains("1 messages of which it is proven"), "{}", ran.text());
+    let statements = files(&place.path("gone/proof/default/erasures"));
+    let text = fs::read_to_string(&statements[0]).unwrap();
+    assert!(text.starts_with(&format!("Erased message: {gone} ")), "{text}");
+    for line in ["Because: somebody asked for it", "Rule: delete", "Why: file 77/2026", "Erased: "]
+    {
+        assert!(text.contains(&format!("\n{line}")), "{line} in {text}");
+    }
+    assert_eq!(place.run(["store", "erasures", "--proof", "gone"]).code, 2, "it is not empty");
+    let none = place.run(["store", "erasures", "0000000000", "--proof", "none", "--json"]);
+    assert_eq!(none.json()["proven"], 0);
+
+    // Whatever is changed in it or missing is found.
+    for path in files(&place.path("gone/proof/default")) {
+        if path.ends_with("key.pub") {
+            continue;
+        }
+        let intact = fs::read(&path).unwrap();
+        for at in [0, intact.len() / 2, intact.len() - 1] {
+            let mut changed = intact.clone();
+            changed[at] ^= 1;
+            fs::write(&path, changed).unwrap();
+            let ran = check(&place, &["gone", "--key", "key"]);
+            assert_eq!(ran.code, 1, "{}: {}", path.display(), ran.text());
+        }
+        fs::remove_file(&path).unwrap();
+        let ran = check(&place, &["gone", "--key", "key"]);
+        assert_ne!(ran.code, 0, "{}: {}", path.display(), ran.text());
+        fs::write(&path, intact).unwrap();
+    }
+}

@@ -38,7 +38,7 @@ pub(super) enum StoreCommand {
     /// it, and catalog and index are cleared
     Compact(CompactArgs),
     /// Lists what is to be erased and what was: what, why, by which rule, and the hash
-    Erasures,
+    Erasures(ErasuresArgs),
     /// Lets new mail go to a store; cursors are carried into it first
     MakeCurrent(CurrentArgs),
     /// Tries a store again that is in error
@@ -76,6 +76,18 @@ pub(super) struct AcceptArgs {
     write: WriteArgs,
 }
 
+#[derive(Args, Debug)]
+pub(super) struct ErasuresArgs {
+    /// Only these: their ids, or beginnings of them
+    #[arg(value_name = "MESSAGE")]
+    ids: Vec<String>,
+
+    /// Writes proofs of those that are erased to this directory, for `posthold-verify`
+    #[arg(long, value_name = "DIR")]
+    proof: Option<PathBuf>,
+}
+
+/// Which store is compacted.
 #[derive(Args, Debug)]
 pub(super) struct CompactArgs {
     /// Its name [default: that of the current store]
@@ -239,7 +251,7 @@ impl StoreCommand {
         match self {
             StoreCommand::Compact(it) => Some(&it.write),
             StoreCommand::List
-            | StoreCommand::Erasures
+            | StoreCommand::Erasures(_)
             | StoreCommand::Stats
             | StoreCommand::Show { .. }
             | StoreCommand::Verify { .. } => None,
@@ -276,7 +288,9 @@ impl StoreCommand {
                 let how = if plan { CompactHow::Plan } else { CompactHow::Run };
                 StoreRequest::Compact { name, how }
             }
-            StoreCommand::Erasures => StoreRequest::Erasures,
+            StoreCommand::Erasures(ErasuresArgs { ids, proof }) => {
+                StoreRequest::Erasures { ids, proof }
+            }
             StoreCommand::MakeCurrent(it) => {
                 let rescan = if it.rescan { Rescan::Accepted } else { Rescan::Refused };
                 StoreRequest::MakeCurrent { name: it.name, rescan }

@@ -1,24 +1,18 @@
-//! `store compact`, `store erasures`: what was erased leaves every file, and what proves it stays.
+//! `store compact`: what was erased leaves every file.
 
 use std::ops::ControlFlow;
 
 use commands::{
-    AdminAnswer, Answer, CompactAnswer, CompactHow, ErasureShown, Failure, FailureKind, Phase,
-    ProgressSink, StoreState, WaitForViews, Work,
+    AdminAnswer, Answer, CompactAnswer, CompactHow, Failure, FailureKind, Phase, ProgressSink,
+    StoreState, WaitForViews, Work,
 };
-use ledger::{Detail, EraseReason, ErasureDetail, Fact};
-use ports::CondemnedRow;
-use store::log::{CompactProgress, CompactStep, Compacted, SegmentLog};
+use store::log::{CompactProgress, CompactStep, Compacted};
 use store::{Store, StoreCompactPlan};
-use types::{BlobId, EntryNumber, MessageKey};
 
 use super::all_stores::{self, AllStores};
 use super::stores::{Writing, options};
 use super::{Teller, backup, blocking, faults, forgetting, ownership, store_admin, telling};
 use crate::context::{Context, DataDir};
-
-/// Bytes of entries that are read to find one.
-const ENTRY_BYTES: usize = 1;
 
 /// What a compaction would take out.
 pub(super) fn plan(data: &DataDir, name: Option<&str>) -> Result<CompactAnswer, Failure> {
@@ -225,57 +219,4 @@ fn compact(
     }
     let planned = answer(name, CompactHow::Run, &plan);
     Ok(CompactAnswer { segments, blobs, details, bytes_freed, torn, ..planned })
-}
-
-/// What is condemned and what was erased, in all stores.
-pub(super) fn erasures(data: &DataDir) -> Result<Vec<ErasureShown>, Failure> {
-    all_stores::check_have_log(data)?;
-    let all = AllStores::open(data)?;
-    let mut shown = Vec::new();
-    for one in &all.stores {
-        let log = one.reading.store.log();
-        let condemned = log.condemned().map_err(|it| faults::log(&it))?;
-        let erased = log.erased().map_err(|it| faults::log(&it))?;
-        for row in condemned.iter().chain(&erased) {
-            shown.push(erasure(&one.name, log, row)?);
-        }
-    }
-    shown.sort_by_key(|it| (it.condemned, it.condemned_entry, it.id));
-    Ok(shown)
-}
-
-fn erasure(store: &str, log: &SegmentLog, row: &CondemnedRow) -> Result<ErasureShown, Failure> {
-    let ErasureDetail { rule, by, why, .. } = detail_of(log, row.entry)?;
-    Ok(ErasureShown {
-        store: store.to_owned(),
-        id: blob_of(log, row.message)?,
-        reason: match row.reason {
-            EraseReason::Retention => "retention",
-            EraseReason::Request => "request",
-        },
-        rule,
-        by,
-        why,
-        condemned_entry: row.entry.0,
-        condemned: row.at,
-        due: row.due,
-        erased: row.erased.map(|(entry, at)| (entry.0, at)),
-    })
-}
-
-fn detail_of(log: &SegmentLog, EntryNumber(number): EntryNumber) -> Result<ErasureDetail, Failure> {
-    let run = log.entries(number, ENTRY_BYTES).map_err(|it| faults::log(&it))?;
-    Ok(match run.items.into_iter().next() {
-        Some((_, Some(Detail::Erasure(detail)))) => detail,
-        _ => ErasureDetail::default(),
-    })
-}
-
-/// The hash of a message: its first entry keeps it.
-pub(super) fn blob_of(log: &SegmentLog, MessageKey(number): MessageKey) -> Result<BlobId, Failure> {
-    let run = log.entries(number, ENTRY_BYTES).map_err(|it| faults::log(&it))?;
-    Ok(match run.items.into_iter().next().map(|(entry, _)| entry.fact) {
-        Some(Fact::Placed { blob, .. }) => blob,
-        _ => BlobId::default(),
-    })
 }

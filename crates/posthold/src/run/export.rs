@@ -1,6 +1,6 @@
 //! `export`: messages become files.
 
-mod proofs;
+pub(super) mod proofs;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
@@ -301,7 +301,7 @@ impl Exporting {
         let Some(proven) = self.proven.take().filter(|_| !self.answer.cancelled) else {
             return Ok(());
         };
-        proofs::begin(&self.answer.to)?;
+        proofs::begin(&self.answer.to, proofs::Of::Messages)?;
         let mut counts = ProofCounts::default();
         for (one, placements) in selection.all.stores.iter().zip(&proven) {
             let of_store = proofs::write_store(one, &self.answer.to, placements)?;

@@ -19,12 +19,12 @@ use tokio::sync::OwnedRwLockWriteGuard;
 use types::Position;
 
 use super::all_stores::{self, ACTIVE_MAX};
-use super::compact;
 use super::stores::{self, is_empty, options};
 use super::{
     blocking, encryption, faults, keys, ownership, rebuild, retry, store_current, store_merge,
     store_move, store_stats, telling, users, verify,
 };
+use super::{compact, erasures};
 use crate::context::{Context, DataDir};
 
 /// Carries out a request about stores.
@@ -43,7 +43,7 @@ pub(super) async fn run(
             let place = blocking(move || Ok(data.at(&named(&data, &name)?))).await?;
             return verify::of_store(context, place, progress).await.map(Answer::Verify);
         }
-        let is_over_all = request == StoreRequest::Erasures;
+        let is_over_all = matches!(request, StoreRequest::Erasures { .. });
         let answer = blocking(move || read(&data, request)).await?;
         if is_over_all {
             all_stores::tell_missing(&context.data, progress).await;
@@ -115,7 +115,7 @@ fn read(data: &DataDir, request: StoreRequest) -> Result<AdminAnswer, Failure> {
             let planned = compact::plan(data, name.as_deref());
             return planned.map(|it| AdminAnswer::Compacted(Box::new(it)));
         }
-        StoreRequest::Erasures => return compact::erasures(data).map(AdminAnswer::Erasures),
+        StoreRequest::Erasures { ids, proof } => return erasures::answer(data, &ids, proof),
         _ => (),
     }
     if !data.path().is_dir() {

@@ -30,6 +30,7 @@ store accept-rollback
 store compact --plan
 store compact s
 store erasures
+store erasures 0123456789 --proof out
 store make-current s
 store retry s
 store merge s t

@@ -23,7 +23,8 @@ use super::retention::{
 };
 use super::service::{ServedObject, StatusObject};
 use super::stores::{
-    CompactObject, DetachedObject, ErasureObject, MergedObject, StatsObject, StoreObject,
+    CompactObject, DetachedObject, ErasureObject, ErasuresProvenObject, MergedObject, StatsObject,
+    StoreObject,
 };
 use super::unknown::{AssignedObject, UnknownObject};
 
@@ -87,6 +88,7 @@ fn more(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()> {
         AdminAnswer::Erasures(list) => {
             list.iter().try_for_each(|it| object(&ErasureObject::from(it), out))
         }
+        AdminAnswer::ErasuresProven(it) => object(&ErasuresProvenObject::from(it), out),
         AdminAnswer::StoreMerged(it) => object(&MergedObject::from(&**it), out),
         AdminAnswer::StoreDetached(dir) => object(&DetachedObject::from(dir), out),
         AdminAnswer::Quarantine(list) => {

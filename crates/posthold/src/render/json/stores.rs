@@ -1,8 +1,8 @@
 //! Answers about stores, for programs.
 
 use commands::{
-    CompactAnswer, CompactHow, ErasureShown, StoreCounts, StoreMerged, StoreShown, StoreStatsShown,
-    StoreTrouble, StoresRead,
+    CompactAnswer, CompactHow, ErasureShown, ErasuresProven, StoreCounts, StoreMerged, StoreShown,
+    StoreStatsShown, StoreTrouble, StoresRead,
 };
 use serde::Serialize;
 
@@ -178,6 +178,20 @@ impl<'a> From<&'a CompactAnswer> for CompactObject<'a> {
             views: it.views,
             warnings: &it.warnings,
         }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct ErasuresProvenObject {
+    to: String,
+    proven: u64,
+    unsigned: u64,
+}
+
+impl From<&ErasuresProven> for ErasuresProvenObject {
+    fn from(it: &ErasuresProven) -> ErasuresProvenObject {
+        let to = it.to.to_string_lossy().into_owned();
+        ErasuresProvenObject { to, proven: it.proven, unsigned: it.unsigned }
     }
 }
 

@@ -80,6 +80,7 @@ fn more(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()> {
         AdminAnswer::Store(it) => stores::one(it, out),
         AdminAnswer::Compacted(it) => stores::compacted(it, out),
         AdminAnswer::Erasures(list) => stores::erasures(list, out),
+        AdminAnswer::ErasuresProven(it) => stores::erasures_proven(it, out),
         AdminAnswer::StoreMerged(it) => stores::merged(it, out),
         AdminAnswer::StoreDetached(dir) => stores::detached(dir, out),
         AdminAnswer::Quarantine(list) => quarantine::list(list, out),

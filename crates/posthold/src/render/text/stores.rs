@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use commands::{
-    CompactAnswer, CompactHow, ErasureShown, StoreMerged, StoreShown, StoreStats, StoreStatsShown,
-    StoresRead,
+    CompactAnswer, CompactHow, ErasureShown, ErasuresProven, StoreMerged, StoreShown, StoreStats,
+    StoreStatsShown, StoresRead,
 };
 
 use super::{Align, counted, table, warnings, words};
@@ -63,6 +63,17 @@ pub(super) fn compacted(it: &CompactAnswer, out: &mut dyn Write) -> io::Result<(
         writeln!(out, "{} of torn tails removed.", counted(it.torn, "file"))?;
     }
     warnings(&it.warnings, out)
+}
+
+/// Writes where the proofs of erasures are.
+pub(super) fn erasures_proven(it: &ErasuresProven, out: &mut dyn Write) -> io::Result<()> {
+    let (proven, to) = (counted(it.proven, "erasure"), it.to.to_string_lossy());
+    writeln!(out, "{proven} proven in {}.", words::line(&to))?;
+    if it.unsigned != 0 {
+        let unsigned = counted(it.unsigned, "erasure");
+        writeln!(out, "{unsigned} not proven: nobody signed that yet. Try again in a minute.")?;
+    }
+    writeln!(out, "Check it with: posthold-verify {} --key FILE", words::line(&to))
 }
 
 /// Writes what is condemned and what was erased.

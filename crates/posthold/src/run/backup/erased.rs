@@ -10,7 +10,7 @@ use disk::RealDisk;
 use super::{failure, lock};
 use crate::context::DataDir;
 use crate::run::all_stores::{AllStores, OneStore};
-use crate::run::{compact, faults, users};
+use crate::run::{erasures, faults, users};
 
 /// Tells it. Gives what could not be told, and why: sentences. Blocks.
 pub(in crate::run) fn note(data: &DataDir) -> Vec<String> {
@@ -31,7 +31,7 @@ fn note_of(data: &DataDir, one: &OneStore) -> Result<(), Failure> {
         let Some((entry, at)) = row.erased else { continue };
         // What was erased before it knows.
         if newest.position.entries <= entry.0 {
-            let blob = compact::blob_of(store.log(), row.message)?;
+            let blob = erasures::blob_of(store.log(), row.message)?;
             messages.push(ErasedMessage { entry: entry.0, message: row.message.0, blob, at });
         }
     }
