@@ -49,12 +49,13 @@ by other means.
 ";
 
 const README_ERASURES: &str = "\
-This directory proves that messages were erased: which (by their hash), when, by which rule, by whom and why.
+This directory proves that messages were erased: which (by their hash), when, by which rule, by
+whom and why.
 
     posthold-verify DIR --key FILE
 
-checks it without Posthold: DIR is the directory that this one is in, FILE a file with the key of the
-archive, which you should have got from somebody you trust (`posthold key show` prints it).
+checks it without Posthold: DIR is the directory that this one is in, FILE a file with the key of
+the archive, which you should have got from somebody you trust (`posthold key show` prints it).
 
 In each directory named after a store, `erasures` says in words what is proven of each message.
 `entries` has the records that the words follow from, with a proof for each that it is one of the
