@@ -51,6 +51,8 @@ pub struct AnchorAdd {
     pub target: AnchorTarget,
     /// Hours between two checkpoints.
     pub every_hours: u32,
+    /// A PEM file with the certificates of an authority, which are kept with the anchor.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// Where checkpoints are kept.
@@ -107,8 +109,8 @@ pub enum AnchorChoice {
 pub struct AnchorFiles {
     /// Files, mails saved as files, and tokens; none means everything that is kept here.
     pub files: Vec<PathBuf>,
-    /// The certificates that tokens have to lead to, in PEM, besides those of the anchors.
-    pub roots: Option<String>,
+    /// A PEM file with certificates that tokens have to lead to, besides those of the anchors.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// An anchor, as lists show it.

@@ -4,6 +4,7 @@
 //! it is logged; a new command does not compile without an answer. What is asked for is logged
 //! before it is done, and how it ended after; what cannot be logged is not done.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use types::{BlobId, Hash, Timestamp, UserName};
@@ -256,6 +257,8 @@ pub enum Shows {
 pub enum AuditRequest {
     /// List what was done.
     List(AuditFilter),
+    /// Write entries with proofs.
+    Export(AuditExport),
     /// Show everything that is known of one entry.
     Show(u64),
     /// List the activities, and whether they are logged.
@@ -278,6 +281,7 @@ impl AuditRequest {
     pub fn name(&self) -> &'static str {
         match self {
             AuditRequest::List(_) => "audit list",
+            AuditRequest::Export(_) => "audit export",
             AuditRequest::Show(_) => "audit show",
             AuditRequest::Activities => "audit activities",
             AuditRequest::Switch(_, Switch::Enabled) => "audit enable",
@@ -294,6 +298,7 @@ impl AuditRequest {
     pub fn only_reads(&self) -> bool {
         match self {
             AuditRequest::List(_)
+            | AuditRequest::Export(_)
             | AuditRequest::Show(_)
             | AuditRequest::Activities
             | AuditRequest::Unlocks => true,
@@ -303,6 +308,26 @@ impl AuditRequest {
             | AuditRequest::AcceptLoss(_) => false,
         }
     }
+}
+
+/// Write entries of the audit log, with what proves them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AuditExport {
+    /// Which.
+    pub filter: AuditFilter,
+    /// The directory; made when missing.
+    pub to: PathBuf,
+}
+
+/// Entries of the audit log were written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AuditExported {
+    /// The directory.
+    pub to: PathBuf,
+    /// Entries with a proof.
+    pub proven: u64,
+    /// Entries that no checkpoint covers yet.
+    pub unsigned: u64,
 }
 
 /// Which entries of the audit log.
@@ -426,6 +451,8 @@ pub struct UnlockShown {
 /// What is answered about the audit log.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum AuditAnswer {
+    /// Of `audit export`.
+    Exported(AuditExported),
     /// Of `audit list`.
     List(Vec<AuditShown>),
     /// Of `audit show`.

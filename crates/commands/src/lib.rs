@@ -56,8 +56,8 @@ pub use approval::{
     ApprovalChoice, ApprovalRequest, ApprovalShown, ApprovalState, AsPerson, Wanted,
 };
 pub use audit::{
-    Activity, ActivityShown, AuditAnswer, AuditFilter, AuditLock, AuditRequest, AuditShown,
-    Grouping, Logged, Shows, Unlock, UnlockScope, UnlockShown,
+    Activity, ActivityShown, AuditAnswer, AuditExport, AuditExported, AuditFilter, AuditLock,
+    AuditRequest, AuditShown, Grouping, Logged, Shows, Unlock, UnlockScope, UnlockShown,
 };
 pub use backup::{
     BackupAnswer, BackupCreate, BackupCreated, BackupDefect, BackupKeys, BackupPurged,

@@ -396,6 +396,9 @@ fn audit(request: &AuditRequest) -> Logged {
     };
     match request {
         AuditRequest::List(_) | AuditRequest::Unlocks => logged(AuditRead, []),
+        AuditRequest::Export(it) => {
+            logged(Activity::AuditExport, [object("file", it.to.display())])
+        }
         AuditRequest::Show(number) => logged(AuditRead, [object("entry", number)]),
         AuditRequest::Activities => logged(ConfigurationRead, []),
         AuditRequest::Switch(activity, _) => {

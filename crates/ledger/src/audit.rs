@@ -59,6 +59,18 @@ impl AuditOutcome {
         }
     }
 
+    /// The name in answers and statements.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            AuditOutcome::Asked => "asked",
+            AuditOutcome::Done => "done",
+            AuditOutcome::Partly => "partly",
+            AuditOutcome::Refused => "refused",
+            AuditOutcome::Failed => "failed",
+        }
+    }
+
     /// What `number` stands for, if for anything.
     #[must_use]
     pub fn from_number(number: u8) -> Option<AuditOutcome> {

@@ -165,6 +165,20 @@ pub fn is_consistent(old: &Position, new: &Position, proof: &[Hash]) -> bool {
     last == 0 && old_root == old.root && new_root == new.root
 }
 
+/// Hashes as text: one a line, in base64.
+#[must_use]
+pub fn hash_lines(hashes: &[Hash]) -> String {
+    hashes.iter().map(|it| STANDARD.encode(it.0) + "\n").collect()
+}
+
+/// Reads what [`hash_lines`] wrote; `None` for anything else.
+#[must_use]
+pub fn parse_hash_lines(text: &str) -> Option<Vec<Hash>> {
+    let hash = |line: &str| Some(Hash(STANDARD.decode(line).ok()?.try_into().ok()?));
+    let hashes: Option<Vec<Hash>> = text.lines().take(PROOF_HASHES_MAX + 1).map(hash).collect();
+    hashes.filter(|it| it.len() <= PROOF_HASHES_MAX && hash_lines(it) == text)
+}
+
 /// An inclusion proof with the checkpoint that it leads to, as it stands in a file
 /// (C2SP tlog-proof).
 #[derive(Clone, PartialEq, Eq, Debug)]

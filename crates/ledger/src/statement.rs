@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use types::{Address, Flags, MessageKey};
 
-use crate::{Detail, Entry, EraseReason, Fact, SourceRef};
+use crate::{Audited, Detail, Entry, EraseReason, Fact, SourceRef};
 
 /// An entry with its number, and its detail unless that is erased.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -95,6 +95,56 @@ pub fn erasure(
     }
     out.line("To be erased from", due.to_string());
     out.line("Erased", at(erased));
+    Some(out.text)
+}
+
+/// The statement about what somebody asked for, as the audit log `origin` has it, and how that
+/// ended. `activity` is what the kind of thing is called. `None` when the entry asks for nothing.
+#[must_use]
+pub fn audit_statement(
+    origin: &str,
+    asked: &Stated,
+    ended: Option<&Stated>,
+    activity: Option<&str>,
+) -> Option<String> {
+    let Fact::Audited(Audited { activity: number, of: None, .. }) = asked.entry.fact else {
+        return None;
+    };
+    let mut out = Statement::default();
+    out.line("Activity", format!("{} (number {number})", activity.unwrap_or("not known here")));
+    out.line("Asked", format!("{}, entry {} of {origin}", asked.entry.time, asked.number));
+    match &asked.detail {
+        Some(Detail::Audit(it)) => {
+            out.some("Who", &it.who);
+            out.some("Identity", &it.identity);
+            out.some("Channel", &it.channel);
+            out.some("From", &it.endpoint);
+            out.some("Machine", &it.workstation);
+            out.some("Program", &it.agent);
+            out.some("Command", &it.command);
+            out.list("On", &it.objects);
+            out.some("Reason", &it.reason);
+        }
+        _ => out.line("Note", "what was said of it is erased"),
+    }
+    let Some(ended) = ended else {
+        out.line("Outcome", "not known");
+        return Some(out.text);
+    };
+    if let Fact::Audited(Audited { outcome, of: Some(of), .. }) = ended.entry.fact
+        && of.0 == asked.number
+    {
+        out.line("Outcome", outcome.name());
+        out.line("Ended", format!("{}, entry {}", ended.entry.time, ended.number));
+    }
+    if let Some(Detail::Audit(it)) = &ended.detail {
+        out.some("Told", &it.told);
+        if it.n_messages != 0 {
+            let hash = it.messages_hash;
+            out.line("Showed", format!("{} messages, hash {hash}", it.n_messages));
+            it.messages.iter().for_each(|id| out.line("Message", id.to_string()));
+        }
+    }
     Some(out.text)
 }
 

@@ -5,20 +5,30 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use commands::Activity;
+use ledger::checkpoint::split_origin;
 use ledger::note::Verifier;
-use ledger::proof::{ProofFile, root_by_inclusion};
-use ledger::statement::{Stated, erasure, needed, statement};
-use ledger::{Checkpoint, Detail, Entry, Fact, detail_hash, leaf_hash};
+use ledger::proof::{ProofFile, is_consistent, parse_hash_lines, root_by_inclusion};
+use ledger::statement::{Stated, audit_statement, erasure, needed, statement};
+use ledger::{
+    Anchored, Audited, Checkpoint, Detail, Entry, Fact, anchored_in, detail_hash, leaf_hash,
+};
 use sha2::{Digest, Sha256};
 use types::{BlobId, MessageKey};
 
+use crate::anchors::Anchors;
 use crate::findings::Findings;
 use crate::keys::Keys;
 
 /// The most of a small file that is read, in bytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
-pub(crate) fn check(dir: &Path, keys: &Keys, findings: &mut Findings) -> io::Result<()> {
+pub(crate) fn check(
+    dir: &Path,
+    keys: &Keys,
+    anchors: &mut Anchors,
+    findings: &mut Findings,
+) -> io::Result<()> {
     let proof = dir.join("proof");
     let mut messages = HashMap::new();
     hash_files(dir, &proof, &mut messages)?;
@@ -27,7 +37,7 @@ pub(crate) fn check(dir: &Path, keys: &Keys, findings: &mut Findings) -> io::Res
     for store in crate::subdirectories(&proof)? {
         let known = keys.beside(&store.join("key.pub"), findings);
         let store = ProvenStore { dir: store, known, is_given: keys.are_given() };
-        n_erased += store.check(&messages, &mut proven, findings)?;
+        n_erased += store.check(&messages, &mut proven, anchors, findings)?;
     }
     let mut unproven: Vec<&PathBuf> =
         messages.iter().filter(|(id, _)| !proven.contains(*id)).map(|(_, path)| path).collect();
@@ -101,6 +111,7 @@ impl ProvenStore {
         &self,
         messages: &HashMap<BlobId, PathBuf>,
         proven: &mut HashSet<BlobId>,
+        anchors: &mut Anchors,
         findings: &mut Findings,
     ) -> io::Result<u64> {
         let place = self.dir.to_string_lossy().into_owned();
@@ -117,12 +128,22 @@ impl ProvenStore {
             "{place}: a checkpoint of {} over {} entries, signed with {by}.",
             checkpoint.origin, checkpoint.position.entries
         ));
+        self.anchors(&checkpoint, anchors, findings)?;
         let entries = self.entries(&note, &checkpoint, findings)?;
         for path in files(&self.dir.join("statements"))? {
             self.statement(&path, &checkpoint, &entries, findings)?;
         }
         let erased = self.erasures(&checkpoint, &entries, findings)?;
+        let mut n_audited = 0;
         for stated in entries.values() {
+            let has_statement =
+                self.dir.join(format!("statements/{}.txt", stated.number)).is_file();
+            if let Fact::Audited(Audited { of: None, .. }) = stated.entry.fact {
+                n_audited += 1;
+                if !has_statement {
+                    findings.wrong(format!("{place}, entry {}", stated.number), "has no statement");
+                }
+            }
             let Fact::Placed { blob, size, .. } = &stated.entry.fact else { continue };
             if erased.contains(&stated.number) {
                 continue;
@@ -138,9 +159,12 @@ impl ProvenStore {
                     findings.wrong(format!("{place}, entry {}", stated.number), what);
                 }
             }
-            if !self.dir.join(format!("statements/{}.txt", stated.number)).is_file() {
+            if !has_statement {
                 findings.wrong(format!("{place}, entry {}", stated.number), "has no statement");
             }
+        }
+        if n_audited != 0 {
+            findings.checked(format!("{n_audited} entries of the audit log with proofs."));
         }
         Ok(erased.len() as u64)
     }
@@ -171,6 +195,52 @@ impl ProvenStore {
             }
         }
         Ok(holding)
+    }
+
+    /// What was anchored of the log: here, and elsewhere. The checkpoint has to go on from there.
+    fn anchors(
+        &self,
+        checkpoint: &Checkpoint,
+        elsewhere: &mut Anchors,
+        findings: &mut Findings,
+    ) -> io::Result<()> {
+        let (base, _) = split_origin(&checkpoint.origin);
+        let mut all = elsewhere.of(base, &self.known, findings);
+        for path in files(&self.dir.join("anchors"))? {
+            if path.extension().is_none_or(|it| it != "txt") {
+                continue;
+            }
+            let place = path.to_string_lossy().into_owned();
+            let text = read(&path)?;
+            let found = anchored_in(&text);
+            let whole: String = found.iter().flatten().map(Anchored::text).collect();
+            if whole != text {
+                findings.wrong(&place, "was changed");
+            }
+            for it in found.into_iter().flatten() {
+                match it.open(&self.known) {
+                    Ok(of) => all.push((place.clone(), of)),
+                    Err(error) => findings.wrong(&place, error.to_string()),
+                }
+                elsewhere.token(&place, &it, findings);
+            }
+        }
+        let new = checkpoint.position;
+        for (place, of) in all {
+            let old = of.position;
+            let path = self.dir.join(format!("anchors/{}.proof", old.entries));
+            let proof = match read_if_there(&path)? {
+                Some(bytes) => parse_hash_lines(&String::from_utf8_lossy(&bytes)),
+                // Of the same size nothing is to be proven.
+                None => (old.entries == new.entries).then(Vec::new),
+            };
+            match proof {
+                Some(proof) if is_consistent(&old, &new, &proof) => (),
+                Some(_) => findings.wrong(place, "the checkpoint does not go on from there"),
+                None => findings.wrong(place, "nothing proves that the checkpoint goes on from it"),
+            }
+        }
+        Ok(())
     }
 
     /// The entries whose proofs hold, by number.
@@ -209,6 +279,21 @@ impl ProvenStore {
     ) -> io::Result<()> {
         let number = path.file_stem().and_then(|it| it.to_str()?.parse::<u64>().ok());
         let placed = number.and_then(|it| entries.get(&it));
+        if let Some(asked) = placed
+            && let Fact::Audited(Audited { activity, of: None, .. }) = asked.entry.fact
+        {
+            let ends = |it: &&Stated| match it.entry.fact {
+                Fact::Audited(Audited { of: Some(of), .. }) => of.0 == asked.number,
+                _ => false,
+            };
+            let ended = entries.values().find(ends);
+            let name = Activity::from_number(activity).map(Activity::name);
+            let want = audit_statement(&checkpoint.origin, asked, ended, name);
+            if want.as_deref() != Some(read(path)?.as_str()) {
+                findings.wrong(path.to_string_lossy(), "says something else than its entries");
+            }
+            return Ok(());
+        }
         let names = placed.and_then(|it| needed(&it.entry));
         let (Some(placed), Some((folder, source))) = (placed, names) else {
             findings.wrong(path.to_string_lossy(), "no proven entry stands behind it");

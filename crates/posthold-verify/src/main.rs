@@ -1,5 +1,5 @@
-//! `posthold-verify DIR [--key FILE] [--unlock FILE]`: checks an export with proofs, or a copied
-//! store.
+//! `posthold-verify DIR [--key FILE] [--unlock FILE] [--anchor FILE]`: checks an export with
+//! proofs, or a copied store.
 //!
 //! What it is not: a part of Posthold that runs anywhere else. It knows neither server, database
 //! nor index, writes nothing, and asks no network. What it checks stands in
@@ -9,6 +9,7 @@
 //! them; without, the keys in DIR are taken, and it says so. A store that is encrypted is read with
 //! the key of `--unlock`, which is read from that file and stands nowhere else.
 
+mod anchors;
 mod export;
 mod findings;
 mod keys;
@@ -21,28 +22,36 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anchors::Anchors;
 use findings::Findings;
 use keys::Keys;
 use unlock::Unlock;
 
 const USAGE: &str = "\
-Checks an export that `posthold export --proof` made, a store or a data directory, without Posthold.
+Checks an export that `posthold export --proof` or `posthold audit export` made, a store or a data
+directory, without Posthold.
 
-Usage: posthold-verify DIR [--key FILE] [--unlock FILE]
+Usage: posthold-verify DIR [--key FILE] [--unlock FILE] [--anchor FILE]... [--ca-file FILE]
 
   DIR            the export, the store, or the data directory
   --key FILE     keys that you got elsewhere, one a line, as `posthold key show` prints them
   --unlock FILE  the key of encrypted stores, as in secret.key or POSTHOLD_KEY_FILE
+  --anchor FILE  checkpoints that somebody else kept: a mail saved as a file, or the file of an
+                 anchor; several times for several
+  --ca-file FILE certificates in PEM that time-stamp tokens have to lead to
 
 Exit codes: 0 everything holds; 1 something does not, or is missing: it says what; 2 the command
 is wrong; 3 it could not be read.
 ";
 
 /// What is asked.
+#[derive(Default)]
 struct Asked {
     dir: PathBuf,
     key: Option<PathBuf>,
     unlock: Option<PathBuf>,
+    anchors: Vec<PathBuf>,
+    roots: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -53,7 +62,11 @@ fn main() -> ExitCode {
     let mut findings = Findings::default();
     let checked = Keys::elsewhere(asked.key.as_deref()).and_then(|keys| {
         let unlock = Unlock::with(asked.unlock.as_deref())?;
-        check(&asked.dir, &keys, &unlock, &mut findings)
+        let roots = asked.roots.as_deref();
+        let mut anchors = Anchors::read(&asked.anchors, roots, &mut findings)?;
+        check(&asked.dir, &keys, &unlock, &mut anchors, &mut findings)?;
+        anchors.end(&mut findings);
+        Ok(())
     });
     let shown = match checked {
         Ok(()) => findings.show(&mut io::stdout().lock()),
@@ -70,28 +83,39 @@ fn main() -> ExitCode {
 }
 
 fn asked(arguments: impl Iterator<Item = OsString>) -> Option<Asked> {
-    let (mut dir, mut key, mut unlock) = (None, None, None);
+    let mut asked = Asked::default();
+    let mut dir = None;
     let mut arguments = arguments;
     while let Some(argument) = arguments.next() {
         if argument == "--key" {
-            key = Some(PathBuf::from(arguments.next()?));
+            asked.key = Some(PathBuf::from(arguments.next()?));
         } else if argument == "--unlock" {
-            unlock = Some(PathBuf::from(arguments.next()?));
+            asked.unlock = Some(PathBuf::from(arguments.next()?));
+        } else if argument == "--anchor" {
+            asked.anchors.push(PathBuf::from(arguments.next()?));
+        } else if argument == "--ca-file" {
+            asked.roots = Some(PathBuf::from(arguments.next()?));
         } else if argument.to_string_lossy().starts_with('-') || dir.is_some() {
             return None;
         } else {
             dir = Some(PathBuf::from(argument));
         }
     }
-    Some(Asked { dir: dir?, key, unlock })
+    Some(Asked { dir: dir?, ..asked })
 }
 
-fn check(dir: &Path, keys: &Keys, unlock: &Unlock, findings: &mut Findings) -> io::Result<()> {
+fn check(
+    dir: &Path,
+    keys: &Keys,
+    unlock: &Unlock,
+    anchors: &mut Anchors,
+    findings: &mut Findings,
+) -> io::Result<()> {
     if dir.join("proof").is_dir() {
-        return export::check(dir, keys, findings);
+        return export::check(dir, keys, anchors, findings);
     }
     if dir.join("segments").is_dir() {
-        return stored::check(dir, keys, unlock, findings);
+        return stored::check(dir, keys, unlock, anchors, findings);
     }
     let mut logs = Vec::new();
     if dir.join("stores").is_dir() {
@@ -103,7 +127,7 @@ fn check(dir: &Path, keys: &Keys, unlock: &Unlock, findings: &mut Findings) -> i
         let message = format!("{} is no export with proofs and no store", dir.display());
         return Err(io::Error::new(io::ErrorKind::NotFound, message));
     }
-    logs.iter().try_for_each(|it| stored::check(it, keys, unlock, findings))
+    logs.iter().try_for_each(|it| stored::check(it, keys, unlock, anchors, findings))
 }
 
 /// Directories in a directory, by name.
@@ -127,12 +151,14 @@ mod tests {
     fn arguments() {
         let read = |text: &str| {
             let asked = asked(text.split_whitespace().map(OsString::from))?;
-            Some(format!("{} {:?} {:?}", asked.dir.display(), asked.key, asked.unlock))
+            let Asked { dir, key, unlock, anchors, roots } = asked;
+            Some(format!("{} {key:?} {unlock:?} {} {roots:?}", dir.display(), anchors.len()))
         };
         let cases = [
-            ("out", Some("out None None")),
-            ("out --key k", Some("out Some(\"k\") None")),
-            ("--key k out --unlock u", Some("out Some(\"k\") Some(\"u\")")),
+            ("out", Some("out None None 0 None")),
+            ("out --key k", Some("out Some(\"k\") None 0 None")),
+            ("--key k out --unlock u", Some("out Some(\"k\") Some(\"u\") 0 None")),
+            ("--anchor a out --anchor b --ca-file c", Some("out None None 2 Some(\"c\")")),
             ("", None),
             ("--key k", None),
             ("out --key", None),

@@ -22,8 +22,8 @@ pub(crate) enum End {
 /// Checkpoints in their order, those whose signature holds.
 pub(crate) struct Notes {
     found: Vec<Checkpoint>,
-    /// The roots that are asked for, by size.
-    wanted: BTreeMap<u64, Vec<Hash>>,
+    /// The roots that are asked for, by size, with where they stand when that is elsewhere.
+    wanted: BTreeMap<u64, Vec<(Hash, Option<String>)>>,
     /// Checkpoints in the file, those that do not hold included.
     pub(crate) n_notes: u64,
 }
@@ -79,7 +79,20 @@ impl Notes {
             let (_, epoch) = split_origin(&checkpoint.origin);
             let Position { entries, root } = checkpoint.position;
             if first_of.range(epoch + 1..).all(|(_, first)| entries <= *first) {
-                self.wanted.entry(entries).or_default().push(root);
+                self.wanted.entry(entries).or_default().push((root, None));
+            }
+        }
+    }
+
+    /// Asks for what was anchored too. Entries that were given up since are none.
+    pub(crate) fn add(&mut self, anchored: Vec<(String, Checkpoint)>) {
+        for (place, checkpoint) in anchored {
+            let (_, epoch) = split_origin(&checkpoint.origin);
+            let Position { entries, root } = checkpoint.position;
+            let is_later = |it: &&Checkpoint| epoch < split_origin(&it.origin).1;
+            let given_up = self.found.iter().find(is_later);
+            if given_up.is_none_or(|it| entries <= it.position.entries) {
+                self.wanted.entry(entries).or_default().push((root, Some(place)));
             }
         }
     }
@@ -87,9 +100,10 @@ impl Notes {
     /// The tree at the end of a batch.
     pub(crate) fn at(&mut self, position: &Position, place: &str, findings: &mut Findings) {
         let wanted = self.wanted.remove(&position.entries).unwrap_or_default();
-        if wanted.iter().any(|it| *it != position.root) {
-            let entries = position.entries;
-            let what = format!("the first {entries} entries are not those that were signed");
+        let entries = position.entries;
+        for (_, elsewhere) in wanted.iter().filter(|(root, _)| *root != position.root) {
+            let by = elsewhere.as_ref().map(|it| format!(", as {it} has it")).unwrap_or_default();
+            let what = format!("the first {entries} entries are not those that were signed{by}");
             findings.wrong(place, what);
         }
     }

@@ -13,11 +13,13 @@ use frames::{
     PRELUDE_BYTES, Prelude, ReadAt, ReadFlaw, ReadMode, Skeleton, State, Step, decode_body,
     decode_details, decode_entries, read_dictionary,
 };
+use ledger::note::Verifier;
 use ledger::{Entry, Fact, detail_hash};
 use message::parts::{Form, Joiner};
 use sha2::{Digest, Sha256};
 use types::{BlobId, Hash};
 
+use crate::anchors::Anchors;
 use crate::findings::Findings;
 use crate::keys::Keys;
 use crate::notes::{End, Notes};
@@ -27,10 +29,13 @@ pub(crate) fn check(
     dir: &Path,
     keys: &Keys,
     unlock: &Unlock,
+    anchors: &mut Anchors,
     findings: &mut Findings,
 ) -> io::Result<()> {
     let known = keys.beside(&dir.join("checkpoint.pub"), findings);
     let mut notes = Notes::read(dir, &known, findings);
+    let base = known.first().map(Verifier::name).unwrap_or_default().to_owned();
+    notes.add(anchors.of(&base, &known, findings));
     let segments = Segment::open_all(&dir.join("segments"), unlock)?;
     let mut log = Log::new(dir, &segments, findings);
     for index in 0..segments.len() {

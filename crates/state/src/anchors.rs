@@ -177,16 +177,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut state = State::open(&dir.path().join("state.db")).unwrap();
         let people = AnchorTarget::Mail(vec!["a@x.org".into(), "b@x.org".into()]);
-        let board = AnchorAdd { name: "board".into(), target: people, every_hours: 24 };
+        let board =
+            AnchorAdd { name: "board".into(), target: people, every_hours: 24, ca_file: None };
         let worm = AnchorTarget::File("/worm/checkpoints".into());
-        let worm = AnchorAdd { name: "worm".into(), target: worm, every_hours: 1 };
+        let worm = AnchorAdd { name: "worm".into(), target: worm, every_hours: 1, ca_file: None };
         state.add_anchor(&worm, "ann", Timestamp(1)).unwrap();
         state.add_anchor(&board, "ann", Timestamp(2)).unwrap();
         let taken = state.add_anchor(&board, "ann", Timestamp(2)).unwrap_err();
         assert_eq!(taken.kind(), StateErrorKind::NameTaken);
         let all = state.anchors().unwrap();
         let tsa = AnchorTarget::Tsa { url: "http://t/".into(), roots: "pem".into() };
-        let tsa = AnchorAdd { name: "tsa".into(), target: tsa, every_hours: 5 };
+        let tsa = AnchorAdd { name: "tsa".into(), target: tsa, every_hours: 5, ca_file: None };
         state.add_anchor(&tsa, "ann", Timestamp(3)).unwrap();
         assert_eq!(state.anchor("tsa").unwrap().target, tsa.target);
         state.remove_anchor("tsa").unwrap();

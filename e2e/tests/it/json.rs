@@ -82,6 +82,8 @@ fn stores(place: &Place) {
 fn audit(place: &Place) {
     check("audit", &place.ok(["audit", "list", "--json"]).json_lines()[0]);
     check("audit", &place.ok(["audit", "show", "0", "--json"]).json());
+    let export = ["audit", "export", "--to", "audited", "--json"];
+    check("audit-export", &place.ok(export).json());
     check("audit-activity", &place.ok(["audit", "activities", "--json"]).json_lines()[0]);
     let unlock = ["audit", "unlock", "alice", "--reason", "case 7", "--json"];
     check("audit-unlock", &place.ok(unlock).json_lines()[0]);

@@ -41,4 +41,5 @@ mod serve;
 mod store_kills;
 mod stores;
 mod stores_served;
+mod tamper;
 mod users;

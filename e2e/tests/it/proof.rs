@@ -150,6 +150,83 @@ fn an_older_copy_of_the_log_is_found() {
     assert!(ran.code == 1 && ran.text().contains("ends earlier than"), "{}", ran.text());
 }
 
+#[test]
+fn an_export_of_the_audit_log_is_checked_without_posthold() {
+    let place = archived();
+    place.ok(["search", "quarterly", "--reason", "case 7"]);
+    place.ok(["user", "add", "bob"]);
+    let export = ["audit", "export", "--to", "log", "--activity", "MessageSearch", "--json"];
+    assert_eq!(place.ok(export).json()["proven"], 1);
+    let export = place.ok(["audit", "export", "--to", "log", "--json"]).json();
+    assert!(export["proven"].as_u64() > Some(3) && export["unsigned"] == 0, "{export}");
+    let ran = check(&place, &["log", "--key", "key"]);
+    assert_eq!(ran.code, 0, "{}", ran.text());
+    assert!(ran.text().contains("entries of the audit log with proofs"), "{}", ran.text());
+    let statements = files(&place.path("log/proof/audit/statements"));
+    let all: String = statements.iter().map(|it| fs::read_to_string(it).unwrap()).collect();
+    assert!(all.contains("Activity: MessageSearch (number 2)\n"), "{all}");
+    assert!(all.contains("Reason: case 7\n") && all.contains("Outcome: done\n"), "{all}");
+    for path in files(&place.path("log/proof/audit")) {
+        if path.ends_with("key.pub") {
+            continue;
+        }
+        let intact = fs::read(&path).unwrap();
+        let mut changed = intact.clone();
+        let middle = changed.len() / 2;
+        changed[middle] ^= 1;
+        fs::write(&path, changed).unwrap();
+        let ran = check(&place, &["log", "--key", "key"]);
+        assert_eq!(ran.code, 1, "{}: {}", path.display(), ran.text());
+        fs::write(&path, intact).unwrap();
+    }
+}
+
+/// What others kept, held against a copied store and an export.
+#[test]
+fn anchors_are_checked_without_posthold() {
+    let place = archived();
+    place.ok(["anchor", "add", "file", "list"]);
+    place.ok(["anchor", "now"]);
+    fs::create_dir(place.path("more")).unwrap();
+    fs::write(place.path("more/1.eml"), "Subject: more\r\n\r\nmore\r\n").unwrap();
+    place.ok(["import", "more", "--user", "alice"]);
+    fs::copy(place.path("list"), place.path("first")).unwrap();
+    place.ok(["anchor", "now"]);
+    place.ok(["export", "--all", "--to", "out", "--proof"]);
+    let ran = check(&place, &["data", "--anchor", "list"]);
+    assert_eq!(ran.code, 0, "{}", ran.text());
+    let of_store = |name: &str| -> String {
+        let text = fs::read_to_string(place.path(name)).unwrap();
+        text.split_inclusive("=\n\n").step_by(2).collect()
+    };
+    fs::write(place.path("store-list"), of_store("list")).unwrap();
+    for anchors in ["store-list", "first"] {
+        let ran = check(&place, &["out", "--key", "key", "--anchor", anchors]);
+        let foreign = anchors == "first" && ran.text().contains("which is not here");
+        assert!(ran.code == 0 || foreign, "{anchors}: {}", ran.text());
+    }
+    let ran = check(&place, &["data/stores/default", "--anchor", "list"]);
+    assert!(ran.code == 1 && ran.text().contains("which is not here"), "{}", ran.text());
+    // Another archive, and one that was set back.
+    let other = archived();
+    fs::copy(place.path("store-list"), other.path("list")).unwrap();
+    let ran = check(&other, &["data", "--anchor", "list"]);
+    assert!(ran.code == 1 && ran.text().contains("which is not here"), "{}", ran.text());
+    let proofs = files(&place.path("out/proof/default/anchors"));
+    assert_eq!(proofs.len(), 4, "{proofs:?}");
+    for path in proofs {
+        let intact = fs::read(&path).unwrap();
+        let mut changed = intact.clone();
+        let middle = changed.len() / 2;
+        changed.get_mut(middle).map(|it| *it ^= 1);
+        changed.extend(intact.is_empty().then_some(b'x'));
+        fs::write(&path, changed).unwrap();
+        let ran = check(&place, &["out", "--key", "key"]);
+        assert_eq!(ran.code, 1, "{}: {}", path.display(), ran.text());
+        fs::write(&path, intact).unwrap();
+    }
+}
+
 /// Somebody else's program: the definitions of RFC 9162 in Python, and OpenSSL.
 #[test]
 fn an_independent_checker_agrees() {

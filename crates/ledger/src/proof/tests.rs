@@ -23,7 +23,7 @@ fn leaves(n: u64) -> Leaves {
     Leaves((0..n).map(|it| leaf_hash(&it.to_be_bytes())).collect())
 }
 
-fn position(leaves: &mut Leaves, entries: u64) -> Position {
+fn position<N: Nodes<Error = Infallible>>(leaves: &mut N, entries: u64) -> Position {
     Position { entries, root: root(leaves, entries).unwrap() }
 }
 
@@ -194,4 +194,77 @@ fn files_are_read_back() {
     }
     let long = text.replace("\n\n", &format!("\n{}\n\n", "AAAA\n".repeat(70)));
     assert!(ProofFile::parse(&long).is_err());
+}
+
+/// Perfect subtrees of a large tree, level by level.
+struct Levels(Vec<Vec<Hash>>);
+
+impl Nodes for Levels {
+    type Error = Infallible;
+
+    fn node(&mut self, level: u8, index: u64) -> Result<Hash, Infallible> {
+        Ok(self.0[usize::from(level)][usize::try_from(index).unwrap()])
+    }
+}
+
+impl Levels {
+    fn of(leaves: Vec<Hash>) -> Levels {
+        let mut levels = vec![leaves];
+        while 1 < levels[levels.len() - 1].len() {
+            let pairs = levels[levels.len() - 1].chunks_exact(2);
+            let above = pairs.map(|it| node_hash(&it[0], &it[1])).collect();
+            levels.push(above);
+        }
+        Levels(levels)
+    }
+}
+
+/// Every size up to 300 against the reference, and some leaves of each.
+#[test]
+fn proofs_of_every_size_to_300_follow_the_definition() {
+    let known = leaves(300).0;
+    let mut all = Levels::of(known.clone());
+    for size in 1..=300_u64 {
+        let here = &known[..usize::try_from(size).unwrap()];
+        let new_root = root(&mut all, size).unwrap();
+        assert_eq!(new_root, root_by_definition(here), "{size}");
+        for index in [0, size / 3, size / 2, size - 1] {
+            let at = usize::try_from(index).unwrap();
+            let path = inclusion(&mut all, index, size).unwrap();
+            assert_eq!(path, path_by_definition(at, here), "{index} of {size}");
+            assert_eq!(root_by_inclusion(here[at], index, size, &path), Some(new_root));
+        }
+        for old in [1, size / 3 + 1, size / 2 + 1, size].into_iter().filter(|it| *it <= size) {
+            let at = usize::try_from(old).unwrap();
+            let proof = consistency(&mut all, old, size).unwrap();
+            assert_eq!(proof, subproof_by_definition(at, here, true), "{old} of {size}");
+        }
+    }
+}
+
+#[test]
+fn proofs_of_a_million_leaves_hold() {
+    let n = 1_u64 << 20;
+    let known: Vec<Hash> = (0..n + 7).map(|it| Hash::of(&it.to_be_bytes())).collect();
+    let mut tree = crate::merkle::Tree::new();
+    known.iter().for_each(|it| tree.append(*it));
+    let mut all = Levels::of(known.clone());
+    for size in [n - 1, n, n + 1, n + 7] {
+        let new = position(&mut all, size);
+        if size == n + 7 {
+            assert_eq!(tree.root(), new.root);
+        }
+        for index in [0, 1, 12_345, n / 2 - 1, n / 2, n - 2, size - 1] {
+            let path = inclusion(&mut all, index, size).unwrap();
+            assert!(path.len() <= 21, "{}", path.len());
+            let leaf = known[usize::try_from(index).unwrap()];
+            assert_eq!(root_by_inclusion(leaf, index, size, &path), Some(new.root));
+            assert_ne!(root_by_inclusion(leaf, index ^ 1, size, &path), Some(new.root));
+        }
+        for old in [1, 3, 65_536, n / 2 + 1, n - 1] {
+            let proof = consistency(&mut all, old, size).unwrap();
+            let before = position(&mut all, old);
+            assert!(is_consistent(&before, &new, &proof), "{old} of {size}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! `anchor ...`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use commands::{
@@ -9,7 +9,6 @@ use commands::{
 };
 use net::HttpUrl;
 use reports::mail::check_address;
-use stamps::Roots;
 
 use super::WaitArgs;
 use super::job::absolute;
@@ -131,8 +130,7 @@ impl AnchorCommand {
                 None => AnchorChoice::All,
             }),
             AnchorCommand::Verify { files, ca_file } => {
-                let roots = ca_file.as_deref().map(pem).transpose()?;
-                AnchorRequest::Verify(AnchorFiles { files, roots })
+                AnchorRequest::Verify(AnchorFiles { files, ca_file })
             }
         })
     }
@@ -140,6 +138,7 @@ impl AnchorCommand {
 
 impl AddCommand {
     fn anchor(self) -> Result<AnchorAdd, Failure> {
+        let mut certificates = None;
         let (target, more) = match self {
             AddCommand::Mail { to, more } => (AnchorTarget::Mail(people(to)?), more),
             AddCommand::File { path, more } => (AnchorTarget::File(absolute(path)?), more),
@@ -149,25 +148,14 @@ impl AddCommand {
                     return Err(Failure::new(FailureKind::Request, message)
                         .with_hint("Write http://host/path or https://host/path."));
                 }
-                (AnchorTarget::Tsa { url, roots: pem(&ca_file)? }, more)
+                certificates = Some(ca_file);
+                (AnchorTarget::Tsa { url, roots: String::new() }, more)
             }
         };
         let name = more.name.unwrap_or_else(|| target.kind().to_owned());
         check_name(&name)?;
-        Ok(AnchorAdd { name, target, every_hours: more.every_hours })
+        Ok(AnchorAdd { name, target, every_hours: more.every_hours, ca_file: certificates })
     }
-}
-
-/// Certificates in PEM.
-fn pem(path: &Path) -> Result<String, Failure> {
-    let wrong = |why: String| {
-        let message = format!("{}: {why}", path.display());
-        Failure::new(FailureKind::Configuration, message)
-            .with_hint("Get the certificate of the authority's root from the authority, as PEM.")
-    };
-    let text = std::fs::read_to_string(path).map_err(|it| wrong(it.to_string()))?;
-    Roots::from_pem(text.as_bytes()).map_err(|it| wrong(it.to_string()))?;
-    Ok(text)
 }
 
 fn people(to: Vec<String>) -> Result<Vec<String>, Failure> {

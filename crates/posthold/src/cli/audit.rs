@@ -1,11 +1,12 @@
 //! `audit ...`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use commands::{
-    Activity, AuditFilter, AuditRequest, Failure, FailureKind, Grouping, Switch, Unlock,
-    UnlockScope,
+    Activity, AuditExport, AuditFilter, AuditRequest, Failure, FailureKind, Grouping, Switch,
+    Unlock, UnlockScope,
 };
 
 use super::run::day;
@@ -19,6 +20,9 @@ const LISTED_DEFAULT: u64 = 100;
 pub(super) enum AuditCommand {
     /// Lists who did what, the newest last
     List(FilterArgs),
+    /// Writes entries with what proves them, into the directory `proof` there, for
+    /// `posthold-verify`: entries, inclusion proofs, a signed checkpoint and statements in words
+    Export(ExportArgs),
     /// Shows everything that is known of one entry
     Show {
         /// Its number
@@ -40,9 +44,35 @@ pub(super) enum AuditCommand {
     AcceptLoss(AcceptArgs),
 }
 
-/// Which entries.
+/// Which entries are listed.
 #[derive(Args, Debug)]
 pub(super) struct FilterArgs {
+    #[command(flatten)]
+    which: WhichArgs,
+
+    /// Entries at most: the newest
+    #[arg(long, value_name = "N", default_value_t = LISTED_DEFAULT)]
+    limit: u64,
+
+    /// Every entry on a line of its own, reads of one second too
+    #[arg(long)]
+    each: bool,
+}
+
+/// Which entries are written.
+#[derive(Args, Debug)]
+pub(super) struct ExportArgs {
+    #[command(flatten)]
+    which: WhichArgs,
+
+    /// The directory to write to; made when missing
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+}
+
+/// Which entries.
+#[derive(Args, Debug)]
+struct WhichArgs {
     /// Only those of this day or later: YYYY-MM-DD, in UTC
     #[arg(long, value_name = "DAY")]
     since: Option<String>,
@@ -62,14 +92,6 @@ pub(super) struct FilterArgs {
     /// Only what was done to this: a part of it, such as user:alice, job:office or message:3f2a
     #[arg(long, value_name = "TEXT")]
     object: Option<String>,
-
-    /// Entries at most: the newest
-    #[arg(long, value_name = "N", default_value_t = LISTED_DEFAULT)]
-    limit: u64,
-
-    /// Every entry on a line of its own, reads of one second too
-    #[arg(long)]
-    each: bool,
 }
 
 /// An activity.
@@ -146,7 +168,15 @@ impl AuditCommand {
     /// The request.
     pub(super) fn request(self) -> Result<AuditRequest, Failure> {
         Ok(match self {
-            AuditCommand::List(it) => AuditRequest::List(it.filter()?),
+            AuditCommand::List(it) => AuditRequest::List(AuditFilter {
+                limit: Some(it.limit),
+                grouping: if it.each { Grouping::Each } else { Grouping::BySecond },
+                ..it.which.filter()?
+            }),
+            AuditCommand::Export(it) => {
+                let (filter, to) = (it.which.filter()?, it.to);
+                AuditRequest::Export(AuditExport { filter, to })
+            }
             AuditCommand::Show { number } => AuditRequest::Show(number),
             AuditCommand::Activities => AuditRequest::Activities,
             AuditCommand::Enable(it) => {
@@ -169,7 +199,7 @@ impl AuditCommand {
     }
 }
 
-impl FilterArgs {
+impl WhichArgs {
     fn filter(self) -> Result<AuditFilter, Failure> {
         let until = self.until.as_deref().map(|it| day("--until", it)).transpose()?;
         Ok(AuditFilter {
@@ -178,8 +208,8 @@ impl FilterArgs {
             who: self.by,
             activities: self.activity.iter().map(|it| activity(it)).collect::<Result<_, _>>()?,
             object: self.object,
-            limit: Some(self.limit),
-            grouping: if self.each { Grouping::Each } else { Grouping::BySecond },
+            limit: None,
+            grouping: Grouping::Each,
         })
     }
 }

@@ -13,6 +13,8 @@ mod logs;
 mod sending;
 mod stamp;
 
+use std::path::Path;
+
 use commands::{
     AdminAnswer, AnchorAdd, AnchorAnswer, AnchorChoice, AnchorRequest, AnchorShown, AnchorTarget,
     Answer, Failure, FailureKind, MailSettings, ProgressSink,
@@ -21,6 +23,7 @@ use disk::SystemClock;
 use ports::Clock;
 use reports::alerts::AnchorSituation;
 use reports::pacing;
+use stamps::Roots;
 use state::State;
 use types::Timestamp;
 
@@ -82,11 +85,26 @@ fn listed(state: &State) -> Result<Vec<AnchorShown>, Failure> {
 
 fn added(data: &DataDir, it: &AnchorAdd, who: &str) -> Result<Vec<AnchorShown>, Failure> {
     let mut state = users::open(data)?;
-    if let AnchorTarget::Mail(_) = &it.target {
-        mail_settings(&state)?;
+    let mut it = it.clone();
+    match (&mut it.target, &it.ca_file) {
+        (AnchorTarget::Mail(_), _) => drop(mail_settings(&state)?),
+        (AnchorTarget::Tsa { roots, .. }, Some(path)) => *roots = pem(path)?,
+        _ => (),
     }
-    state.add_anchor(it, who, SystemClock.now()).map_err(|it| faults::state(&it))?;
+    state.add_anchor(&it, who, SystemClock.now()).map_err(|it| faults::state(&it))?;
     Ok(vec![state.anchor(&it.name).map_err(|it| missing(&it))?])
+}
+
+/// The certificates in a PEM file.
+fn pem(path: &Path) -> Result<String, Failure> {
+    let wrong = |why: String| {
+        let message = format!("{}: {why}", path.display());
+        Failure::new(FailureKind::Configuration, message)
+            .with_hint("Get the certificate of the authority's root from the authority, as PEM.")
+    };
+    let text = std::fs::read_to_string(path).map_err(|it| wrong(it.to_string()))?;
+    Roots::from_pem(text.as_bytes()).map_err(|it| wrong(it.to_string()))?;
+    Ok(text)
 }
 
 /// Mail can only go out when it is known through which server.

@@ -125,6 +125,7 @@ fn one(data: &DataDir, teller: &Teller) -> Result<VerifyAnswer, Failure> {
     found.verdict = verdict;
     found.evidence(evidence.as_ref(), &log);
     found.anchors(&state, evidence.as_ref(), &log);
+    found.state(&state, evidence.as_ref(), &log);
     let catalog = catalog.and_then(|it| found.catalog(&log, &it));
     if let Some(rows) = rows.filter(|_| catalog.is_some() && found.verdict.is_sound()) {
         found.rows(rows);

@@ -1,5 +1,6 @@
 //! Inclusion proofs of entries, from tiles, or from the log where tiles are missing or wrong.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use ledger::merkle::leaf_hash;
@@ -92,9 +93,29 @@ impl ProofSource<'_> {
         &mut self,
         number: EntryNumber,
     ) -> Result<Option<(RawEntry, ProofFile)>, StoreError> {
+        let Some(raw) = self.log.raw_entry(number)? else { return Ok(None) };
+        let proof = self.prove_raw(number, &raw)?;
+        Ok(proof.map(|proof| (raw, proof)))
+    }
+
+    /// Several entries as they stand in the log, in one walk over it.
+    pub fn raw_entries(
+        &self,
+        numbers: &BTreeSet<u64>,
+    ) -> Result<BTreeMap<u64, RawEntry>, StoreError> {
+        Ok(self.log.raw_entries(numbers)?)
+    }
+
+    /// The proof of an entry that was read. `None` when the checkpoint does not cover it.
+    pub fn prove_raw(
+        &mut self,
+        number: EntryNumber,
+        raw: &RawEntry,
+    ) -> Result<Option<ProofFile>, StoreError> {
         let Checkpoint { position, .. } = self.signed.checkpoint;
-        let raw = self.log.raw_entry(number)?.filter(|_| number.0 < position.entries);
-        let Some(raw) = raw else { return Ok(None) };
+        if position.entries <= number.0 {
+            return Ok(None);
+        }
         let leaf = leaf_hash(&raw.entry);
         let mut hashes = inclusion(&mut self.nodes, number.0, position.entries)?;
         let holds = |hashes: &[Hash]| {
@@ -109,7 +130,7 @@ impl ProofSource<'_> {
             return Err(StoreError::new(StoreErrorKind::Damaged, message));
         }
         let checkpoint = self.signed.note.clone();
-        Ok(Some((raw, ProofFile { index: number.0, hashes, checkpoint })))
+        Ok(Some(ProofFile { index: number.0, hashes, checkpoint }))
     }
 
     /// Whether the entries of the checkpoint begin with those of an older tree.

@@ -278,6 +278,15 @@ impl SegmentLog {
         raw::read_raw(&self.tables, number)
     }
 
+    /// The same of several entries, in one walk from the first to the last; those that the log does
+    /// not have are left out.
+    pub fn raw_entries(
+        &self,
+        numbers: &std::collections::BTreeSet<u64>,
+    ) -> Result<std::collections::BTreeMap<u64, RawEntry>, LogError> {
+        raw::read_raws(&self.tables, numbers)
+    }
+
     /// Whether its last session ended with [`close`](Self::close). `None` when that cannot be
     /// told: nothing was written yet, or the last segment was made by sealing or recovery.
     #[must_use]

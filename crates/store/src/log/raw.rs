@@ -1,5 +1,6 @@
 //! Entries and details as the bytes that stand in the log: what proofs are made of.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use frames::{Commit, Flaw, Kind, decode_details, decode_entries};
@@ -98,6 +99,47 @@ pub(super) fn read_raw(
             _ => (),
         }
         Ok((ControlFlow::Continue(()), number))
+    })?;
+    Ok(found)
+}
+
+/// The bytes of several entries, in one walk from the first to the last; those that the log does
+/// not have are left out.
+pub(super) fn read_raws(
+    tables: &Tables,
+    numbers: &BTreeSet<u64>,
+) -> Result<BTreeMap<u64, RawEntry>, LogError> {
+    let mut found: BTreeMap<u64, RawEntry> = BTreeMap::new();
+    let (Some(first), Some(last)) = (numbers.first(), numbers.last()) else { return Ok(found) };
+    if tables.position().entries <= *first {
+        return Ok(found);
+    }
+    walk(tables, &Resume::default(), *first, &mut |record: &Record<'_>| {
+        let mut end = *first;
+        match record.kind {
+            Kind::Entries => {
+                let (first, entries) = decode_entries(record.raw)?;
+                let numbered = (first..).zip(entries).filter(|(it, _)| numbers.contains(it));
+                for (number, entry) in numbered {
+                    found.insert(number, RawEntry { entry: entry.to_vec(), detail: None });
+                }
+            }
+            Kind::Details => {
+                for (number, bytes) in decode_details(record.raw)? {
+                    if let Some(found) = found.get_mut(&number) {
+                        found.detail = Some(bytes.to_vec());
+                    }
+                }
+            }
+            Kind::Commit => {
+                end = Commit::decode(record.raw)?.position.entries;
+                if *last < end {
+                    return Ok((ControlFlow::Break(()), end));
+                }
+            }
+            _ => (),
+        }
+        Ok((ControlFlow::Continue(()), end))
     })?;
     Ok(found)
 }

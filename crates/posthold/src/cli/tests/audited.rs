@@ -82,6 +82,7 @@ run show 1
 run report 1
 anchor add mail a@b.org
 anchor add file /worm/f
+anchor add tsa http://t/ --ca-file f
 anchor list
 anchor remove worm
 anchor now
@@ -129,6 +130,7 @@ backup verify b
 backup purge b
 restore b --to d
 audit list
+audit export --to out
 audit show 1
 audit activities
 audit enable MessageSearch
@@ -265,6 +267,7 @@ fn every_command_has_its_place_in_the_audit_log() {
         run report 1: reads, ConfigurationRead Nothing run:1
         anchor add mail a@b.org: acts, AnchorChange Nothing anchor:mail mail:a@b.org
         anchor add file /worm/f: acts, AnchorChange Nothing anchor:file file:/worm/f
+        anchor add tsa http://t/ --ca-file f: acts, AnchorChange Nothing anchor:tsa tsa:http://t/
         anchor list: reads, ConfigurationRead Nothing
         anchor remove worm: acts, AnchorChange Nothing anchor:worm
         anchor now: acts, AnchorRun Nothing
@@ -312,6 +315,7 @@ fn every_command_has_its_place_in_the_audit_log() {
         backup purge b: reads, MessageRemove Nothing backups:b
         restore b --to d: reads, BackupRestore Nothing backups:b file:d
         audit list: reads, AuditRead Nothing
+        audit export --to out: reads, AuditExport Nothing file:out
         audit show 1: reads, AuditRead Nothing entry:1
         audit activities: reads, ConfigurationRead Nothing
         audit enable MessageSearch: acts, ComplianceChangeSettings Nothing activity:MessageSearch

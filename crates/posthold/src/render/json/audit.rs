@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 
 use commands::{
-    ActivityShown, AuditAnswer, AuditLock, AuditShown, Switch, UnlockScope, UnlockShown,
+    ActivityShown, AuditAnswer, AuditExported, AuditLock, AuditShown, Switch, UnlockScope,
+    UnlockShown,
 };
 use serde::Serialize;
 
@@ -14,6 +15,10 @@ pub(super) fn answer(answer: &AuditAnswer, out: &mut dyn Write) -> io::Result<()
     match answer {
         AuditAnswer::List(rows) => {
             rows.iter().try_for_each(|it| object(&EntryObject::from(it), out))
+        }
+        AuditAnswer::Exported(AuditExported { to, proven, unsigned }) => {
+            let to = to.display().to_string();
+            object(&ExportedObject { to, proven: *proven, unsigned: *unsigned }, out)
         }
         AuditAnswer::Entry(it) => object(&EntryObject::from(&**it), out),
         AuditAnswer::Activities(rows) => {
@@ -124,6 +129,13 @@ impl<'a> From<&'a UnlockShown> for UnlockObject<'a> {
             until: it.until.to_string(),
         }
     }
+}
+
+#[derive(Serialize)]
+struct ExportedObject {
+    to: String,
+    proven: u64,
+    unsigned: u64,
 }
 
 #[derive(Serialize)]

@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 
 use commands::{
-    ActivityShown, AuditAnswer, AuditLock, AuditShown, Switch, UnlockScope, UnlockShown,
+    ActivityShown, AuditAnswer, AuditExported, AuditLock, AuditShown, Switch, UnlockScope,
+    UnlockShown,
 };
 
 use super::{Align, list, table, words};
@@ -12,6 +13,15 @@ use super::{Align, list, table, words};
 pub(super) fn answer(answer: &AuditAnswer, out: &mut dyn Write) -> io::Result<()> {
     match answer {
         AuditAnswer::List(rows) => entries(rows, out),
+        AuditAnswer::Exported(AuditExported { to, proven, unsigned }) => {
+            let (to, entries) = (to.display().to_string(), words::counted(*proven, "entry"));
+            let entries = entries.replace("entrys", "entries");
+            writeln!(out, "Wrote {entries} with proofs to {}.", words::line(&to))?;
+            match unsigned {
+                0 => Ok(()),
+                n => writeln!(out, "{n} are in no checkpoint yet."),
+            }
+        }
         AuditAnswer::Entry(it) => entry(it, out),
         AuditAnswer::Activities(rows) => activities(rows, out),
         AuditAnswer::Unlocks(rows) => unlocks(rows, out),

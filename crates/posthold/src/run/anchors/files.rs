@@ -10,6 +10,7 @@ use stamps::{TOKEN_BYTES_MAX, token_of};
 use state::State;
 
 use super::logs::{Logs, shown};
+use super::pem;
 use crate::context::DataDir;
 use crate::run::{faults, users};
 
@@ -27,7 +28,8 @@ pub(super) fn verified(
     }
     let state = users::open_for_reading(data)?;
     let mut logs = Logs::open(data, &state)?;
-    logs.trust(request.roots.as_deref())?;
+    let roots = request.ca_file.as_deref().map(pem).transpose()?;
+    logs.trust(roots.as_deref())?;
     let mut found = Vec::new();
     if request.files.is_empty() {
         for log in &logs.open {

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use commands::{AnchorChecked, AnchorTarget, Failure, FailureKind};
+use commands::{AnchorChecked, AnchorShown, AnchorTarget, Failure, FailureKind};
 use disk::RealDisk;
 use ledger::checkpoint::split_origin;
 use ledger::{AnchorKind, Anchored, Checkpoint};
@@ -201,11 +201,17 @@ impl Held<'_> {
             self.state.anchored(self.evidence.base()).map_err(|it| faults::state(&it))?;
         let in_state: Vec<Anchored> = in_state.into_iter().filter_map(from_state).collect();
         let list = self.evidence.anchored().map_err(|it| faults::store(&it))?;
+        let anchors = self.state.anchors().map_err(|it| faults::state(&it))?;
         let mut all = list.anchored.clone();
         all.extend(in_state.iter().filter(|it| !list.anchored.contains(it)).cloned());
         let mut found = self.checked(KEPT, &all)?;
         for (checked, it) in found.iter_mut().zip(&all) {
             let is_lost = !list.anchored.contains(it);
+            let is_known = |by: &AnchorShown| by.name == it.anchor && by.made <= it.at;
+            if !is_lost && !in_state.contains(it) && anchors.iter().any(is_known) {
+                let what = "the state does not know that it went there: it was set back";
+                checked.failure = checked.failure.take().or_else(|| Some(what.to_owned()));
+            }
             if is_lost && checked.failure.is_none() && checked.note.is_none() {
                 let what =
                     "it is missing in the list beside the log, which was set back or changed";

@@ -228,6 +228,14 @@ fn open_for_reading(data: &DataDir) -> Result<Option<SegmentLog>, OpenError> {
     SegmentLog::open_for_reading(Arc::new(RealDisk), &dir, &[]).map(Some)
 }
 
+/// The audit log, with its checkpoints; `None` when there is none yet. Blocks.
+pub(super) fn open_with_evidence(
+    data: &DataDir,
+) -> Result<Option<(SegmentLog, Evidence)>, Failure> {
+    let log = open_for_reading(data).map_err(|it| broken(&it))?;
+    Ok(log.zip(evidence(data)?))
+}
+
 /// One entry of the audit log.
 pub(super) struct Record {
     pub(super) number: u64,

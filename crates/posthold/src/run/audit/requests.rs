@@ -7,18 +7,18 @@ use ::settings::{
     AUDIT_MESSAGE_SEARCH, Setting, Values,
 };
 use commands::{
-    Activity, ActivityShown, AdminAnswer, Answer, AuditAnswer, AuditFilter, AuditLock,
-    AuditRequest, AuditShown, Failure, FailureKind, Grouping, ProgressSink, Switch, Unlock,
-    UnlockScope, UnlockShown,
+    Activity, ActivityShown, AdminAnswer, Answer, AuditAnswer, AuditExport, AuditExported,
+    AuditFilter, AuditLock, AuditRequest, AuditShown, Failure, FailureKind, Grouping, ProgressSink,
+    Switch, Unlock, UnlockScope, UnlockShown,
 };
 use disk::SystemClock;
-use ledger::AuditOutcome;
 use ports::Clock;
 use state::{KeptUnlock, State};
 use types::{Hash, UserName};
 
 use super::records::{self, Record};
 use crate::context::{Context, DataDir};
+use crate::run::export::proofs;
 use crate::run::{blocking, faults, ownership, settings as values_of, users};
 
 /// Carries out a request about the audit log.
@@ -44,6 +44,7 @@ fn carry_out(context: &Context, request: AuditRequest) -> Result<AuditAnswer, Fa
     }
     Ok(match request {
         AuditRequest::List(filter) => AuditAnswer::List(listed(data, &filter)?),
+        AuditRequest::Export(it) => AuditAnswer::Exported(exported(data, it)?),
         AuditRequest::Show(number) => AuditAnswer::Entry(Box::new(shown(data, number)?)),
         AuditRequest::Activities => {
             let values = values_of::values(&users::open_for_reading(data)?)?;
@@ -189,6 +190,18 @@ pub(super) fn listed(data: &DataDir, filter: &AuditFilter) -> Result<Vec<AuditSh
     })
 }
 
+/// Writes the entries that a filter lets through, with what proves them.
+fn exported(data: &DataDir, request: AuditExport) -> Result<AuditExported, Failure> {
+    let AuditExport { filter, to } = request;
+    let rows = listed(data, &AuditFilter { grouping: Grouping::Each, limit: None, ..filter })?;
+    let asked: Vec<(u64, Option<u64>)> = rows.iter().map(|it| (it.number, it.ended_by)).collect();
+    let Some((log, evidence)) = records::open_with_evidence(data)? else {
+        return Ok(AuditExported { to, proven: 0, unsigned: 0 });
+    };
+    let counts = proofs::write_audit(&evidence, &log, &to, &asked)?;
+    Ok(AuditExported { to, proven: counts.proven, unsigned: counts.unsigned })
+}
+
 fn shown(data: &DataDir, number: u64) -> Result<AuditShown, Failure> {
     let mut found: Option<AuditShown> = None;
     records::read(data, number, &mut |record| match (&mut found, record.audited.of) {
@@ -215,7 +228,7 @@ fn row(record: Record) -> AuditShown {
         at: entry.time,
         ended: None,
         activity,
-        outcome: word(audited.outcome),
+        outcome: audited.outcome.name(),
         who: detail.who,
         identity: detail.identity,
         channel: detail.channel,
@@ -237,22 +250,12 @@ fn row(record: Record) -> AuditShown {
 fn finish(row: &mut AuditShown, record: Record) {
     row.ended_by = Some(record.number);
     row.ended = Some(record.entry.time);
-    row.outcome = word(record.audited.outcome);
+    row.outcome = record.audited.outcome.name();
     row.told = record.detail.told;
     row.messages = record.detail.messages;
     row.n_messages = record.detail.n_messages;
     let hash = record.detail.messages_hash;
     row.messages_hash = Some(hash).filter(|it| *it != Hash::default());
-}
-
-fn word(outcome: AuditOutcome) -> &'static str {
-    match outcome {
-        AuditOutcome::Asked => "asked",
-        AuditOutcome::Done => "done",
-        AuditOutcome::Partly => "partly",
-        AuditOutcome::Refused => "refused",
-        AuditOutcome::Failed => "failed",
-    }
 }
 
 fn lets_through(filter: &AuditFilter, row: &AuditShown) -> bool {

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use commands::AnchorChecked;
 use disk::RealDisk;
+use ledger::Moment;
+use ports::Log;
 use state::State;
 use store::Description;
 use store::evidence::{Evidence, EvidenceDefect, EvidenceVerdict};
@@ -24,10 +26,30 @@ pub(super) fn of_store(data: &DataDir) -> Option<Evidence> {
     Some(description.evidence(Arc::new(RealDisk), &dir))
 }
 
+/// Name of the part that the state is in answers.
+const STATE: &str = "state";
+
 /// Name of the part that anchors have in answers.
 pub(super) const ANCHORS: &str = "anchors";
 
 impl Found {
+    /// Whether the state remembers the log as it was closed: whoever closes it says so there.
+    pub(super) fn state(&mut self, state: &State, evidence: Option<&Evidence>, log: &SegmentLog) {
+        let last = evidence.and_then(|it| it.last().ok().flatten());
+        let closed = last.map(|it| it.checkpoint).filter(|it| it.moment == Moment::Closed);
+        let Some(closed) = closed.filter(|it| it.position == log.position()) else { return };
+        let head = state.store_head(&self.store).ok().flatten();
+        let known = head.map_or(0, |it| it.entries);
+        let entries = closed.position.entries;
+        if known < entries {
+            let what = format!(
+                "knows {known} entries of the log, which was closed with {entries}: it was set \
+                 back, or the process died just then"
+            );
+            self.defect(STATE, "state.db", what);
+        }
+    }
+
     /// Holds what was anchored against the log.
     pub(super) fn anchors(&mut self, state: &State, evidence: Option<&Evidence>, log: &SegmentLog) {
         let Some(evidence) = evidence else { return };
