@@ -218,8 +218,10 @@ fn anchors_are_checked_without_posthold() {
         let intact = fs::read(&path).unwrap();
         let mut changed = intact.clone();
         let middle = changed.len() / 2;
-        changed.get_mut(middle).map(|it| *it ^= 1);
-        changed.extend(intact.is_empty().then_some(b'x'));
+        match changed.get_mut(middle) {
+            Some(byte) => *byte ^= 1,
+            None => changed.push(b'x'),
+        }
         fs::write(&path, changed).unwrap();
         let ran = check(&place, &["out", "--key", "key"]);
         assert_eq!(ran.code, 1, "{}: {}", path.display(), ran.text());

@@ -216,6 +216,7 @@ fn every_command_has_its_place_in_the_audit_log() {
         store compact --plan: reads, ConfigurationRead Nothing
         store compact s: acts, MessageRemove Nothing store:s
         store erasures: reads, ConfigurationRead Nothing
+        store erasures 0123456789 --proof out: reads, ConfigurationRead Nothing message:0123456789
         store make-current s: acts, StoreChange Nothing store:s
         store retry s: acts, StoreChange Nothing store:s
         store merge s t: acts, StoreChange Nothing store:s store:t
