@@ -115,7 +115,7 @@ fn a_server_runs_retention_over_all_stores() {
     let removals = lines(&place, &["audit", "list", "--each", "--activity", "MessageRemove"]);
     let mut gone: Vec<String> = Vec::new();
     for it in &removals {
-        assert_eq!(it["who"], "schedule", "{it}");
+        assert_eq!(it["who"], "the schedule", "{it}");
         let ids = it["messages"].as_array().unwrap().iter();
         gone.extend(ids.map(|it| it.as_str().unwrap().to_owned()));
     }
