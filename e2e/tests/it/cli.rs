@@ -27,9 +27,9 @@ fn requests_that_cannot_be() {
     check(
         &["sarch", "x", "--json"],
         &expect![[r#"
-        exit code 2
-        {"error":{"kind":"request","message":"unrecognized subcommand 'sarch'","hint":"tip: some similar subcommands exist: 'archive', 'search' Usage: posthold [OPTIONS] <COMMAND> For more information, try '--help'."}}
-    "#]],
+            exit code 2
+            {"error":{"kind":"request","message":"unrecognized subcommand 'sarch'","hint":"tip: some similar subcommands exist: 'anchor', 'archive', 'search' Usage: posthold [OPTIONS] <COMMAND> For more information, try '--help'."}}
+        "#]],
     );
     check(
         &["export", "--all", "--json"],

@@ -244,6 +244,7 @@ fn settings_are_listed_set_and_taken_back() {
               audit_message_search            on       default  none
               audit_reading_needs_reason      off      default  none
               daily_report_hour               6        default  none
+              encrypt_new_stores              off      default  none
               erasure_grace_days              7        default  none
               four_eyes                       off      default  none
               retention_hour                  2        default  none
