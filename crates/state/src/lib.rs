@@ -132,12 +132,16 @@ impl State {
         if self.store_head(name)? == Some(position) {
             return Ok(());
         }
-        let sql = "INSERT INTO store_head VALUES (?1, ?2, ?3)
-                   ON CONFLICT (store) DO UPDATE SET entries = ?2, root = ?3";
-        self.db
-            .execute(sql, params![name, signed(position.entries), position.root.0])
-            .map_err(|it| StateError::query("record the size of a store", it))?;
-        Ok(())
+        set_head(&self.db, name, position)
+    }
+
+    /// The same, before the checkpoint is signed that the log ended there: on disk when this
+    /// returns, so that a power loss cannot leave a state that remembers less.
+    pub fn keep_store_end(&mut self, name: &str, position: Position) -> Result<(), StateError> {
+        if self.store_head(name)? == Some(position) {
+            return Ok(());
+        }
+        self.durably("record the size of a store", |tx| set_head(tx, name, position))
     }
 
     /// When the certificate of `source` in store `name` was last found to hold.
@@ -216,6 +220,14 @@ impl State {
         self.db.pragma_update(None, "synchronous", "NORMAL").map_err(failed)?;
         written
     }
+}
+
+fn set_head(db: &Connection, name: &str, position: Position) -> Result<(), StateError> {
+    let sql = "INSERT INTO store_head VALUES (?1, ?2, ?3)
+               ON CONFLICT (store) DO UPDATE SET entries = ?2, root = ?3";
+    db.execute(sql, params![name, signed(position.entries), position.root.0])
+        .map(|_| ())
+        .map_err(|it| StateError::query("record the size of a store", it))
 }
 
 /// Makes the file before SQLite does, which would let everybody read it. What SQLite keeps

@@ -39,6 +39,7 @@ use crate::error::StoreError;
 use crate::log::{LogKeys, Recorded};
 
 pub use anchors::{AnchorList, Standing};
+pub use book::OnEnd;
 pub use check::{EvidenceDefect, EvidenceVerdict};
 pub use checkpointer::Checkpointer;
 pub use proofs::{ProofSource, SignedCheckpoint};

@@ -24,8 +24,8 @@ pub use many::{
     WRITABLE_MAX, lay_over,
 };
 pub use store::{
-    Description, EncryptProgress, IndexOpener, NewStores, RebuildProgress, Rebuilt, Store,
-    StoreCompactPlan, StoreOptions, StoreReport, accept_rollback, add_feature, begin_epoch,
+    Description, EncryptProgress, EndKeeper, IndexOpener, NewStores, RebuildProgress, Rebuilt,
+    Store, StoreCompactPlan, StoreOptions, StoreReport, accept_rollback, add_feature, begin_epoch,
     compare_catalog, encrypt, has_plain_log, log_dir, remove_plain_log,
 };
 pub use views::ViewsReach;

@@ -76,7 +76,12 @@ pub struct StoreOptions {
     pub keys: KeysAtHand,
     /// Whether a store that is made is encrypted.
     pub new_stores: NewStores,
+    /// Told where the log of the store in a directory ends, before that is signed.
+    pub on_end: EndKeeper,
 }
+
+/// Keeps elsewhere where the log of the store in a directory ends.
+pub type EndKeeper = Arc<dyn Fn(&Path, Position) -> std::io::Result<()> + Send + Sync>;
 
 /// Whether a store that is made is encrypted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -161,7 +166,9 @@ impl Store {
                 Err(error) => return Err(error.into()),
             }
         };
-        let (checkpointer, strange) = Checkpointer::start(&evidence, &log, random)?;
+        let (keeper, kept) = (options.on_end, dir.to_owned());
+        let on_end = Box::new(move |position| keeper(&kept, position));
+        let (checkpointer, strange) = Checkpointer::start(&evidence, &log, random, on_end)?;
         report.evidence = strange;
         let entries = views.catalog.committed().entries;
         let (reach, reached) = watch::channel(Reach { entries, failure: None });

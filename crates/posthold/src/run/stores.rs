@@ -14,7 +14,7 @@ use search::{Indexer, SearchErrorKind, Searcher};
 use state::{State, StateError};
 use store::log::{LogOptions, OpenReport, Recorded};
 use store::{
-    Access, AllCatalog, AllLog, Description, IndexOpener, MakeOptions, NewStores, Store,
+    Access, AllCatalog, AllLog, Description, EndKeeper, IndexOpener, MakeOptions, NewStores, Store,
     StoreOptions, StoreReport, StoreSpec, Stores, Succession, ViewsReach,
 };
 use types::Position;
@@ -396,7 +396,30 @@ pub(super) fn options(data: &DataDir, recorded: Vec<Recorded>) -> StoreOptions {
         log: LogOptions::STANDARD,
         keys: keys::for_stores(data),
         new_stores,
+        on_end: keeper(data),
     }
+}
+
+/// Keeps in the state how far the log of a store is, before its checkpoint says that it ended
+/// there. A store that the state does not have is not kept.
+fn keeper(data: &DataDir) -> EndKeeper {
+    let data = data.clone();
+    Arc::new(move |dir, position| {
+        let kept = || -> Result<(), Failure> {
+            if !data.state().is_file() {
+                return Ok(());
+            }
+            let saved =
+                users::open_for_reading(&data)?.stores().map_err(|it| faults::state(&it))?;
+            match saved.into_iter().find(|it| data.at(it).store() == dir) {
+                Some(saved) => users::open(&data)?
+                    .keep_store_end(&saved.name, position)
+                    .map_err(|it| faults::state(&it)),
+                None => Ok(()),
+            }
+        };
+        kept().map_err(|it| io::Error::other(it.message))
+    })
 }
 
 /// What there is to warn of, when a store may be kept on this file system.

@@ -21,7 +21,13 @@ pub(super) struct Book {
     len: u64,
     /// The log was closed: nothing more is signed before it is opened again.
     is_ended: bool,
+    /// Told of every end before that is signed.
+    on_end: OnEnd,
 }
+
+/// Keeps elsewhere where a log ends, before a checkpoint says so: whoever remembers less than a
+/// log that was closed was set back, however the process died.
+pub type OnEnd = Box<dyn Fn(Position) -> io::Result<()> + Send>;
 
 /// What is strange about the evidence of a log that is opened, in sentences without a full stop.
 pub(super) type Strange = Vec<String>;
@@ -32,6 +38,7 @@ impl Book {
         evidence: &Evidence,
         random: Arc<dyn Random>,
         position: Position,
+        on_end: OnEnd,
     ) -> Result<(Book, Strange), StoreError> {
         let Evidence { disk, dir, .. } = evidence;
         let mut strange = Strange::new();
@@ -51,6 +58,7 @@ impl Book {
             last: end.checkpoint,
             len: end.len,
             is_ended: false,
+            on_end,
         };
         let signed = book.last.as_ref().map(|it| &it.checkpoint);
         // What was signed in an earlier epoch may be of entries that were given up.
@@ -101,6 +109,9 @@ impl Book {
     }
 
     fn sign(&mut self, moment: Moment, position: Position) -> io::Result<()> {
+        if moment == Moment::Closed {
+            (self.on_end)(position)?;
+        }
         let Evidence { disk, dir, .. } = &self.evidence;
         let signer = match self.signer.take() {
             Some(signer) => signer,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ports::{Log, Random};
 use types::Position;
 
-use super::book::Book;
+use super::book::{Book, OnEnd};
 use super::tile_files::TileFiles;
 use super::{Evidence, SignedCheckpoint};
 use crate::error::{StoreError, chain};
@@ -28,13 +28,15 @@ pub struct Checkpointer {
 
 impl Checkpointer {
     /// Begins with the log as it was opened for writing. Returns what is strange about the
-    /// evidence that is there, in sentences without a full stop.
+    /// evidence that is there, in sentences without a full stop. `on_end` is told of every end of
+    /// the log before that is signed.
     pub fn start(
         evidence: &Evidence,
         log: &Arc<SegmentLog>,
         random: Arc<dyn Random>,
+        on_end: OnEnd,
     ) -> Result<(Checkpointer, Vec<String>), StoreError> {
-        Checkpointer::start_with(evidence, log, random, CHECKPOINT_EVERY)
+        Checkpointer::start_with(evidence, log, random, CHECKPOINT_EVERY, on_end)
     }
 
     /// The same with another pause between two checkpoints.
@@ -43,8 +45,9 @@ impl Checkpointer {
         log: &Arc<SegmentLog>,
         random: Arc<dyn Random>,
         every: Duration,
+        on_end: OnEnd,
     ) -> Result<(Checkpointer, Vec<String>), StoreError> {
-        let (book, strange) = Book::open(evidence, random, log.position())?;
+        let (book, strange) = Book::open(evidence, random, log.position(), on_end)?;
         let book = Arc::new(Mutex::new(book));
         log.set_witness(Box::new(BookWitness(Arc::clone(&book))));
         let (stop, stopped) = sync_channel(1);

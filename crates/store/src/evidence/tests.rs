@@ -1,6 +1,6 @@
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ledger::note::Signer;
@@ -46,6 +46,10 @@ pub(super) fn random(seed: usize) -> Arc<dyn Random> {
     Arc::new(Counting(AtomicUsize::new(seed)))
 }
 
+pub(super) fn untold() -> OnEnd {
+    Box::new(|_| Ok(()))
+}
+
 /// A log that is open for writing, with the thread of its checkpoints.
 pub(super) struct Session {
     checkpointer: Checkpointer,
@@ -55,13 +59,17 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn open(disk: &FaultyDisk, seed: usize) -> Result<Session, StoreError> {
+        Session::open_told(disk, seed, untold())
+    }
+
+    fn open_told(disk: &FaultyDisk, seed: usize, on_end: OnEnd) -> Result<Session, StoreError> {
         let evidence = evidence(disk);
         let recorded: Vec<Recorded> = evidence.recorded().into_iter().collect();
         let log = open_log(disk, &recorded, seed)?;
         let log = Arc::new(log);
         let every = Duration::from_secs(3600);
         let (checkpointer, strange) =
-            Checkpointer::start_with(&evidence, &log, random(seed + 1000), every)?;
+            Checkpointer::start_with(&evidence, &log, random(seed + 1000), every, on_end)?;
         Ok(Session { checkpointer, log, strange })
     }
 
@@ -166,6 +174,51 @@ fn a_session_is_signed_at_both_ends() {
     let signer = Signer::parse(&types::Secret::new(String::from_utf8(private).unwrap())).unwrap();
     assert_eq!(evidence(&disk).verifiers().unwrap(), [signer.verifier().clone()]);
     assert_eq!(signer.verifier().name(), "posthold/store/9c1f");
+}
+
+#[test]
+fn whoever_keeps_where_a_log_ends_knows_it_before_it_is_signed() {
+    let first = FaultyDisk::new();
+    written(&first, &[3]);
+    let kept = AtomicU64::new(0);
+    let kept = Arc::new(kept);
+    let keeper = || -> OnEnd {
+        let kept = Arc::clone(&kept);
+        Box::new(move |it: Position| {
+            kept.store(it.entries, Ordering::Relaxed);
+            Ok(())
+        })
+    };
+    for at in 1.. {
+        kept.store(3, Ordering::Relaxed);
+        let disk = first.fork();
+        disk.set_plan(Plan::at_change(at, Fault::CrashBefore));
+        let session = Session::open_told(&disk, 2, keeper());
+        let ended = session.map_err(|_| ()).and_then(|it| {
+            it.append(2).map_err(|_| ())?;
+            it.close().map_err(|_| ())
+        });
+        // What a process that dies leaves, and one that dies when it has opened that again.
+        let disk = disk.after_process_death();
+        let last = |disk: &FaultyDisk| {
+            let closed = checkpoints(disk).into_iter().rev().find(|it| it.1 == CLOSED);
+            closed.map_or(0, |it| it.0)
+        };
+        assert!(last(&disk) <= kept.load(Ordering::Relaxed), "{at}");
+        let again = Session::open_told(&disk, 3, keeper()).unwrap();
+        assert!(last(&disk) <= kept.load(Ordering::Relaxed), "{at}, opened again");
+        drop(again);
+        if ended.is_ok() {
+            assert_eq!(kept.load(Ordering::Relaxed), 5);
+            assert!(at > 5, "nothing failed");
+            break;
+        }
+    }
+    let refusing = || -> OnEnd { Box::new(|_| Err(std::io::Error::other("no state"))) };
+    let session = Session::open_told(&first, 4, refusing()).unwrap();
+    session.append(1).unwrap();
+    session.close().unwrap_err();
+    assert_eq!(checkpoints(&first).last(), Some(&(3, OPEN)), "not signed as ended");
 }
 
 #[test]
@@ -408,7 +461,8 @@ fn an_epoch_begins_anew() {
     let evidence = Evidence { epoch: 2, ..evidence(&older) };
     assert_eq!(evidence.recorded(), None);
     let log = Arc::new(open_log(&older, &[], 9).unwrap());
-    let (checkpointer, strange) = Checkpointer::start(&evidence, &log, random(4)).unwrap();
+    let (checkpointer, strange) =
+        Checkpointer::start(&evidence, &log, random(4), untold()).unwrap();
     assert_eq!(strange, [""; 0]);
     drop(checkpointer);
     log.close().unwrap();

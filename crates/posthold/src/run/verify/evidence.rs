@@ -33,7 +33,7 @@ const STATE: &str = "state";
 pub(super) const ANCHORS: &str = "anchors";
 
 impl Found {
-    /// Whether the state remembers the log as it was closed: whoever closes it says so there.
+    /// Whether the state remembers the log as it was closed: it was told before that was signed.
     pub(super) fn state(&mut self, state: &State, evidence: Option<&Evidence>, log: &SegmentLog) {
         let last = evidence.and_then(|it| it.last().ok().flatten());
         let closed = last.map(|it| it.checkpoint).filter(|it| it.moment == Moment::Closed);
@@ -44,7 +44,7 @@ impl Found {
         if known < entries {
             let what = format!(
                 "knows {known} entries of the log, which was closed with {entries}: it was set \
-                 back, or the process died just then"
+                 back"
             );
             self.defect(STATE, "state.db", what);
         }

@@ -78,7 +78,7 @@ fn what_was_given_up_is_told_apart() {
     older.put(&path("checkpoints"), &disk.content(&path("checkpoints")).unwrap());
     let evidence = Evidence { epoch: 2, ..evidence(&older) };
     let log = std::sync::Arc::new(open_log(&older, &[], 9).unwrap());
-    let (checkpointer, _) = Checkpointer::start(&evidence, &log, random(4)).unwrap();
+    let (checkpointer, _) = Checkpointer::start(&evidence, &log, random(4), untold()).unwrap();
     drop(checkpointer);
     log.close().unwrap();
     let found = evidence.standings(&reading(&older), &[first, second]).unwrap();

@@ -206,6 +206,7 @@ impl Bench {
             },
             keys: keys_at_hand(),
             new_stores: NewStores::Plain,
+            on_end: Arc::new(|_, _| Ok(())),
         }
     }
 
