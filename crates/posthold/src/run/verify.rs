@@ -117,16 +117,19 @@ fn one(data: &DataDir, teller: &Teller) -> Result<VerifyAnswer, Failure> {
     let evidence = evidence::of_store(data);
     recorded.extend(evidence.as_ref().and_then(Evidence::recorded));
     let Some((log, catalog)) = found.open(data, &recorded)? else { return Ok(found.answer()) };
-    let tell = |VerifyProgress { bytes, bytes_total, .. }| {
+    let mut tell = |VerifyProgress { bytes, bytes_total, .. }| {
         let bytes_total = Some(bytes_total);
         teller.tell(Work { phase: Phase::Verifying, bytes, bytes_total, ..Work::default() });
     };
-    let (verdict, rows) = log_and_rows(&log, catalog.as_deref(), tell);
-    found.verdict = verdict;
-    found.evidence(evidence.as_ref(), &log);
-    found.anchors(&state, evidence.as_ref(), &log);
-    found.state(&state, evidence.as_ref(), &log);
-    let catalog = catalog.and_then(|it| found.catalog(&log, &it));
+    // To hold the rows of the catalog against those that the log gives takes as long as all the
+    // rest, so they go side by side.
+    let (catalog, rows) = beside_rows(catalog.as_deref(), &log, || {
+        found.verdict = log.verify(&mut tell);
+        found.evidence(evidence.as_ref(), &log);
+        found.anchors(&state, evidence.as_ref(), &log);
+        found.state(&state, evidence.as_ref(), &log);
+        catalog.as_deref().and_then(|it| found.catalog(&log, it))
+    });
     if let Some(rows) = rows.filter(|_| catalog.is_some() && found.verdict.is_sound()) {
         found.rows(rows);
     }
@@ -139,18 +142,17 @@ fn one(data: &DataDir, teller: &Teller) -> Result<VerifyAnswer, Failure> {
 /// What is wrong with the rows of a catalog, when that could be told.
 type Rows = Result<Option<Vec<TableDiffers>>, StoreError>;
 
-/// Verifies the log, and holds the rows of the catalog against those that it gives. One takes about
-/// as long as the other, so they go side by side.
-fn log_and_rows(
-    log: &SegmentLog,
+/// Does something, and holds the rows of the catalog against those of the log meanwhile.
+fn beside_rows<T>(
     catalog: Option<&SqlCatalog>,
-    mut tell: impl FnMut(VerifyProgress),
-) -> (LogVerdict, Option<Rows>) {
+    log: &SegmentLog,
+    something: impl FnOnce() -> T,
+) -> (T, Option<Rows>) {
     thread::scope(|threads| {
         let rows = catalog.map(|it| threads.spawn(move || store::compare_catalog(it, log)));
-        let verdict = log.verify(&mut tell);
+        let done = something();
         let rows = rows.map(|it| it.join().unwrap_or_else(|panic| resume_unwind(panic)));
-        (verdict, rows)
+        (done, rows)
     })
 }
 

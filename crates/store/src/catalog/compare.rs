@@ -3,8 +3,8 @@
 //! A second catalog is made from the log in a file of SQLite's own, which has no name and goes
 //! when it is closed. What is compared is what [`digest`](super::digest) hashes.
 
-use rusqlite::types::Value;
-use rusqlite::{Connection, Rows};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row, Rows};
 
 use super::schema::TABLES;
 use super::sets::decode;
@@ -41,56 +41,61 @@ fn first_difference(
     mut here: Rows<'_>,
     mut right: Rows<'_>,
 ) -> rusqlite::Result<Option<String>> {
+    let sets = (table == "message_set").then(|| names.iter().position(|it| it == "bits")).flatten();
     loop {
-        let one = next(table, names, &mut here)?;
-        let other = next(table, names, &mut right)?;
-        let what = match (&one, &other) {
+        let (one, other) = (here.next()?, right.next()?);
+        let what = match (one, other) {
             (None, None) => return Ok(None),
-            (Some(one), Some(other)) if one == other => continue,
             (Some(one), Some(other)) => {
-                let changed = names.iter().zip(one.iter().zip(other));
-                let changed: Vec<&str> =
-                    changed.filter(|(_, (a, b))| a != b).map(|(name, _)| name.as_str()).collect();
+                let changed = changed(names, sets, one, other)?;
+                if changed.is_empty() {
+                    continue;
+                }
                 let changed = changed.join(", ");
-                format!("the row {} differs in {changed}", shown(names, key, other))
+                format!("the row {} differs in {changed}", shown(names, key, other)?)
             }
-            (Some(one), None) => format!("the row {} is too much", shown(names, key, one)),
-            (None, Some(other)) => format!("the row {} is missing", shown(names, key, other)),
+            (Some(one), None) => format!("the row {} is too much", shown(names, key, one)?),
+            (None, Some(other)) => format!("the row {} is missing", shown(names, key, other)?),
         };
         return Ok(Some(what));
     }
 }
 
-/// The values of the next row. Sets count by what is in them.
-fn next(
-    table: &str,
-    names: &[String],
-    rows: &mut Rows<'_>,
-) -> rusqlite::Result<Option<Vec<Value>>> {
-    let Some(row) = rows.next()? else { return Ok(None) };
-    let mut values = Vec::with_capacity(names.len());
+/// The names of the values that are not equal. Those of column `sets` count by what is in them.
+fn changed<'a>(
+    names: &'a [String],
+    sets: Option<usize>,
+    one: &Row<'_>,
+    other: &Row<'_>,
+) -> rusqlite::Result<Vec<&'a str>> {
+    let mut changed = Vec::new();
     for (column, name) in names.iter().enumerate() {
-        let value: Value = row.get(column)?;
-        values.push(match value {
-            Value::Blob(bits) if table == "message_set" && name == "bits" => {
-                Value::Blob(decode(&bits)?.iter().flat_map(u32::to_be_bytes).collect())
+        let (one, other) = (one.get_ref(column)?, other.get_ref(column)?);
+        let is_same = match (one, other) {
+            (ValueRef::Blob(one), ValueRef::Blob(other)) if sets == Some(column) => {
+                one == other || decode(one)?.iter().eq(decode(other)?.iter())
             }
-            value => value,
-        });
+            (one, other) => one == other,
+        };
+        if !is_same {
+            changed.push(name.as_str());
+        }
     }
-    Ok(Some(values))
+    Ok(changed)
 }
 
-fn shown(names: &[String], key: &str, values: &[Value]) -> String {
+fn shown(names: &[String], key: &str, row: &Row<'_>) -> rusqlite::Result<String> {
     let of_key = |name: &str| {
-        let value = names.iter().position(|it| it == name).and_then(|it| values.get(it));
+        let column = names.iter().position(|it| it == name);
+        let value = column.map(|it| row.get_ref(it)).transpose()?;
         let value = match value {
-            Some(Value::Integer(number)) => number.to_string(),
-            Some(Value::Text(text)) => text.clone(),
-            Some(Value::Blob(bytes)) => bytes.iter().map(|it| format!("{it:02x}")).collect(),
+            Some(ValueRef::Integer(number)) => number.to_string(),
+            Some(ValueRef::Text(text)) => String::from_utf8_lossy(text).into_owned(),
+            Some(ValueRef::Blob(bytes)) => bytes.iter().map(|it| format!("{it:02x}")).collect(),
             _ => "?".to_owned(),
         };
-        format!("{name} {value}")
+        Ok(format!("{name} {value}"))
     };
-    key.split(", ").map(of_key).collect::<Vec<_>>().join(", ")
+    let values: Vec<String> = key.split(", ").map(of_key).collect::<rusqlite::Result<_>>()?;
+    Ok(values.join(", "))
 }

@@ -1,8 +1,6 @@
 //! A footer, held against what its segment holds.
 
-use frames::{
-    Commit, Filter, Flaw, Footer, Frame, IdRecord, Kind, decode_body, decode_page, decode_run,
-};
+use frames::{Commit, Filter, Flaw, Footer, Frame, Kind, decode_body, decode_page, decode_run};
 use sha2::{Digest, Sha256};
 use types::BlobId;
 
@@ -16,13 +14,22 @@ pub(super) struct FooterCheck {
     /// Blocks of the run that begin with a batch: entries of the log before it, and offset.
     blocks: Vec<(u64, u64)>,
     next_first: Option<u64>,
-    ids: Vec<(BlobId, IdRecord)>,
+    pages: PagesSeen,
     n_pages: u64,
     page_bytes: usize,
     ids_at: Option<u64>,
     filter: Vec<u8>,
     filter_at: Option<u64>,
     start: Option<u64>,
+}
+
+/// What the pages of ids had so far. Millions of ids are not kept twice: each is held against what
+/// the frames before showed, when it comes.
+#[derive(Default)]
+struct PagesSeen {
+    n_ids: u64,
+    last: Option<BlobId>,
+    differ: bool,
 }
 
 impl FooterCheck {
@@ -33,7 +40,7 @@ impl FooterCheck {
             run: Sha256::new(),
             blocks: Vec::new(),
             next_first: Some(first),
-            ids: Vec::new(),
+            pages: PagesSeen::default(),
             n_pages: 0,
             page_bytes,
             ids_at: None,
@@ -43,8 +50,8 @@ impl FooterCheck {
         }
     }
 
-    /// Takes the next frame of the segment.
-    pub(super) fn take(&mut self, frame: &Frame<'_>) -> Result<(), Flaw> {
+    /// Takes the next frame of the segment, whose own frames show `ids`.
+    pub(super) fn take(&mut self, frame: &Frame<'_>, ids: &Ids) -> Result<(), Flaw> {
         let kind = frame.header.kind;
         match kind {
             Kind::Entries | Kind::Details | Kind::Commit => {
@@ -52,7 +59,7 @@ impl FooterCheck {
                 add_record(&mut self.batches, kind, &raw);
             }
             Kind::FooterRun => self.run_block(frame)?,
-            Kind::FooterIds => self.pages(frame)?,
+            Kind::FooterIds => self.pages(frame, ids)?,
             Kind::FooterFilter => {
                 self.filter_at.get_or_insert(frame.offset);
                 self.filter.extend_from_slice(frame.payload);
@@ -89,10 +96,15 @@ impl FooterCheck {
         Ok(())
     }
 
-    fn pages(&mut self, frame: &Frame<'_>) -> Result<(), Flaw> {
+    fn pages(&mut self, frame: &Frame<'_>, ids: &Ids) -> Result<(), Flaw> {
         self.ids_at.get_or_insert(frame.offset);
         for page in frame.payload.chunks(self.page_bytes) {
-            self.ids.extend(decode_page(self.n_pages, page)?);
+            for (id, record) in decode_page(self.n_pages, page)? {
+                let follows = self.pages.last.is_none_or(|it| it < id);
+                self.pages.differ |= !follows || ids.get(&id) != Some(&record);
+                self.pages.last = Some(id);
+                self.pages.n_ids += 1;
+            }
             self.n_pages += 1;
         }
         Ok(())
@@ -100,9 +112,8 @@ impl FooterCheck {
 
     /// What the footer says otherwise than the segment, whose own frames show `ids`.
     pub(super) fn compare(&self, footer: &Footer, ids: &Ids) -> Vec<&'static str> {
-        let mut own: Vec<_> = ids.iter().map(|(id, record)| (*id, *record)).collect();
-        own.sort_unstable_by_key(|(id, _)| *id);
-        let filter = Filter::over(own.iter().map(|(id, _)| id));
+        let filter = Filter::over(ids.keys());
+        let n_ids = ids.len() as u64;
         let filter_here = Filter::from_bytes(footer.filter_bits, self.filter.clone());
         // Without entries there is no run, and without ids no page.
         let end = self.ids_at.or(self.filter_at);
@@ -110,7 +121,7 @@ impl FooterCheck {
         let places_here = (self.start, end, self.filter_at);
         let checks = [
             (
-                own == self.ids && footer.n_ids == own.len() as u64,
+                !self.pages.differ && self.pages.n_ids == n_ids && footer.n_ids == n_ids,
                 "the ids in the footer are not those of the segment",
             ),
             (filter_here == Ok(filter), "the filter in the footer is not that of the segment"),

@@ -164,7 +164,7 @@ impl<'a> SegmentWalk<'a> {
             }
             Kind::Close | Kind::FooterRun | Kind::FooterIds | Kind::FooterFilter => Ok(()),
         };
-        let noted = taken.and_then(|()| self.footer.take(frame));
+        let noted = taken.and_then(|()| self.footer.take(frame, &self.content.ids));
         if let Some(flaw) = noted.err().filter(|it| Some(it) != known.as_ref()) {
             self.defect(frame.offset, flaw.to_string());
         }
