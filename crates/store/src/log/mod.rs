@@ -77,6 +77,9 @@ use writer::{Message, Stopped, WriterParts, stopped_error};
 pub struct LogOptions {
     /// A segment is sealed when it has this many bytes.
     pub segment_bytes_max: u64,
+    /// Or when it has this many ids. Those of the last segment are in memory, and those of each
+    /// while it is verified or written anew: about 100 bytes an id.
+    pub segment_ids_max: usize,
     /// A batch takes no further call when it has this many bytes.
     pub batch_bytes_max: usize,
     /// The first dictionary is trained when the log has this many bytes, the next ones when it
@@ -88,6 +91,7 @@ impl LogOptions {
     /// What stores are written with.
     pub const STANDARD: LogOptions = LogOptions {
         segment_bytes_max: 256 << 20,
+        segment_ids_max: 256 << 10,
         batch_bytes_max: BATCH_BYTES_MAX,
         dictionary_bytes_first: 2 << 20,
     };

@@ -198,6 +198,12 @@ impl Tables {
         }
     }
 
+    /// How many ids the last segment has; none before the scan, and when it is sealed.
+    pub(super) fn n_tip_ids(&self) -> usize {
+        let inner = self.read();
+        inner.ids.as_ref().and_then(|it| it.last()).map_or(0, |(_, ids)| ids.len())
+    }
+
     /// The ids of the last segment, sorted, for its footer.
     pub(super) fn tip_ids(&self) -> Result<Vec<(BlobId, IdRecord)>, LogError> {
         self.load()?;

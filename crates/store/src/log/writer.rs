@@ -357,7 +357,7 @@ impl Writer {
             self.prefix = batch.into_prefix();
         }
         self.open_tip()?;
-        let is_full = self.options.segment_bytes_max <= self.tip.end;
+        let is_full = self.is_tip_full();
         if !self.is_tip_plain || is_full {
             if self.tip.segment.footer.is_none() {
                 self.seal_tip()?;
@@ -368,13 +368,18 @@ impl Writer {
         Ok(true)
     }
 
+    fn is_tip_full(&self) -> bool {
+        let LogOptions { segment_bytes_max, segment_ids_max, .. } = self.options;
+        segment_bytes_max <= self.tip.end || segment_ids_max <= self.tables.n_tip_ids()
+    }
+
     /// Whether the batch takes another call. A full segment is sealed first, for which the
     /// committer must be done with it.
     fn has_room(&mut self) -> Result<bool, LogError> {
         if let Some(batch) = &self.batch {
             return Ok(batch.len() < self.options.batch_bytes_max);
         }
-        let is_full = self.options.segment_bytes_max <= self.tip.end || self.dictionary.is_some();
+        let is_full = self.is_tip_full() || self.dictionary.is_some();
         if is_full && self.is_committing {
             return Ok(false);
         }

@@ -379,6 +379,31 @@ fn large_batches_are_cut_into_frames() {
     assert_eq!(log.verify(&mut |_| ()).defects, []);
 }
 
+/// Many small messages take memory by their ids, not by their bytes.
+#[test]
+fn a_segment_ends_when_it_has_many_ids() {
+    let disk = new_disk();
+    let options = LogOptions { segment_ids_max: 10, ..LogOptions::STANDARD };
+    let n_segments = |disk: &FaultyDisk| {
+        disk.paths().iter().filter(|it| it.extension().is_some_and(|it| it == "seg")).count()
+    };
+    let mut said = Vec::new();
+    for n in 0..25 {
+        let mail = Mail::whole(format!("Subject: {n}\r\n\r\nbody"));
+        // Another process at times: what was scanned counts too.
+        let (log, _) = open_with(&disk, &[], options).unwrap();
+        append(&log, vec![mail.placed(NewBody::Whole(encode_blob(&mail.bytes)))]).unwrap();
+        append(&log, vec![a_fact(n)]).unwrap();
+        if n % 3 == 0 {
+            append(&log, vec![mail.placed(NewBody::Known(mail.id()))]).unwrap();
+        }
+        assert_eq!(log.verify(&mut |_| ()).defects, []);
+        log.close().unwrap();
+        said.push(n_segments(&disk));
+    }
+    assert_eq!((said[8], said[9], said[18], said[19], said[24]), (1, 2, 2, 3, 3), "{said:?}");
+}
+
 /// Times never go back, in a batch, from batch to batch, and over a restart.
 #[test]
 fn a_clock_that_is_set_back_makes_no_entry_older() {

@@ -16,6 +16,7 @@ use super::packs::append_all;
 
 const OPTIONS: LogOptions = LogOptions {
     segment_bytes_max: 200_000,
+    segment_ids_max: 1 << 20,
     batch_bytes_max: 1 << 20,
     dictionary_bytes_first: 60_000,
 };

@@ -21,6 +21,7 @@ use super::{dictionaries, erase, ring};
 
 const OPTIONS: LogOptions = LogOptions {
     segment_bytes_max: 30_000,
+    segment_ids_max: 1 << 20,
     batch_bytes_max: 1 << 20,
     dictionary_bytes_first: 20_000,
 };
