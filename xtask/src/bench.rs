@@ -20,6 +20,7 @@ mod runs;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -226,6 +227,10 @@ fn import(bench: &mut Bench) -> Result<(), String> {
             bench.check_count(name, &outcome)?;
             bench.report.add(name, outcome.sample);
         }
+        let data = bench.options.dir.join("import");
+        let sha256sum = measure::run(Command::new("sha256sum").arg(&mbox))?.0;
+        bench.report.add(report::SHA256SUM, sha256sum);
+        bench.report.add(report::VERIFY, bench.ours.command_done(&["verify"], &data)?.0);
         if let Some(whole) = &bench.options.whole {
             let data = fresh(&bench.options, "import-whole")?;
             let outcome = Posthold::at(whole.clone()).import(&maildir, &data)?;

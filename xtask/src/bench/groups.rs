@@ -94,7 +94,10 @@ pub(super) const GROUPS: &[Group] = &[
     },
     Group {
         name: "store",
-        parts: &[("million", "A store of a million messages", million::measure)],
+        parts: &[
+            ("million", "A store of a million messages", million::measure),
+            ("real", "A million messages of real size", million::measure_real),
+        ],
     },
 ];
 

@@ -11,6 +11,10 @@ use super::posthold::{SearchTimes, Sizes};
 use super::runs::Runs;
 use Bound::{AtLeast, AtMost};
 
+/// What `verify` is compared with.
+pub(super) const SHA256SUM: &str = "sha256sum over the messages";
+pub(super) const VERIFY: &str = "posthold verify";
+
 /// What keeps messages whole, when there is such a program to compare with.
 pub(super) const WHOLE: &str = "messages kept whole, import maildir";
 
@@ -175,6 +179,12 @@ impl Report {
             goal("search, p99", ms(0.99), AtMost(25.0), " ms"),
             goal("one message is read, median", read_ms(0.5), AtMost(2.0), " ms"),
             goal("one message is read, p95", read_ms(0.95), AtMost(2.0), " ms"),
+            goal(
+                "verify, wall time beside sha256sum over the messages",
+                runs.ratio(VERIFY, SHA256SUM),
+                AtMost(1.0),
+                "",
+            ),
             goal(
                 "import, speed against a program that keeps messages whole",
                 runs.ratio(WHOLE, "posthold import maildir"),

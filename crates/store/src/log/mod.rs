@@ -91,7 +91,7 @@ impl LogOptions {
     /// What stores are written with.
     pub const STANDARD: LogOptions = LogOptions {
         segment_bytes_max: 256 << 20,
-        segment_ids_max: 256 << 10,
+        segment_ids_max: 128 << 10,
         batch_bytes_max: BATCH_BYTES_MAX,
         dictionary_bytes_first: 2 << 20,
     };

@@ -21,12 +21,33 @@ const VERIFY: &str = "posthold verify";
 const SHA256SUM: &str = "sha256sum over the messages' bytes";
 const CATALOG: &str = "posthold store rebuild-catalog";
 
+/// What the messages are like.
+#[derive(Clone, Copy)]
+struct Shape {
+    dir: &'static str,
+    message: fn(u64) -> Vec<u8>,
+    /// Whether there are so many bytes in a message that verifying is a matter of bytes.
+    is_of_real_size: bool,
+}
+
+/// Small messages: what a message costs.
 pub(super) fn measure(setting: &mut Setting) -> Result<Section, String> {
+    let message = |n| corpus::small_message(1, n).bytes;
+    measure_as(setting, Shape { dir: "million", message, is_of_real_size: false })
+}
+
+/// Messages of the size that mail has: what a byte costs. Takes 30 GB of disk.
+pub(super) fn measure_real(setting: &mut Setting) -> Result<Section, String> {
+    let message = |n| corpus::message(1, n).bytes;
+    measure_as(setting, Shape { dir: "million-real", message, is_of_real_size: true })
+}
+
+fn measure_as(setting: &mut Setting, shape: Shape) -> Result<Section, String> {
     let n = setting.of_full(N_MESSAGES);
-    let dir = setting.fresh("million")?;
+    let dir = setting.fresh(shape.dir)?;
     let (mbox, one, data) = (dir.join("all.mbox"), dir.join("one.eml"), dir.join("data"));
     setting.begin_round(0)?;
-    let made = make(n.into(), &mbox, &one).map_err(|it| format!("{}: {it}", mbox.display()))?;
+    let made = make(n.into(), shape.message, &mbox, &one).map_err(|it| format!("{}: {it}", mbox.display()))?;
     let mut section = Section::default();
     let imported = setting.ours.import(&mbox, &data)?;
     section.runs.add("posthold import", imported.sample, n.into());
@@ -44,7 +65,7 @@ pub(super) fn measure(setting: &mut Setting) -> Result<Section, String> {
          system's memory, as those of a server are.",
         made / u64::from(n).max(1)
     );
-    judge(&mut section, &data, n.into())?;
+    judge(&mut section, shape, &data, n.into())?;
     Ok(section)
 }
 
@@ -80,7 +101,7 @@ fn once(
     Ok(())
 }
 
-fn judge(section: &mut Section, data: &Path, n: u64) -> Result<(), String> {
+fn judge(section: &mut Section, shape: Shape, data: &Path, n: u64) -> Result<(), String> {
     let runs = &section.runs;
     let mut goals = Vec::new();
     for (name, what) in [(READING, "open for reading"), (WRITING, "open for writing, and close")] {
@@ -90,8 +111,17 @@ fn judge(section: &mut Section, data: &Path, n: u64) -> Result<(), String> {
     let rate = runs.rate(CATALOG);
     let what = "catalog made anew from footers, messages a second";
     goals.push(Goal::new(what, rate, Bound::AtLeast(50_000.0), ""));
-    let what = "verify: wall time beside sha256sum over the same bytes";
-    goals.push(Goal::new(what, runs.ratio(VERIFY, SHA256SUM), Bound::AtMost(1.0), ""));
+    let beside = runs.ratio(VERIFY, SHA256SUM);
+    if shape.is_of_real_size {
+        let what = "verify: wall time beside sha256sum over the messages' bytes";
+        goals.push(Goal::new(what, beside, Bound::AtMost(1.0), ""));
+    } else {
+        section.remarks.push(format!(
+            "`verify` takes {beside:.1} times as long as sha256sum over the messages: of messages \
+             this small it is the number that costs, {:.0} a second, not the bytes.",
+            runs.rate(VERIFY)
+        ));
+    }
     for name in [READING, WRITING, VERIFY, CATALOG] {
         let anon = runs.most(name, |it| it.anon_mib);
         let what = format!("anonymous memory: {name}");
@@ -111,11 +141,11 @@ fn judge(section: &mut Section, data: &Path, n: u64) -> Result<(), String> {
 
 /// Writes all messages into an mbox file, and the first into one of its own. How many bytes they
 /// have.
-fn make(n: u64, mbox: &Path, one: &Path) -> io::Result<u64> {
+fn make(n: u64, message: fn(u64) -> Vec<u8>, mbox: &Path, one: &Path) -> io::Result<u64> {
     let mut out = BufWriter::with_capacity(1 << 20, File::create(mbox)?);
     let mut bytes = 0;
     for number in 0..n {
-        let mail = corpus::small_message(1, number).bytes;
+        let mail = message(number);
         if number == 0 {
             fs::write(one, &mail)?;
         }
