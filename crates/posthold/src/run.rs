@@ -57,6 +57,8 @@ mod retry;
 mod run_state;
 mod search;
 mod sending;
+#[cfg(test)]
+mod served;
 mod settings;
 mod show;
 mod sorting;

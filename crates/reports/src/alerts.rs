@@ -325,10 +325,11 @@ fn one_store(it: &StoreSituation) -> Vec<Finding> {
             it.name
         );
         let finding = finding(AlertKind::StoreError, &subject, Severity::Serious, message);
-        found.push(finding.with_details(vec![why.clone()]).with_hint(
-            "`posthold store retry NAME` tries it again, `posthold store verify NAME` says what is \
+        found.push(finding.with_details(vec![why.clone()]).with_hint(format!(
+            "`posthold store retry {0}` tries it again, `posthold store verify {0}` says what is \
              wrong with it.",
-        ));
+            it.name
+        )));
     }
     if let Some(why) = &it.index_failure {
         let message = format!("The index of the store {} is defective.", it.name);

@@ -352,3 +352,80 @@ fn a_store_that_cannot_be_made_stops_archiving_and_is_an_alert() {
     let alerts = place.run(["alert", "list", "--json"]).json_lines();
     assert!(alerts.iter().all(|it| it["kind"] != "no_store"), "{alerts:?}");
 }
+
+/// The kinds of the alerts that wait, sorted.
+fn alerts(place: &Place) -> Vec<String> {
+    let listed = place.run(["alert", "list", "--json"]).json_lines();
+    let mut kinds: Vec<String> =
+        listed.iter().map(|it| it["kind"].as_str().unwrap().to_owned()).collect();
+    kinds.sort();
+    kinds
+}
+
+#[test]
+fn an_index_that_is_defective_is_an_alert_until_it_is_made_anew() {
+    let place = crate::alerts::roomy();
+    write_samples(&place.path("mail"));
+    place.ok(["import", "mail", "--user", "alice"]);
+    let index = place.data().join("stores/default/index");
+    fs::remove_dir_all(&index).unwrap();
+    fs::write(&index, "no directory").unwrap();
+    fs::write(place.path("mail/other.eml"), other("New")).unwrap();
+    let run = place.ok(["import", "mail", "--user", "alice", "--json"]).json();
+    assert_eq!(run["archived"], 1, "archiving goes on without: {run}");
+    assert!(run["warnings"].to_string().contains("there is no index"), "{run}");
+    assert_eq!(alerts(&place), ["store_index"]);
+    // The way that the alert names.
+    fs::remove_file(&index).unwrap();
+    place.ok(["store", "rebuild", "default", "--view", "index"]);
+    assert_eq!(alerts(&place), [""; 0]);
+    assert_eq!(place.ids("").len(), samples().len() + 1);
+}
+
+#[test]
+fn a_server_opens_a_store_again_that_came_back() {
+    let place = crate::alerts::roomy();
+    write_samples(&place.path("mail"));
+    place.ok(["import", "mail", "--user", "alice"]);
+    place.ok(["store", "create", "second"]);
+    place.ok(["store", "make-current", "second"]);
+    let (dir, away) = (place.data().join("stores/default"), place.path("away"));
+    fs::rename(&dir, &away).unwrap();
+    let server = crate::serve::Server::start(&place);
+    fs::write(place.path("mail/other.eml"), other("New")).unwrap();
+    let import = |name: &str| {
+        let path = format!("mail/{name}.eml");
+        place.ok(["import", &path, "--user", "alice", "--json"]).json()
+    };
+    let first = import("other");
+    assert!(first["warnings"].to_string().contains("1 of 2 stores could be opened"), "{first}");
+    assert_eq!(alerts(&place), ["store_error"]);
+    let again = place.run(["store", "retry", "default"]);
+    assert_eq!(again.code, 1, "{}", again.transcript(&place));
+    // When the disk is there again, one command is enough, and the server is not started anew.
+    fs::rename(&away, &dir).unwrap();
+    place.ok(["store", "retry", "default"]);
+    assert_eq!(alerts(&place), [""; 0]);
+    let all = place.ok(["import", "mail", "--user", "alice", "--json"]).json();
+    let n_all = u64::try_from(samples().len() + 1).unwrap();
+    assert_eq!((&all["archived"], &all["already"]), (&0.into(), &n_all.into()), "{all}");
+    assert_eq!(server.stop(&place).code, 0);
+    assert_eq!(place.ids("").len(), samples().len() + 1);
+}
+
+#[test]
+fn a_current_store_that_cannot_be_opened_is_an_alert_until_it_can() {
+    let place = crate::alerts::roomy();
+    write_samples(&place.path("mail"));
+    place.ok(["import", "mail", "--user", "alice"]);
+    let segment = place.data().join("stores/default/segments/000001.seg");
+    let whole = fs::read(&segment).unwrap();
+    fs::write(&segment, "nothing").unwrap();
+    let failed = place.run(["import", "mail", "--user", "alice"]);
+    assert_eq!(failed.code, 3, "{}", failed.transcript(&place));
+    assert_eq!(alerts(&place), ["no_store", "store_error"]);
+    fs::write(&segment, whole).unwrap();
+    let run = place.ok(["import", "mail", "--user", "alice", "--json"]).json();
+    assert_eq!(run["archived"], 0, "{run}");
+    assert_eq!(alerts(&place), [""; 0]);
+}

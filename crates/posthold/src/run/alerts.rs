@@ -128,7 +128,7 @@ fn situation(
         mail: mail(state, now)?,
         clock: clock(state)?,
         anchors: anchors::in_trouble(state, now)?,
-        stores: stores(data, state, &values)?,
+        stores: stores(data, state, &values, STORE_MESSAGES_RECOMMENDED)?,
         no_store: no_store(state)?,
     };
     Ok((situation, looked))
@@ -224,10 +224,15 @@ fn unknown(state: &State) -> Result<Vec<UnknownSituation>, Failure> {
 /// Messages that a store should have at most: what is beyond takes longer to verify and to mend.
 pub(super) const STORE_MESSAGES_RECOMMENDED: u64 = 5_000_000;
 
-/// The stores that people see.
-fn stores(data: &DataDir, state: &State, values: &Values) -> Result<Vec<StoreSituation>, Failure> {
+/// The stores that people see. `recommended` is how many messages one should have at most.
+fn stores(
+    data: &DataDir,
+    state: &State,
+    values: &Values,
+    recommended: u64,
+) -> Result<Vec<StoreSituation>, Failure> {
     let at_messages = values.number(&STORE_CREATE_AT_MESSAGES);
-    let by_count = (1..=STORE_MESSAGES_RECOMMENDED).contains(&at_messages);
+    let by_count = (1..=recommended).contains(&at_messages);
     let mut found = Vec::new();
     for saved in state.stores().map_err(|it| faults::state(&it))? {
         if !saved.state.is_active() {
@@ -246,7 +251,7 @@ fn stores(data: &DataDir, state: &State, values: &Values) -> Result<Vec<StoreSit
             trouble: saved.trouble.map(|it| it.why),
             index_failure: saved.index_trouble,
             messages,
-            messages_recommended: STORE_MESSAGES_RECOMMENDED,
+            messages_recommended: recommended,
             has_successor: by_count,
         });
     }
@@ -292,4 +297,38 @@ fn mail(state: &State, now: Timestamp) -> Result<Option<MailSituation>, Failure>
     Ok(oldest
         .filter(|it| it.written.0 + MAIL_WAITS_SECONDS < now.0)
         .map(|it| MailSituation { since: it.written, why: it.why.unwrap_or_default() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::served::Served;
+
+    /// The kinds that are found when a store should have at most a hundred messages.
+    fn found(served: &Served) -> Vec<AlertKind> {
+        let data = &served.context.data;
+        let state = users::open_for_reading(data).unwrap();
+        let values = values_of::values(&state).unwrap();
+        let stores = stores(data, &state, &values, 100).unwrap();
+        let situation = Situation { stores, ..Situation::default() };
+        reports::alerts::found(&situation).into_iter().map(|it| it.alert.kind).collect()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_current_store_that_is_nearly_full_is_told_until_another_follows() {
+        let served = Served::new();
+        for n in 0..89 {
+            served.write_mail(&format!("number {n}"));
+        }
+        assert_eq!(served.import("the last but one").await.archived, 90);
+        assert_eq!(found(&served), [AlertKind::StoreFull]);
+        // Another one will take its place by itself.
+        served.ok(&["settings", "set", "store_create_at_messages", "95"]).await;
+        assert_eq!(found(&served), []);
+        served.ok(&["settings", "set", "store_create_at_messages", "200"]).await;
+        assert_eq!(found(&served), [AlertKind::StoreFull], "too late");
+        served.ok(&["store", "create", "second"]).await;
+        served.ok(&["store", "make-current", "second"]).await;
+        assert_eq!(found(&served), []);
+    }
 }

@@ -46,7 +46,11 @@ pub(super) async fn of_store(
         };
         let rebuilt = rebuilt.map_err(|it| faults::store(&it))?;
         let position = store.close().map_err(|it| faults::store(&it))?;
-        stores::record(&place, &[(name, position)])?;
+        stores::record(&place, &[(name.clone(), position)])?;
+        if view == View::Index {
+            let mut state = users::open(&place)?;
+            state.set_index_trouble(&name, None).map_err(|it| faults::state(&it))?;
+        }
         Ok(rebuilt)
     })
     .await?;

@@ -11,7 +11,7 @@ use commands::{Failure, Phase, Progress, ProgressSink, StoreState, WaitForViews,
 use disk::{OsRandom, RealDisk, SystemClock};
 use ports::{Index, IndexError, Log};
 use search::{Indexer, SearchErrorKind, Searcher};
-use state::{State, StateError};
+use state::{SavedStore, State, StateError};
 use store::log::{LogOptions, OpenReport, Recorded};
 use store::{
     Access, AllCatalog, AllLog, Description, EndKeeper, IndexOpener, MakeOptions, NewStores, Store,
@@ -72,6 +72,10 @@ impl Writing {
             let place = data.clone();
             let open = || blocking(move || open_stores(&place, network_files));
             let (lent, warnings) = serving.store.lend(how, open).await?;
+            let warnings = match warnings {
+                Some(warnings) => warnings,
+                None => missing(&data, lent.stores()).await,
+            };
             return Ok(Writing { stores: Opened::Lent(lent), data, warnings });
         }
         blocking(move || {
@@ -198,6 +202,15 @@ fn open_stores(
     data: &DataDir,
     network_files: NetworkFiles,
 ) -> Result<(Arc<Stores>, Vec<String>), Failure> {
+    open_with_next(data, network_files, Arc::new(succession::Due::new(data)))
+}
+
+/// The same; `succession` says when a new store takes the place of the current one.
+pub(super) fn open_with_next(
+    data: &DataDir,
+    network_files: NetworkFiles,
+    succession: Arc<dyn Succession>,
+) -> Result<(Arc<Stores>, Vec<String>), Failure> {
     let risk = risk_of(disk::check_file_system(data.path()), network_files)?;
     let (specs, has_gaps) = {
         let state = users::open(data)?;
@@ -209,7 +222,6 @@ fn open_stores(
     let older = |name: &str, report: &StoreReport| {
         older_state(recorded.get(name).map(Vec::as_slice).unwrap_or_default(), &report.log)
     };
-    let succession: Arc<dyn Succession> = Arc::new(succession::Due::new(data));
     let opened = Stores::open(specs, has_gaps, make_options(data), Some(succession));
     let (stores, report, others) = match opened {
         Ok(opened) => opened,
@@ -226,7 +238,7 @@ fn open_stores(
     let mut n_open = 1;
     if let Some(name) = current {
         warnings.extend(older(&name, &report));
-        retry::note(data, &name, None)?;
+        note_opened(data, &name, &report)?;
     }
     for (name, opened) in others {
         match opened {
@@ -236,15 +248,12 @@ fn open_stores(
                 warnings.extend(
                     warnings_of(&report).into_iter().chain(older).map(|it| format!("{name}: {it}")),
                 );
-                retry::note(data, &name, None)?;
+                note_opened(data, &name, &report)?;
             }
             Err(error) => {
                 let why = faults::store(&error).message;
                 retry::note(data, &name, Some(&why))?;
-                warnings.push(format!(
-                    "the store {name} cannot be read, so what it holds counts as not archived: \
-                     {why}"
-                ));
+                warnings.push(unread(&name, &why));
             }
         }
     }
@@ -252,6 +261,36 @@ fn open_stores(
         warnings.push(format!("{n_open} of {n_stores} stores could be opened"));
     }
     Ok((stores, warnings))
+}
+
+fn unread(name: &str, why: &str) -> String {
+    format!("the store {name} cannot be read, so what it holds counts as not archived: {why}")
+}
+
+/// What a command has to say of stores that a server could not open before: each answer says it.
+async fn missing(data: &DataDir, stores: &Arc<Stores>) -> Vec<String> {
+    let (data, members) = (data.clone(), stores.members());
+    let found = blocking(move || {
+        let saved = users::open(&data)?.stores().map_err(|it| faults::state(&it))?;
+        let is_open = |it: &SavedStore| members.iter().any(|member| member.name() == it.name);
+        let missing = saved.iter().filter(|it| it.state.is_active() && !is_open(it));
+        let unread = missing.filter_map(|it| Some(unread(&it.name, &it.trouble.as_ref()?.why)));
+        let mut warnings: Vec<String> = unread.collect();
+        if !warnings.is_empty() {
+            let (n_open, n_missing) = (members.len(), warnings.len());
+            let of = n_open + n_missing;
+            warnings.push(format!("{n_open} of {of} stores could be opened"));
+        }
+        Ok(warnings)
+    });
+    found.await.unwrap_or_default()
+}
+
+/// Keeps that a store is open, and why it has no index, if it has none.
+fn note_opened(data: &DataDir, name: &str, report: &StoreReport) -> Result<(), Failure> {
+    retry::note(data, name, None)?;
+    let Some(why) = &report.index_failure else { return Ok(()) };
+    users::open(data)?.set_index_trouble(name, Some(why)).map_err(|it| faults::state(&it))
 }
 
 /// The catalogs of all stores that can be read, as one. Blocks.

@@ -4,7 +4,7 @@
 //! made whole and has the cursors before anything goes to it; a failure is kept, told as an alert,
 //! and stops archiving.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use ::settings::{STORE_CREATE_AT_MESSAGES, STORE_CREATE_EVERY, STORE_PATH_PATTERN};
@@ -27,6 +27,7 @@ const NAMES_MAX: u32 = 1_000;
 /// When the next store is due, by the settings of a data directory.
 pub(super) struct Due {
     data: DataDir,
+    clock: Arc<dyn Clock>,
     plan: Mutex<Option<Plan>>,
 }
 
@@ -70,7 +71,12 @@ impl Period {
 impl Due {
     /// By the settings of this data directory.
     pub(super) fn new(data: &DataDir) -> Due {
-        Due { data: data.clone(), plan: Mutex::default() }
+        Due::by(data, Arc::new(SystemClock))
+    }
+
+    /// The same, with the time that this clock tells.
+    pub(super) fn by(data: &DataDir, clock: Arc<dyn Clock>) -> Due {
+        Due { data: data.clone(), clock, plan: Mutex::default() }
     }
 
     fn plan(&self) -> Result<Plan, Failure> {
@@ -109,7 +115,7 @@ impl Due {
         let plan = self.plan()?;
         let state = users::open_for_reading(&self.data)?;
         let pattern = values_of::values(&state)?.text(&STORE_PATH_PATTERN).to_owned();
-        let period = Period::of(SystemClock.now());
+        let period = Period::of(self.clock.now());
         let stores = all_stores::saved(&self.data)?;
         let base = period.name(&plan.every).unwrap_or_else(|| "store".to_owned());
         for number in 1..=NAMES_MAX {
@@ -147,7 +153,7 @@ impl Succession for Due {
     fn is_due(&self, messages: u64) -> bool {
         let Ok(plan) = self.plan() else { return false };
         let by_count = plan.at_messages != 0 && plan.at_messages <= messages;
-        let now = Period::of(SystemClock.now()).name(&plan.every);
+        let now = Period::of(self.clock.now()).name(&plan.every);
         // One that has nothing yet need not be followed.
         let by_calendar = now.is_some() && now != Period::of(plan.began).name(&plan.every);
         by_count || (by_calendar && messages != 0)
@@ -172,7 +178,7 @@ impl Succession for Due {
 
     fn begin(&self, next: &StoreSpec) -> Result<(), String> {
         let begun = users::open(&self.data).and_then(|mut state| {
-            let now = SystemClock.now();
+            let now = self.clock.now();
             let made = state.make_store_current(&next.name, now);
             made.and_then(|()| state.set_store_failure(None)).map_err(|it| faults::state(&it))
         });
@@ -182,7 +188,7 @@ impl Succession for Due {
 
     fn failed(&self, why: &str) {
         let what = "the next store could not be made".to_owned();
-        let failure = StoreFailure { what, why: why.to_owned(), at: SystemClock.now() };
+        let failure = StoreFailure { what, why: why.to_owned(), at: self.clock.now() };
         let kept = users::open(&self.data).and_then(|mut state| {
             state.set_store_failure(Some(&failure)).map_err(|it| faults::state(&it))
         });
@@ -193,32 +199,4 @@ impl Succession for Due {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn periods_have_names() {
-        let period = Period::of(Timestamp(1_795_284_100));
-        for (every, want) in [
-            ("month", Some("2026-11")),
-            ("quarter", Some("2026-Q4")),
-            ("year", Some("2026")),
-            ("never", None),
-        ] {
-            assert_eq!(period.name(every).as_deref(), want);
-        }
-    }
-
-    #[test]
-    fn patterns_are_filled() {
-        let period = Period::of(Timestamp(1_795_284_100));
-        for (pattern, want) in [
-            ("{name}", "store-2"),
-            ("/mnt/{year}/{name}", "/mnt/2026/store-2"),
-            ("/mnt/{year}-{month}-{quarter}", "/mnt/2026-11-Q4/store-2"),
-            ("/mnt/", "/mnt/store-2"),
-        ] {
-            assert_eq!(filled(pattern, "store-2", &period), want);
-        }
-    }
-}
+mod tests;

@@ -57,12 +57,13 @@ impl Lent {
 }
 
 impl SharedStore {
-    /// Lends the store; opens it by `open` when it is not, and gives the warnings of that.
+    /// Lends the store; opens it by `open` when it is not, and gives the warnings of that. `None`:
+    /// it was open.
     pub(crate) async fn lend<O>(
         &self,
         how: Use,
         open: impl FnOnce() -> O,
-    ) -> Result<(Lent, Vec<String>), Failure>
+    ) -> Result<(Lent, Option<Vec<String>>), Failure>
     where
         O: Future<Output = Result<(Arc<Stores>, Vec<String>), Failure>>,
     {
@@ -76,10 +77,10 @@ impl SharedStore {
             end_stopped(&mut place).await?;
         }
         let (stores, warnings) = match &*place {
-            Some(stores) => (Arc::clone(stores), Vec::new()),
+            Some(stores) => (Arc::clone(stores), None),
             None => {
                 let (stores, warnings) = open().await?;
-                (Arc::clone(place.insert(stores)), warnings)
+                (Arc::clone(place.insert(stores)), Some(warnings))
             }
         };
         let recording = Arc::clone(&self.recording);

@@ -227,3 +227,91 @@ fn many_details_are_counted() {
     assert_eq!(details[DETAILS_MAX], "and 180 more");
     assert_eq!(found[0].points.len(), 200);
 }
+
+fn store_of(messages: u64) -> StoreSituation {
+    StoreSituation {
+        name: "2026".into(),
+        is_current: true,
+        messages,
+        messages_recommended: 5_000_000,
+        ..StoreSituation::default()
+    }
+}
+
+#[test]
+fn what_is_wrong_with_stores() {
+    let mut it = situation(Vec::new());
+    it.stores = vec![
+        StoreSituation { trouble: Some("no such directory".into()), ..store_of(0) },
+        StoreSituation { index_failure: Some("it is damaged".into()), ..store_of(4_500_000) },
+    ];
+    it.no_store = Some(NoStoreSituation {
+        since: hours_ago(1),
+        what: "the next store could not be made".into(),
+        why: "no space left".into(),
+    });
+    check(
+        &it,
+        &expect![[r#"
+            store_error store 2026 serious: The store 2026 cannot be read: what it holds is not seen, and counts as not archived.
+              no such directory
+              > `posthold store retry 2026` tries it again, `posthold store verify 2026` says what is wrong with it.
+            store_index store 2026 warning: The index of the store 2026 is defective.
+              it is damaged
+              > `posthold store rebuild 2026 --view index` makes it anew.
+            store_full store 2026 warning: The current store 2026 has 4,500,000 messages; not more than 5,000,000 are recommended.
+              > `posthold store create` and `posthold store make-current` begin another one; the setting store_create_at_messages lets that happen by itself.
+            no_store current store serious: Nothing is archived since 2026-11-21 17:01: the next store could not be made.
+              no space left
+              > Make room, or let the setting store_path_pattern name another place; the next run tries it again. `posthold store make-current` takes a store that is there.
+        "#]],
+    );
+}
+
+/// Each case, and which alerts it makes: what was raised before and is not there is over.
+#[test]
+fn alerts_of_stores_are_raised_and_cleared() {
+    let trouble = || StoreSituation { trouble: Some("away".into()), ..store_of(0) };
+    let index = || StoreSituation { index_failure: Some("bad".into()), ..store_of(0) };
+    let no_store = || NoStoreSituation { since: NOW, what: "w".into(), why: "y".into() };
+    let with = |stores: Vec<StoreSituation>| Situation { stores, ..situation(Vec::new()) };
+    let steps = [
+        (with(vec![store_of(4_499_999)]), "", ""),
+        (with(vec![store_of(4_500_000)]), "store_full", ""),
+        // More of the same is not told again.
+        (with(vec![store_of(6_000_000)]), "", ""),
+        (
+            with(vec![StoreSituation { has_successor: true, ..store_of(6_000_000) }]),
+            "",
+            "store_full",
+        ),
+        (with(vec![store_of(6_000_000)]), "store_full", ""),
+        (with(vec![StoreSituation { is_current: false, ..store_of(6_000_000) }]), "", "store_full"),
+        (with(vec![trouble()]), "store_error", ""),
+        (with(vec![index()]), "store_index", "store_error"),
+        (Situation { no_store: Some(no_store()), ..with(vec![index()]) }, "no_store", ""),
+        (with(vec![index()]), "", "no_store"),
+        (with(vec![store_of(0)]), "", "store_index"),
+    ];
+    let mut open: Vec<Open> = Vec::new();
+    for (n, (it, raised, over)) in (1..).zip(steps) {
+        let (mut got_raised, mut got_over) = (String::new(), String::new());
+        for change in changes(&open, found(&it), &AlertKind::ALL) {
+            match change {
+                Change::Raised(finding) => {
+                    got_raised += finding.alert.kind.name();
+                    open.push(Open { id: n, finding });
+                }
+                Change::Resolved(id) => {
+                    let at = open.iter().position(|it| it.id == id).unwrap();
+                    got_over += open.remove(at).finding.alert.kind.name();
+                }
+                Change::Other(id, finding) => {
+                    open.iter_mut().find(|it| it.id == id).unwrap().finding = finding;
+                }
+                Change::Worse(_, finding) => panic!("step {n}: {finding:?}"),
+            }
+        }
+        assert_eq!((got_raised.as_str(), got_over.as_str()), (raised, over), "step {n}");
+    }
+}
