@@ -47,7 +47,8 @@ fn measure_as(setting: &mut Setting, shape: Shape) -> Result<Section, String> {
     let dir = setting.fresh(shape.dir)?;
     let (mbox, one, data) = (dir.join("all.mbox"), dir.join("one.eml"), dir.join("data"));
     setting.begin_round(0)?;
-    let made = make(n.into(), shape.message, &mbox, &one).map_err(|it| format!("{}: {it}", mbox.display()))?;
+    let made = make(n.into(), shape.message, &mbox, &one)
+        .map_err(|it| format!("{}: {it}", mbox.display()))?;
     let mut section = Section::default();
     let imported = setting.ours.import(&mbox, &data)?;
     section.runs.add("posthold import", imported.sample, n.into());
