@@ -34,8 +34,9 @@ use crate::log::{Committed, SegmentLog};
 use budget::{Work, WorkQueue};
 pub(crate) use index_thread::{is_lost, new_message, read_message};
 
-/// Batches that may wait for the catalog. The log does not wait for more: they are read again.
-const BATCHES_WAITING_MAX: usize = 16;
+/// Batches that may wait for the catalog; more hold the log back. One has up to 8 MiB of mail, and
+/// when that is small as much again of what was read in it.
+const BATCHES_WAITING_MAX: usize = 4;
 
 /// How far the views have read the log.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
