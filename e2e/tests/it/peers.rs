@@ -19,6 +19,7 @@ mod removal;
 mod serve;
 mod smtp;
 mod sorting;
+mod stores;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
