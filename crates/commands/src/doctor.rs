@@ -1,6 +1,6 @@
 //! What `doctor` looks at, and what it finds.
 
-/// How much a doctor reads.
+/// How much a doctor reads, or `verify`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Examination {
     /// What opening reads: the beginnings and ends of segments, and the views.

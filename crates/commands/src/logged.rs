@@ -51,7 +51,7 @@ impl Request {
                 Logged { shows: Shows::Message, ..logged }
             }
             Request::Export(it) => export(it),
-            Request::Verify => logged(StoreVerify, []),
+            Request::Verify(_) => logged(StoreVerify, []),
             Request::Rebuild(View::Catalog) => logged(StoreChange, [object("view", "catalog")]),
             Request::Rebuild(View::Index) => logged(StoreChange, [object("view", "index")]),
             Request::Store(it) => store(it),

@@ -41,8 +41,8 @@ pub enum Request {
     Show(Show),
     /// Write messages to files.
     Export(Export),
-    /// Check every frame, hash and entry.
-    Verify,
+    /// Check every frame, hash and entry; when thorough, also every word of the index.
+    Verify(Examination),
     /// Make a view anew from the log.
     Rebuild(View),
     /// Look after stores.
@@ -133,7 +133,7 @@ impl Request {
     #[must_use]
     pub fn only_reads(&self) -> bool {
         match self {
-            Request::Search(_) | Request::Show(_) | Request::Export(_) | Request::Verify => true,
+            Request::Search(_) | Request::Show(_) | Request::Export(_) | Request::Verify(_) => true,
             Request::UserShow(_) | Request::UserList => true,
             Request::Delete(it) => it.how == DeleteHow::Plan,
             Request::Key(it) => {
@@ -175,7 +175,7 @@ impl Request {
             Request::Search(_) => "search",
             Request::Show(_) => "show",
             Request::Export(_) => "export",
-            Request::Verify => "verify",
+            Request::Verify(_) => "verify",
             Request::Rebuild(View::Catalog) => "store rebuild-catalog",
             Request::Rebuild(View::Index) => "store rebuild-index",
             Request::Store(it) => it.name(),

@@ -147,7 +147,12 @@ enum Command {
     /// Writes messages to files
     Export(ExportArgs),
     /// Reads everything again and checks every frame, hash, entry and view
-    Verify,
+    Verify {
+        /// Read the words of every message again, too, and hold the index against them: that takes
+        /// as long as making the index
+        #[arg(long)]
+        thorough: bool,
+    },
     /// Looks at everything that often goes wrong: says what it means, and what can be done
     Doctor {
         /// Read every byte of each log and catalog, too: that takes as long as `verify`
@@ -404,11 +409,8 @@ fn request(command: Command, surroundings: &dyn Surroundings) -> Result<Request,
             form: if args.raw { ShowForm::Raw } else { ShowForm::Decoded },
         }),
         Command::Export(args) => Request::Export(export(args)?),
-        Command::Verify => Request::Verify,
-        Command::Doctor { thorough } => Request::Doctor(match thorough {
-            true => Examination::Thorough,
-            false => Examination::Brief,
-        }),
+        Command::Verify { thorough } => Request::Verify(examination(thorough)),
+        Command::Doctor { thorough } => Request::Doctor(examination(thorough)),
         Command::Store(it) => it.request()?,
         Command::Backup(it) => Request::Backup(it.request()),
         Command::Restore(it) => Request::Backup(it.request()),
@@ -455,6 +457,13 @@ fn search(args: SearchArgs) -> Result<Search, Failure> {
         limit: args.limit,
         output: if args.count { SearchOutput::Count } else { SearchOutput::Hits },
     })
+}
+
+fn examination(thorough: bool) -> Examination {
+    match thorough {
+        true => Examination::Thorough,
+        false => Examination::Brief,
+    }
 }
 
 fn export(args: ExportArgs) -> Result<Export, Failure> {

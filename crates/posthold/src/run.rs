@@ -142,7 +142,7 @@ async fn carry_out(
         Request::Search(it) => search::search(context, it, progress).await,
         Request::Show(it) => show::show(context, it, progress).await,
         Request::Export(it) => export::export(context, it, progress).await.map(Answer::Export),
-        Request::Verify => verify::verify(context, progress).await.map(Answer::Verify),
+        Request::Verify(it) => verify::verify(context, it, progress).await.map(Answer::Verify),
         Request::Rebuild(view) => {
             let _owned = own().await?;
             rebuild::rebuild(context, view, progress).await.map(Answer::Rebuild)

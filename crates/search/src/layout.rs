@@ -44,7 +44,7 @@ impl TextPlace {
         TextPlace::FileName,
     ];
 
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             TextPlace::Subject => "subject",
             TextPlace::Body => "body",

@@ -7,6 +7,7 @@
 //! Rules: a message is added once and changes only by erasure; the newest commit says how much
 //! of the log it has read; a search never returns a part of the hits as if it were all.
 
+mod compare;
 mod document;
 mod error;
 mod evaluate;
@@ -20,6 +21,7 @@ mod searcher;
 mod snapshot;
 mod tokens;
 
+pub use compare::FieldDiffers;
 pub use error::{SearchError, SearchErrorKind};
 pub use indexer::{Indexer, MEMORY_BUDGET_BYTES};
 pub use lookup::{EXPANSIONS_MAX, SCANNED_TERMS_MAX};

@@ -177,6 +177,11 @@ impl Searcher {
         })
     }
 
+    /// The commit that searches see.
+    pub(crate) fn commit_now(&self) -> Arc<Snapshot> {
+        self.snapshot()
+    }
+
     fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
     }

@@ -77,6 +77,11 @@ impl Segment {
         })
     }
 
+    /// Whether it has the message, and that is not erased.
+    pub(crate) fn has(&self, n: u32) -> bool {
+        self.alive.contains(n)
+    }
+
     /// The number of the message that is document `doc` here.
     pub(crate) fn number(&self, doc: u32) -> u32 {
         self.numbers.of(doc)

@@ -25,7 +25,7 @@ pub use many::{
 };
 pub use store::{
     Description, EncryptProgress, EndKeeper, IndexOpener, NewStores, RebuildProgress, Rebuilt,
-    Store, StoreCompactPlan, StoreOptions, StoreReport, accept_rollback, add_feature, begin_epoch,
-    compare_catalog, encrypt, has_plain_log, log_dir, remove_plain_log,
+    SideIndex, Store, StoreCompactPlan, StoreOptions, StoreReport, accept_rollback, add_feature,
+    begin_epoch, compare_catalog, encrypt, fill_index, has_plain_log, log_dir, remove_plain_log,
 };
 pub use views::ViewsReach;

@@ -20,6 +20,7 @@ mod epoch;
 mod erase;
 mod rebuild;
 mod rows;
+mod side_index;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -33,8 +34,9 @@ pub use description::{Description, add_feature};
 pub use encrypt::{EncryptProgress, encrypt, has_plain_log, remove_plain_log};
 pub use epoch::{accept_rollback, begin_epoch};
 pub use erase::StoreCompactPlan;
-pub use rebuild::{RebuildProgress, Rebuilt};
+pub use rebuild::{RebuildProgress, Rebuilt, fill_index};
 pub use rows::compare_catalog;
+pub use side_index::SideIndex;
 
 use description::SEGMENTS_DIR;
 

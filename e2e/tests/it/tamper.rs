@@ -262,6 +262,46 @@ fn peers_rows_of_the_catalog_are_compared() {
     assert!(found.iter().any(|it| it.contains("table message")), "{found:?}");
 }
 
+/// Somebody lets searches miss a message: the index is one that Posthold itself made, of the same
+/// mail with another word, and says that it is a view of this log.
+#[test]
+fn an_index_of_other_words_is_found_by_a_thorough_verify() {
+    let scene = Scene::new();
+    let place = &scene.place;
+    let thorough = ["verify", "--thorough"];
+    let ran = place.run(thorough);
+    assert_eq!(ran.code, 0, "{}", ran.text());
+    let other = Place::new();
+    write_samples(&other.path("mail"));
+    other.ok(["import", "mail", "--user", "alice"]);
+    fs::create_dir_all(other.path("more")).unwrap();
+    fs::write(other.path("more/1.eml"), "From: a@b\r\nSubject: more\r\n\r\nless\r\n").unwrap();
+    other.ok(["import", "more", "--user", "alice"]);
+    let (index, meta) = (scene.store("index"), scene.store("index/meta.json"));
+    let payload_of = |meta: &Path| -> serde_json::Value {
+        serde_json::from_slice::<serde_json::Value>(&fs::read(meta).unwrap()).unwrap()["payload"]
+            .clone()
+    };
+    let payload = payload_of(&meta);
+    fs::remove_dir_all(&index).unwrap();
+    copy(&other.data().join("stores/default/index"), &index);
+    let mut forged: serde_json::Value = serde_json::from_slice(&fs::read(&meta).unwrap()).unwrap();
+    forged["payload"] = payload;
+    fs::write(&meta, serde_json::to_vec(&forged).unwrap()).unwrap();
+    assert_eq!(scene.found(), [""; 0], "nothing but its words is wrong");
+    let ran = place.run(thorough);
+    let id = place.ok(["search", "subject:more", "--json"]).json_lines()[0]["id"].clone();
+    let text = ran.text();
+    assert_eq!(ran.code, 1, "{text}");
+    assert!(text.contains("index, body") && text.contains(id.as_str().unwrap()), "{text}");
+    assert!(!text.contains("index, from"), "{text}");
+    let left = fs::read_dir(scene.store("")).unwrap().map(|it| it.unwrap().file_name());
+    let left: Vec<_> = left.filter(|it| it.to_string_lossy().contains("check")).collect();
+    assert!(left.iter().all(|it| !it.to_string_lossy().contains("index.check")), "{left:?}");
+    place.ok(["store", "rebuild-index"]);
+    place.ok(thorough);
+}
+
 /// Whoever has the key signs another history: nothing here shows that, but what others keep.
 #[test]
 fn another_history_with_the_same_key_is_found_by_an_anchor() {

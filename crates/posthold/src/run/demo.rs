@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use commands::{
-    Answer, Demo, DemoAnswer, DemoImport, DemoSearch, Export, ExportFormat, ExportScope, Failure,
-    FailureKind, Gone, Hit, Import, KeepDir, MboxForm, Order, Progress, ProgressSink, Proof,
-    Request, Search, SearchOutput, WaitForViews,
+    Answer, Demo, DemoAnswer, DemoImport, DemoSearch, Examination, Export, ExportFormat,
+    ExportScope, Failure, FailureKind, Gone, Hit, Import, KeepDir, MboxForm, Order, Progress,
+    ProgressSink, Proof, Request, Search, SearchOutput, WaitForViews,
 };
 use disk::{OsRandom, RealDisk};
 use ports::{Access, Disk, Random};
@@ -87,7 +87,9 @@ impl Stage {
         let Answer::Export(exported) = self.run(Request::Export(export), progress).await? else {
             return Err(another_answer());
         };
-        let Answer::Verify(verify) = self.run(Request::Verify, progress).await? else {
+        let Answer::Verify(verify) =
+            self.run(Request::Verify(Examination::Brief), progress).await?
+        else {
             return Err(another_answer());
         };
         let kept = keep == KeepDir::Yes;

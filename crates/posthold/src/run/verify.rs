@@ -1,12 +1,15 @@
 //! `verify`: everything is read again.
 
 mod evidence;
+mod words;
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::thread;
 
-use commands::{DefectFound, Failure, FailureKind, Phase, ProgressSink, VerifyAnswer, Work};
+use commands::{
+    DefectFound, Examination, Failure, FailureKind, Phase, ProgressSink, VerifyAnswer, Work,
+};
 use disk::RealDisk;
 use ports::Disk;
 use query::Query;
@@ -30,11 +33,12 @@ const AUDIT: &str = "audit";
 /// Verifies the store: the log frame by frame, and that both views are views of it.
 pub(super) async fn verify(
     context: &Context,
+    examination: Examination,
     progress: &dyn ProgressSink,
 ) -> Result<VerifyAnswer, Failure> {
     let data = context.data.clone();
     tokio::select! {
-        verdict = telling(progress, move |teller| verified(&data, teller)) => verdict,
+        verdict = telling(progress, move |teller| verified(&data, examination, teller)) => verdict,
         // Half of a verdict is none.
         () = context.stop.cancelled() => {
             Ok(VerifyAnswer { cancelled: true, ..VerifyAnswer::default() })
@@ -49,7 +53,7 @@ pub(super) async fn of_store(
     progress: &dyn ProgressSink,
 ) -> Result<VerifyAnswer, Failure> {
     tokio::select! {
-        verdict = telling(progress, move |teller| one(&place, teller)) => verdict,
+        verdict = telling(progress, move |teller| one(&place, Examination::Brief, teller)) => verdict,
         () = context.stop.cancelled() => {
             Ok(VerifyAnswer { cancelled: true, ..VerifyAnswer::default() })
         }
@@ -57,7 +61,11 @@ pub(super) async fn of_store(
 }
 
 /// Store by store; what is disabled is not asked.
-fn verified(data: &DataDir, teller: &Teller) -> Result<VerifyAnswer, Failure> {
+fn verified(
+    data: &DataDir,
+    examination: Examination,
+    teller: &Teller,
+) -> Result<VerifyAnswer, Failure> {
     let stores = all_stores::saved(data)?;
     let active: Vec<_> = stores.iter().filter(|it| it.state.is_active()).collect();
     let mut answer = VerifyAnswer::default();
@@ -66,7 +74,7 @@ fn verified(data: &DataDir, teller: &Teller) -> Result<VerifyAnswer, Failure> {
         if !store.is_begun && is_empty(&place.segments()) && active.len() != 1 {
             continue;
         }
-        let of_store = match one(&place, teller) {
+        let of_store = match one(&place, examination, teller) {
             Ok(it) => it,
             Err(_) if active.len() != 1 && is_empty(&place.store()) => {
                 let message = format!("there is no store in {}", place.store().display());
@@ -106,7 +114,7 @@ fn unreadable(store: &str, failure: &Failure) -> VerifyAnswer {
 }
 
 /// One store: that which `data` has in view.
-fn one(data: &DataDir, teller: &Teller) -> Result<VerifyAnswer, Failure> {
+fn one(data: &DataDir, examination: Examination, teller: &Teller) -> Result<VerifyAnswer, Failure> {
     check_has_log(data)?;
     let store = data.place().name;
     let mut found = Found { store: store.clone(), ..Found::default() };
@@ -123,18 +131,24 @@ fn one(data: &DataDir, teller: &Teller) -> Result<VerifyAnswer, Failure> {
     };
     // To hold the rows of the catalog against those that the log gives takes as long as all the
     // rest, so they go side by side.
-    let (catalog, rows) = beside_rows(catalog.as_deref(), &log, || {
+    let (checked, rows) = beside_rows(catalog.as_deref(), &log, || {
         found.verdict = log.verify(&mut tell);
         found.evidence(evidence.as_ref(), &log);
         found.anchors(&state, evidence.as_ref(), &log);
         found.state(&state, evidence.as_ref(), &log);
         catalog.as_deref().and_then(|it| found.catalog(&log, it))
     });
-    if let Some(rows) = rows.filter(|_| catalog.is_some() && found.verdict.is_sound()) {
+    if let Some(rows) = rows.filter(|_| checked.is_some() && found.verdict.is_sound()) {
         found.rows(rows);
     }
-    if let Some(searcher) = index {
-        found.compare_index(&log, &searcher, catalog);
+    if let Some(searcher) = &index {
+        found.compare_index(&log, searcher, checked.as_ref());
+    }
+    if let (Some(index), Some(catalog), Some(checked)) = (&index, &catalog, &checked)
+        && examination == Examination::Thorough
+        && found.verdict.is_sound()
+    {
+        found.words(data, (&log, catalog), index, &checked.erased, teller);
     }
     Ok(found.answer())
 }
@@ -275,7 +289,7 @@ impl Found {
         &mut self,
         log: &SegmentLog,
         searcher: &Searcher,
-        catalog: Option<CatalogState>,
+        catalog: Option<&CatalogState>,
     ) {
         let resolved = Resolved::new();
         let scope = Scope { visible: None, resolved: &resolved };

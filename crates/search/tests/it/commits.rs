@@ -312,3 +312,75 @@ fn an_erased_message_leaves_no_word() {
     let searcher = Searcher::open(dir.path()).unwrap();
     assert_eq!(numbers(&searcher, "words", None, &Resolved::default()).unwrap(), [0, 2, 4]);
 }
+
+/// However they were committed and merged, two indexes of the same letters do not differ; any
+/// other word, place or value does, and the letter is named.
+#[test]
+fn two_indexes_are_compared() {
+    let letters = |changed: Option<(usize, &dyn Fn(Letter) -> Letter)>| {
+        let all = (0..40).map(|n| {
+            let letter = Letter::new("Ann <a@x.org>", &format!("letter {n}"), "one two three two")
+                .to("b@x.org")
+                .attached(&format!("file-{}.pdf", n % 3))
+                .id(&format!("<{n}@x>"));
+            match changed {
+                Some((at, change)) if at == n => change(letter),
+                _ => letter,
+            }
+        });
+        all.collect::<Vec<_>>()
+    };
+    let index_of = |letters: &[Letter], every: usize| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut indexer = Indexer::open(dir.path()).unwrap();
+        for (n, letter) in (0..).zip(letters) {
+            indexer.add(letter.doc(n)).unwrap();
+            if (n as usize + 1) % every == 0 {
+                indexer.commit(position(n.into())).unwrap();
+            }
+        }
+        indexer.commit(position(99)).unwrap();
+        Box::new(indexer).close().unwrap();
+        (Searcher::open(dir.path()).unwrap(), dir)
+    };
+    let differing = |here: &Searcher, right: &Searcher, leave_out: &[u32]| {
+        let leave_out = leave_out.iter().copied().collect();
+        let found = here.differing(right, &leave_out).unwrap();
+        let found = found.into_iter().map(|it| (it.field, it.messages.iter().collect::<Vec<_>>()));
+        found.collect::<Vec<_>>()
+    };
+    let (right, _dir) = index_of(&letters(None), 40);
+    for every in [1, 7, 40] {
+        let (here, _dir) = index_of(&letters(None), every);
+        assert_eq!(differing(&here, &right, &[]), [], "committed every {every}");
+    }
+    type Change = fn(Letter) -> Letter;
+    let cases: [(&[&str], Change); 7] = [
+        (&["body"], |mut it| {
+            it.message.text = "one two three four".into();
+            it
+        }),
+        // The same words at other places.
+        (&["body"], |mut it| {
+            it.message.text = "two one three two".into();
+            it
+        }),
+        (&["subject", "values"], |mut it| {
+            it.message.subject.push_str(" and more");
+            it
+        }),
+        (&["to"], |it| it.to("c@x.org")),
+        (&["filename"], |it| it.attached("more.txt")),
+        (&["values"], |it| it.sized(7)),
+        (&["values"], |it| it.id("<other@x>")),
+    ];
+    for (fields, change) in cases {
+        let (here, _dir) = index_of(&letters(Some((23, &change))), 7);
+        let want: Vec<_> = fields.iter().map(|it| (*it, vec![23])).collect();
+        assert_eq!(differing(&here, &right, &[]), want);
+        assert_eq!(differing(&right, &here, &[]), want, "the other way round");
+        assert_eq!(differing(&here, &right, &[23]), []);
+    }
+    let (here, _dir) = index_of(&letters(None)[..39], 7);
+    assert!(differing(&here, &right, &[]).iter().all(|it| it.1 == [39]));
+}

@@ -152,6 +152,8 @@ impl Store {
         for left in ["new", "old"] {
             remove_index(&dir.with_extension(left));
         }
+        super::side_index::remove_left(&self.dir)
+            .map_err(StoreError::io("remove what a verification left"))?;
         let opener = self.writing.as_ref().and_then(|it| it.index.as_ref());
         let Some(opener) = opener else { return Ok(()) };
         let mut index: Box<dyn Index> = opener(&dir)?;

@@ -8,7 +8,7 @@ use ports::{Disk, Index, IndexDoc, Log, NewMessage, WriteCatalog};
 use types::Position;
 
 use super::{Store, remove_index};
-use crate::catalog::CatalogWriter;
+use crate::catalog::{CatalogWriter, SqlCatalog};
 use crate::catalog_files::{catalog_path, remove_files, side_path, start_anew, swap_in};
 use crate::error::{StoreError, StoreErrorKind, chain};
 use crate::log::SegmentLog;
@@ -124,78 +124,12 @@ impl Store {
         let side = dir.with_extension("new");
         disk::remove_tree(&side).map_err(StoreError::io("remove an unfinished index"))?;
         let mut index = opener(&side)?;
-        let (messages, unreadable) = self.fill(&mut *index, position, progress)?;
+        let of = (&*self.log, &*self.catalog);
+        let (messages, unreadable) = fill_index(of, &mut *index, position, progress)?;
         index.commit(position)?;
         index.close()?;
         swap_dirs(&side, &dir).map_err(StoreError::io("swap in the new index"))?;
         Ok(Rebuilt { position, messages, unreadable })
-    }
-
-    /// Adds all messages of the catalog to an index. One thread reads and parses, this one adds.
-    fn fill(
-        &self,
-        index: &mut dyn Index,
-        position: Position,
-        progress: &mut dyn FnMut(RebuildProgress),
-    ) -> Result<(u64, u64), StoreError> {
-        let (mut messages, mut unreadable) = (0, 0);
-        let mut seen = RebuildProgress { entries_total: position.entries, ..Default::default() };
-        let (sender, docs) = sync_channel(DOCS_WAITING_MAX);
-        std::thread::scope(|scope| {
-            let send = move |key: u64, doc| sender.send((key, doc)).is_ok();
-            let reads = scope.spawn(move || self.read_docs(position.entries, send));
-            for (key, doc) in docs {
-                match doc {
-                    Some(doc) => {
-                        index.add(doc)?;
-                        messages += 1;
-                    }
-                    None => unreadable += 1,
-                }
-                seen = RebuildProgress { entries: key + 1, messages, ..seen };
-                progress(seen);
-            }
-            let read = reads.join().unwrap_or_else(|_| {
-                Err(StoreError::new(StoreErrorKind::View, "reading the messages panicked"))
-            });
-            read.map(|()| (messages, unreadable))
-        })
-    }
-
-    fn read_docs(
-        &self,
-        end: u64,
-        send: impl Fn(u64, Option<IndexDoc>) -> bool,
-    ) -> Result<(), StoreError> {
-        let mut first = 0;
-        loop {
-            let rows = self.catalog.messages_between(first, end, MESSAGES_AT_ONCE)?;
-            let Some(last) = rows.last() else { return Ok(()) };
-            first = last.key.0 + 1;
-            // Of an erased message there is nothing to read.
-            for row in rows.iter().filter(|it| !it.is_erased) {
-                if !send(row.key.0, self.doc(new_message(row))?) {
-                    return Ok(());
-                }
-            }
-        }
-    }
-
-    /// `None` for a message that is damaged or missing: `verify` says why.
-    fn doc(&self, new: NewMessage) -> Result<Option<IndexDoc>, StoreError> {
-        let NewMessage { n, blob, size, date, archived, .. } = new;
-        match read_message(&self.log, &blob, size) {
-            Ok(message) => Ok(Some(IndexDoc { n, blob, size, date, archived, message })),
-            // The bytes may be there: an index without them is not the one of this log.
-            Err(error) if !is_lost(&error) => {
-                let message = format!("failed to read {blob} for the index");
-                Err(StoreError::new(StoreErrorKind::Io, message).caused_by(error))
-            }
-            Err(error) => {
-                tracing::warn!(message = %blob, why = chain(&error), "left out of the index");
-                Ok(None)
-            }
-        }
     }
 
     pub(super) fn open_catalog(&self) -> Result<CatalogWriter, StoreError> {
@@ -215,6 +149,78 @@ impl Store {
             None
         });
         self.start_views(writer, index)
+    }
+}
+
+/// Adds the messages of a catalog, as far as `position`, to an index that has none: what the index
+/// of this log is. Erased ones are left out. Returns how many there were, and how many cannot be
+/// read.
+///
+/// One thread reads and parses, this one adds.
+pub fn fill_index(
+    (log, catalog): (&SegmentLog, &SqlCatalog),
+    index: &mut dyn Index,
+    position: Position,
+    progress: &mut dyn FnMut(RebuildProgress),
+) -> Result<(u64, u64), StoreError> {
+    let (mut messages, mut unreadable) = (0, 0);
+    let mut seen = RebuildProgress { entries_total: position.entries, ..Default::default() };
+    let (sender, docs) = sync_channel(DOCS_WAITING_MAX);
+    std::thread::scope(|scope| {
+        let send = move |key: u64, doc| sender.send((key, doc)).is_ok();
+        let reads = scope.spawn(move || read_docs(log, catalog, position.entries, send));
+        for (key, doc) in docs {
+            match doc {
+                Some(doc) => {
+                    index.add(doc)?;
+                    messages += 1;
+                }
+                None => unreadable += 1,
+            }
+            seen = RebuildProgress { entries: key + 1, messages, ..seen };
+            progress(seen);
+        }
+        let read = reads.join().unwrap_or_else(|_| {
+            Err(StoreError::new(StoreErrorKind::View, "reading the messages panicked"))
+        });
+        read.map(|()| (messages, unreadable))
+    })
+}
+
+fn read_docs(
+    log: &SegmentLog,
+    catalog: &SqlCatalog,
+    end: u64,
+    send: impl Fn(u64, Option<IndexDoc>) -> bool,
+) -> Result<(), StoreError> {
+    let mut first = 0;
+    loop {
+        let rows = catalog.messages_between(first, end, MESSAGES_AT_ONCE)?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        first = last.key.0 + 1;
+        // Of an erased message there is nothing to read.
+        for row in rows.iter().filter(|it| !it.is_erased) {
+            if !send(row.key.0, doc(log, new_message(row))?) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// `None` for a message that is damaged or missing: `verify` says why.
+fn doc(log: &SegmentLog, new: NewMessage) -> Result<Option<IndexDoc>, StoreError> {
+    let NewMessage { n, blob, size, date, archived, .. } = new;
+    match read_message(log, &blob, size) {
+        Ok(message) => Ok(Some(IndexDoc { n, blob, size, date, archived, message })),
+        // The bytes may be there: an index without them is not the one of this log.
+        Err(error) if !is_lost(&error) => {
+            let message = format!("failed to read {blob} for the index");
+            Err(StoreError::new(StoreErrorKind::Io, message).caused_by(error))
+        }
+        Err(error) => {
+            tracing::warn!(message = %blob, why = chain(&error), "left out of the index");
+            Ok(None)
+        }
     }
 }
 
