@@ -107,6 +107,10 @@ pub struct AuditDetail {
     pub n_messages: u64,
     /// SHA-256 over the ids of all of them, in order; zero when there were none.
     pub messages_hash: Hash,
+    /// SHA-256 over what the state said when this was written of settings, policies and who may do
+    /// what; zero in an entry that does not say. Equal from the end of one change to the beginning
+    /// of the next, unless somebody changed the state past Posthold.
+    pub configuration: Hash,
 }
 
 pub(crate) fn write_audited(writer: &mut Writer, audited: &Audited) {
@@ -134,11 +138,15 @@ pub(crate) fn write_detail(writer: &mut Writer, detail: &AuditDetail) {
     writer.list(&detail.objects, |writer, it| writer.sized(it.as_bytes()));
     writer.sized(detail.reason.as_bytes());
     writer.sized(detail.told.as_bytes());
-    // What reads nothing ends here.
-    if detail.n_messages != 0 {
+    // What reads and changes nothing ends here, what changes nothing behind the messages.
+    let tells_configuration = detail.configuration != Hash::default();
+    if detail.n_messages != 0 || tells_configuration {
         writer.list(&detail.messages, |writer, it| writer.raw(&it.0));
         writer.number(detail.n_messages);
         writer.raw(&detail.messages_hash.0);
+    }
+    if tells_configuration {
+        writer.raw(&detail.configuration.0);
     }
 }
 
@@ -157,5 +165,6 @@ pub(crate) fn read_detail(reader: &mut Reader<'_>) -> Result<AuditDetail, Decode
         messages: reader.field(|it| it.list(|it| it.array().map(BlobId)))?,
         n_messages: reader.field(Reader::number)?,
         messages_hash: reader.field(Reader::hash)?,
+        configuration: reader.field(Reader::hash)?,
     })
 }

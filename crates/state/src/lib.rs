@@ -11,6 +11,7 @@ mod alerts;
 mod anchors;
 mod approvals;
 mod backups;
+mod configuration;
 mod details;
 mod error;
 mod job_fields;
@@ -114,6 +115,15 @@ impl State {
             return State::open(path);
         }
         Ok(State { db })
+    }
+
+    /// Reads every page and reports what is wrong with the file, at most 100 things.
+    pub fn check(&self) -> Result<Vec<String>, StateError> {
+        let failed = |it| StateError::query("check it", it);
+        let mut check = self.db.prepare("PRAGMA integrity_check(100)").map_err(failed)?;
+        let found = check.query_map([], |row| row.get(0)).and_then(Iterator::collect);
+        let found: Vec<String> = found.map_err(failed)?;
+        Ok(found.into_iter().filter(|it| it != "ok").collect())
     }
 
     /// The position that the store `name` had when it was last recorded.

@@ -13,6 +13,7 @@
 //! - Nobody who reads waits for anything but the sync of that entry.
 
 mod asker;
+mod configuration;
 mod loss;
 mod reads;
 mod records;
@@ -27,6 +28,7 @@ use ledger::{AuditDetail, AuditOutcome, Audited};
 use types::EntryNumber;
 
 pub(crate) use asker::{Asker, Place};
+pub(super) use configuration::changed as configuration_changed;
 pub(crate) use reads::Reads;
 pub(super) use records::{AUDIT_HEAD, broken, check, defect, dir};
 pub(super) use requests::run;

@@ -86,6 +86,7 @@ fn verified(
         answer.add(of_store);
     }
     answer.defects.extend(of_audit_log(data)?);
+    answer.defects.extend(of_state(data)?);
     Ok(answer)
 }
 
@@ -100,6 +101,21 @@ fn of_audit_log(data: &DataDir) -> Result<Vec<DefectFound>, Failure> {
     let anchored = evidence::anchor_defects(anchored);
     defects.extend(anchored.map(|it| defect(evidence::ANCHORS, it)));
     Ok(defects)
+}
+
+/// The file of the state, and what the audit log says of what is in it.
+fn of_state(data: &DataDir) -> Result<Vec<DefectFound>, Failure> {
+    let state = State::open_for_reading(&data.state()).map_err(|it| faults::state(&it))?;
+    let mut found = state.check().unwrap_or_else(|it| vec![faults::chain(&it)]);
+    // A log that cannot be read is told as such.
+    found.extend(audit::configuration_changed(data).unwrap_or_default());
+    let defect = |message| DefectFound {
+        store: String::new(),
+        part: evidence::STATE,
+        place: "state.db".into(),
+        message,
+    };
+    Ok(found.into_iter().map(defect).collect())
 }
 
 /// What cannot even be looked at is a defect of the store that it is.

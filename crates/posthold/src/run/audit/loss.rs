@@ -10,7 +10,7 @@ use ports::Disk;
 use store::log::OpenErrorKind;
 
 use super::asker::Asker;
-use super::records;
+use super::{configuration, records};
 use crate::context::DataDir;
 use crate::run::faults;
 
@@ -19,10 +19,7 @@ const ASIDE_MAX: u32 = 1_000;
 
 /// Goes on, and returns what was wrong. Blocks.
 pub(super) fn accept(data: &DataDir, asker: &Asker, reason: &str) -> Result<String, Failure> {
-    let Some(error) = records::defect(data)? else {
-        let message = "nothing is wrong with the audit log";
-        return Err(Failure::new(FailureKind::Request, message));
-    };
+    let Some(error) = records::defect(data)? else { return accept_change(data, asker, reason) };
     let what = faults::chain(&error);
     let recorded = match error.kind() {
         // What is there is whole, and goes on.
@@ -42,6 +39,25 @@ pub(super) fn accept(data: &DataDir, asker: &Asker, reason: &str) -> Result<Stri
     let activity = Activity::ComplianceChangeSettings.number();
     let audited = Audited { activity, outcome: AuditOutcome::Done, of: None };
     records::append_trusting(data, audited, detail, recorded)?;
+    Ok(what)
+}
+
+/// The log is whole, and says that the state was changed past it: from here on that counts.
+fn accept_change(data: &DataDir, asker: &Asker, reason: &str) -> Result<String, Failure> {
+    let changed = configuration::changed(data)?;
+    let Some(what) = changed.into_iter().next_back() else {
+        let message = "nothing is wrong with the audit log";
+        return Err(Failure::new(FailureKind::Request, message));
+    };
+    let detail = AuditDetail {
+        objects: vec!["state".to_owned()],
+        reason: reason.to_owned(),
+        told: format!("accepted as it is: {what}"),
+        ..asker.detail()
+    };
+    let activity = Activity::ComplianceChangeSettings.number();
+    let audited = Audited { activity, outcome: AuditOutcome::Done, of: None };
+    records::append(data, audited, detail)?;
     Ok(what)
 }
 

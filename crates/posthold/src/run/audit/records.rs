@@ -15,6 +15,7 @@ use store::{Description, begin_epoch};
 use tokio::runtime::Handle;
 use types::{EntryNumber, Position};
 
+use super::configuration;
 use crate::context::DataDir;
 use crate::run::{faults, users};
 
@@ -68,6 +69,11 @@ pub(super) fn append_trusting(
         .create_dir_all(&segments(data))
         .map_err(|it| faults::io(&it, "failed to make the directory of the audit log"))?;
     let _lock = lock(data)?;
+    // Under the lock, so that the order of the entries is that of what they say.
+    let detail = match configuration::may_change(audited.activity) {
+        true => AuditDetail { configuration: configuration::now(data)?, ..detail },
+        false => detail,
+    };
     let described = Description::of_audit_log(&RealDisk, &dir(data), &SystemClock, &OsRandom);
     let described = described.map_err(|it| faults::store(&it))?;
     let evidence = described.evidence(Arc::new(RealDisk), &dir(data));

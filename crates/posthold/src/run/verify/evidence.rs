@@ -27,7 +27,7 @@ pub(super) fn of_store(data: &DataDir) -> Option<Evidence> {
 }
 
 /// Name of the part that the state is in answers.
-const STATE: &str = "state";
+pub(super) const STATE: &str = "state";
 
 /// Name of the part that anchors have in answers.
 pub(super) const ANCHORS: &str = "anchors";
