@@ -23,7 +23,7 @@ use crate::anchors::Anchors;
 use crate::findings::Findings;
 use crate::keys::Keys;
 use crate::notes::{End, Notes};
-use crate::unlock::Unlock;
+use crate::unlock::{Closed, Unlock};
 
 pub(crate) fn check(
     dir: &Path,
@@ -36,7 +36,7 @@ pub(crate) fn check(
     let mut notes = Notes::read(dir, &known, findings);
     let base = known.first().map(Verifier::name).unwrap_or_default().to_owned();
     notes.add(anchors.of(&base, &known, findings));
-    let segments = Segment::open_all(&dir.join("segments"), unlock)?;
+    let segments = Segment::open_all(&dir.join("segments"), unlock, findings)?;
     let mut log = Log::new(dir, &segments, findings);
     for index in 0..segments.len() {
         log.segment(index, &mut notes);
@@ -92,7 +92,8 @@ struct Segment {
 }
 
 impl Segment {
-    fn open_all(dir: &Path, unlock: &Unlock) -> io::Result<Vec<Segment>> {
+    /// Opens them in order, up to one that no key opens.
+    fn open_all(dir: &Path, unlock: &Unlock, findings: &mut Findings) -> io::Result<Vec<Segment>> {
         let mut segments: Vec<Segment> = Vec::new();
         for number in 1u32.. {
             let path = dir.join(format!("{number:06}.seg"));
@@ -110,7 +111,14 @@ impl Segment {
             let prelude = Prelude::decode(start.get(..n).unwrap_or_default());
             let prelude = prelude.map_err(|it| named(it.to_string()))?;
             let is_compacted = prelude.marks.is_compacted;
-            let casing = unlock.casing(dir, &prelude).map_err(named)?;
+            let casing = match unlock.casing(dir, &prelude) {
+                Ok(casing) => casing,
+                Err(Closed::NotGiven(what)) => return Err(named(what)),
+                Err(Closed::Damaged(what)) => {
+                    findings.wrong(path.to_string_lossy(), what);
+                    return Ok(segments);
+                }
+            };
             if let Some(before) = segments.last_mut() {
                 before.is_last = false;
                 // One that was compacted ends with its file: it is shorter than it was.

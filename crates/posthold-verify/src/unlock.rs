@@ -7,6 +7,14 @@ use std::sync::Arc;
 use frames::{Casing, Prelude, Seal};
 use sealing::{KeyRing, UnwrapError, WrappedKey};
 
+/// Why a segment stays closed.
+pub(crate) enum Closed {
+    /// The key that it takes was not given.
+    NotGiven(String),
+    /// Its own key is missing or changed: no key opens it.
+    Damaged(String),
+}
+
 /// The keys that were given, if any.
 pub(crate) struct Unlock(Option<KeyRing>);
 
@@ -24,24 +32,30 @@ impl Unlock {
 
     /// What the frames of a segment have in common, whose directory is `segments`; else why that
     /// cannot be known.
-    pub(crate) fn casing(&self, segments: &Path, prelude: &Prelude) -> Result<Casing, String> {
+    pub(crate) fn casing(&self, segments: &Path, prelude: &Prelude) -> Result<Casing, Closed> {
         let salt = prelude.salt;
         let Some(name) = prelude.key else { return Ok(Casing { salt, seal: None }) };
         let name = name.to_string();
         let path = segments.with_file_name("keys").join(format!("{name}.key"));
         let shown = path.display();
-        let text = std::fs::read_to_string(&path).map_err(|it| format!("its key {shown}: {it}"))?;
-        let spoiled = || format!("its key {shown} is not what was written there");
+        let spoiled = || Closed::Damaged(format!("its key {shown} is not what was written there"));
+        let text = std::fs::read_to_string(&path).map_err(|it| match it.kind() {
+            io::ErrorKind::NotFound => Closed::Damaged(format!("its key {shown} is missing")),
+            io::ErrorKind::InvalidData => spoiled(),
+            _ => Closed::NotGiven(format!("its key {shown}: {it}")),
+        })?;
         let wrapped = WrappedKey::parse(&text).ok_or_else(spoiled)?;
         let with = wrapped.with();
         let Some(ring) = &self.0 else {
-            return Err(format!("it is encrypted with key {with}: name that with --unlock"));
+            let what = format!("it is encrypted with key {with}: name that with --unlock");
+            return Err(Closed::NotGiven(what));
         };
         let opened = wrapped.open(ring, &name).map_err(|error| match error {
             UnwrapError::Spoiled => spoiled(),
             UnwrapError::Missing(_) => {
                 let given: Vec<String> = ring.ids().map(ToString::to_string).collect();
-                format!("it is encrypted with key {with}, and given is {}", given.join(", "))
+                let given = given.join(", ");
+                Closed::NotGiven(format!("it is encrypted with key {with}, and given is {given}"))
             }
         })?;
         let key = opened.try_into().map_err(|_| spoiled())?;

@@ -297,3 +297,112 @@ fn a_lost_key_comes_back_from_shares() {
         assert_eq!(place.ids("xylophonist").len(), 20);
     }
 }
+
+/// A store that has been used: mail that came together, an erasure whose bytes have left, checkpoints
+/// and views. Encrypted, it gives the same.
+#[test]
+fn a_store_with_an_erasure_is_encrypted_and_gives_the_same() {
+    let place = with_mail();
+    place.ok(["settings", "set", "erasure_grace_days", "0"]);
+    let gone = place.ids("from:a7@example.org");
+    assert_eq!(gone.len(), 1);
+    place.ok(["delete", &gone[0], "--reason", "asked for"]);
+    place.ok(["retention", "run"]);
+    fs::write(place.path("mail/more.eml"), format!("From: b@example.org\r\n{SECRET}")).unwrap();
+    fs::remove_file(place.path("mail/7.eml")).unwrap();
+    place.ok(["import", "mail", "--user", "alice"]);
+    let plan = |place: &Place| place.ok(["store", "compact", "--plan", "--json"]).json();
+    assert_eq!((&plan(&place)["segments"], place.ids("").len()), (&0.into(), 20));
+    let (before, ids) = (place.ok(["verify", "--json"]).json(), place.ids(""));
+    place.ok(["export", "--all", "--to", "before"]);
+    place.ok(["export", "--all", "--to", "proven before", "--proof"]);
+    place.ok(["backup", "create", "backups"]);
+    key_in(&place, &place.data().join("secret.key"));
+    place.ok(["store", "encrypt", "default", "--remove-plain"]);
+    let after = place.ok(["verify", "--json"]).json();
+    for field in ["messages", "entries", "blobs"] {
+        assert_eq!(after[field], before[field], "{field}");
+    }
+    for view in ["catalog", "index"] {
+        place.ok(["store", "rebuild", "default", "--view", view]);
+    }
+    assert_eq!(place.ids(""), ids);
+    let erasures = place.ok(["store", "erasures", "--json"]).json();
+    assert_eq!(erasures["id"], serde_json::json!(gone[0]), "{erasures}");
+    place.ok(["export", "--all", "--to", "after"]);
+    place.ok(["export", "--all", "--to", "proven after", "--proof"]);
+    let exported = |dir: &str| crate::mail::exported(&place.path(dir));
+    assert_eq!(exported("after"), exported("before"));
+    let check = |dir: &str| {
+        let mut command = Command::new(verifier());
+        let ran = Ran::of(command.current_dir(place.path("")).arg(dir).output().unwrap());
+        assert_eq!(ran.code, 0, "{dir}: {}{}", ran.text(), ran.stderr);
+    };
+    check("proven before");
+    check("proven after");
+    place.ok(["backup", "create", "backups"]);
+    // What is erased now takes its key along, and another key of the store opens the rest.
+    let keys =
+        |place: &Place| fs::read_dir(place.data().join("stores/default/keys")).unwrap().count();
+    let next = place.ids("from:a8@example.org");
+    place.ok(["delete", &next[0], "--reason", "asked for"]);
+    place.ok(["retention", "run"]);
+    let n_segments = fs::read_dir(place.data().join("stores/default/segments")).unwrap();
+    let n_segments =
+        n_segments.flatten().filter(|it| it.path().extension().is_some_and(|it| it == "seg"));
+    let n_segments = n_segments.count();
+    assert_eq!(keys(&place), n_segments + 2, "and the keys of the mark and of checkpoints");
+    place.ok(["key", "rotate"]);
+    place.ok(["verify"]);
+    assert_eq!(place.ids("").len(), 19);
+    // A backup has the keys of the segments that it has.
+    place.ok(["backup", "create", "backups"]);
+    let key = fs::read_to_string(place.data().join("secret.key")).unwrap();
+    for args in [
+        &["restore", "backups", "--to", "new"][..],
+        &["--data", "new", "import", "mail/more.eml", "--user", "alice"],
+        &["--data", "new", "verify"],
+    ] {
+        let ran = with_key(&place, key.lines().next().unwrap(), args);
+        assert_eq!(ran.code, 0, "{args:?}: {}{}", ran.text(), ran.stderr);
+    }
+}
+
+/// A key of a segment that is gone is damage of the copy, which no key mends; a key of the store
+/// that is not given is not.
+#[test]
+fn a_segment_without_its_key_is_damage() {
+    let place = with_mail();
+    let secret = place.data().join("secret.key");
+    key_in(&place, &secret);
+    place.ok(["store", "encrypt", "default", "--remove-plain"]);
+    fs::copy(&secret, place.path("unlock")).unwrap();
+    let check = |args: &[&str]| {
+        let mut command = Command::new(verifier());
+        command.current_dir(place.path("")).arg("data/stores/default").args(args);
+        Ran::of(command.output().unwrap())
+    };
+    assert_eq!(check(&["--unlock", "unlock"]).code, 0);
+    let dir = place.data().join("stores/default/keys");
+    let is_of_segment = |it: &std::path::PathBuf| it.file_stem().unwrap().len() == 32;
+    let key = fs::read_dir(&dir).unwrap().map(|it| it.unwrap().path()).find(is_of_segment).unwrap();
+    let whole = fs::read(&key).unwrap();
+    for (what, said) in [(None, "is missing"), (Some("no key"), "is not what was written there")] {
+        match what {
+            None => fs::remove_file(&key).unwrap(),
+            Some(text) => fs::write(&key, text).unwrap(),
+        }
+        for args in [&["--unlock", "unlock"][..], &[]] {
+            let ran = check(args);
+            assert_eq!(ran.code, 1, "{}{}", ran.text(), ran.stderr);
+            assert!(ran.text().contains(said), "{}", ran.text());
+        }
+        let verified = place.run(["verify"]);
+        assert_eq!(verified.code, 1, "{}", verified.transcript(&place));
+        assert!(verified.text().contains("keys/"), "{}", verified.transcript(&place));
+    }
+    fs::write(&key, whole).unwrap();
+    assert_eq!(check(&["--unlock", "unlock"]).code, 0);
+    assert_eq!(check(&[]).code, 3, "without the key of the store nothing can be said");
+    place.ok(["verify"]);
+}

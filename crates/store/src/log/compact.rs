@@ -7,6 +7,7 @@
 //! Rules:
 //! - Entries are kept byte for byte; batches keep their numbers and hashes.
 //! - What any message needs that stays is never dropped, whatever an entry lists.
+//! - What only the old file needed goes behind the rename: the key that it was sealed with.
 //! - The last segment is never rewritten: what is condemned stands in segments before it.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -322,11 +323,14 @@ fn rewrite(
         (Some((segment, ids)), Ok(())) => {
             let len = segment.end;
             tables.replace(segment, ids);
+            // Who still reads the old file has its key.
+            tables.dir.remove_key(old.key).map_err(io_error)?;
             Ok(Some(len))
         }
         (Some(_), Err(error)) => Err(io_error(error)),
         (None, _) => {
             tables.dir.remove_unfinished(&segment_name(old.number)).map_err(io_error)?;
+            tables.dir.remove_key(key).map_err(io_error)?;
             Ok(None)
         }
     }

@@ -130,6 +130,14 @@ impl SegmentDir {
         Ok((Some(name), Casing { salt, seal: Some(seal) }))
     }
 
+    /// Removes the key of a segment that is no more, durably.
+    pub(super) fn remove_key(&self, name: Option<KeyName>) -> io::Result<()> {
+        match (name, &self.keys) {
+            (Some(name), Some(keys)) => keys.remove(name),
+            _ => Ok(()),
+        }
+    }
+
     /// What the ack mark is sealed with, for writing it.
     pub(super) fn mark_seal_to_write(&self) -> io::Result<Option<Seal>> {
         self.keys.as_ref().map(|it| it.found_or_made_of_mark()).transpose()

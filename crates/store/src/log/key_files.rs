@@ -3,6 +3,8 @@
 //!
 //! Rules:
 //! - A key is durable before anything is sealed with it.
+//! - The key of a segment goes when another file is durable in the place of that segment. Until
+//!   then, and after a crash between, there is a key too many, which is in nobody's way.
 //! - Another key of the store wraps these keys anew, one file after the other; whenever that ends,
 //!   every file opens with one of the keys in the ring. Segments are not touched.
 //! - A key that is there and does not open is told from one that is not at hand.
@@ -175,6 +177,16 @@ impl LogKeys {
         match self.dir.parent() {
             Some(parent) => self.disk.sync_dir(parent),
             None => Ok(()),
+        }
+    }
+
+    /// Removes the key of a segment that is no more, durably.
+    pub(super) fn remove(&self, name: KeyName) -> io::Result<()> {
+        let name = name.to_string();
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
+        match self.disk.remove(&self.dir.join(format!("{name}{ENDING}"))) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => self.disk.sync_dir(&self.dir),
         }
     }
 

@@ -7,6 +7,7 @@
 //! - Below every recorded position, what is missing or wrong is damage or a rollback.
 //! - A log that was closed is opened without a scan.
 
+use std::io;
 use std::sync::Arc;
 
 use frames::{
@@ -163,11 +164,22 @@ fn read_segment(dir: &SegmentDir, number: u32) -> Result<Segment, OpenError> {
         return Err(flaw(Flaw::Mismatch("the number in the prelude")));
     }
     let len = file.len()?;
-    let casing = dir.casing(&prelude)?;
+    let casing = match dir.casing(&prelude) {
+        // Compaction has put another file into its place, and removed the key of this one.
+        Err(_) if is_another(dir, &prelude)? => return read_segment(dir, number),
+        casing => casing?,
+    };
     let mut reader = FrameReader::new(&*file, casing.clone(), len, ReadMode::Hopping);
     let start = read_start(&mut reader).map_err(OpenError::read(number))?;
     let end = start.offset;
     Ok(Segment::new(&prelude, casing, start, end, None))
+}
+
+/// Whether another file than that of this prelude has the name of the segment by now.
+fn is_another(dir: &SegmentDir, prelude: &Prelude) -> io::Result<bool> {
+    dir.forget(prelude.segment);
+    let now = Prelude::decode(&dir.file(prelude.segment)?.read_vec(0, PRELUDE_BYTES)?);
+    Ok(now.is_ok_and(|it| it.salt != prelude.salt))
 }
 
 /// Sets the end of a segment to what the next one says, whose state must be that of this one.

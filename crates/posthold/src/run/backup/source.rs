@@ -110,6 +110,12 @@ impl DataSource {
             })
             .collect();
         all.extend(checkpoints.into_iter().chain(anchored));
+        // Those of all segments above: one that is made anew meanwhile takes its key along, and
+        // the log is asked again.
+        let keys = dir.join("keys");
+        for name in names(&keys)?.into_iter().filter(|it| it.ends_with(".key")) {
+            all.extend(file_of(&format!("{path}/keys"), &keys, &name, Content::Changes)?);
+        }
         Ok(LogState {
             path: path.to_owned(),
             id: description.id,
@@ -118,17 +124,6 @@ impl DataSource {
             purged,
             files: all,
         })
-    }
-
-    /// What a store has besides its log.
-    fn beside(path: &str, dir: &Path) -> io::Result<Vec<SourceFile>> {
-        let mut files: Vec<_> =
-            file_of(path, dir, "store.toml", Content::Changes)?.into_iter().collect();
-        let keys = dir.join("keys");
-        for name in names(&keys)? {
-            files.extend(file_of(&format!("{path}/keys"), &keys, &name, Content::Changes)?);
-        }
-        Ok(files)
     }
 }
 
@@ -148,7 +143,7 @@ impl Source for DataSource {
     fn others(&mut self, room: &Path) -> io::Result<Vec<SourceFile>> {
         let mut files = Vec::new();
         for (path, dir) in self.stores()? {
-            files.extend(DataSource::beside(&path, &dir)?);
+            files.extend(file_of(&path, &dir, "store.toml", Content::Changes)?);
         }
         let copy = room.join(STATE);
         State::open_for_reading(&self.data.state())

@@ -9,6 +9,7 @@ mod erase;
 mod golden;
 mod packs;
 mod parts;
+mod sealed_copy;
 mod tamper;
 
 use std::path::Path;
@@ -21,6 +22,9 @@ use testkit::FaultyDisk;
 
 /// Keys that the first segment and the ack mark need.
 const N_KEYS: usize = 0;
+
+/// Where a sealed copy of the log is.
+const DIR_SEALED: &str = "/store/segments.sealed";
 
 /// The log of these tests is not encrypted; `log_sealed` has them once more.
 fn log_dir(_: Arc<dyn Disk>) -> LogDir {

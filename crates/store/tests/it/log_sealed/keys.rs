@@ -1,16 +1,20 @@
 //! Keys that are there, wrong, missing, changed and wrapped anew; and changed ciphertext.
 
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ports::{Disk, LogErrorKind, Random, ReadErrorKind};
+use frames::Prelude;
+use ports::{Disk, Log, LogErrorKind, Random, ReadErrorKind};
 use sealing::{KeyRing, SealingKey};
 use store::log::{KeysAtHand, LogKeys, OpenError, OpenErrorKind, SegmentLog, wrapped_with};
 use testkit::FaultyDisk;
 use testkit::faulty_disk::{Fault, Plan, Surviving};
+use types::{MessageKey, Position};
 
-use super::bench::{DIR, Seeded, mails, new_disk, open};
-use super::keyed;
+use super::bench::{DIR, Mail, Seeded, mails, new_disk, open, recorded};
+use super::{erase, keyed};
 
 fn written() -> FaultyDisk {
     let disk = new_disk();
@@ -192,4 +196,132 @@ fn changed_ciphertext_is_damage() {
         at += 24 + len;
     }
     assert!(0 < n_refused);
+}
+
+/// The names of the key files of segments, and those that the segments there need.
+fn keys_of_segments(disk: &FaultyDisk) -> (BTreeSet<String>, BTreeSet<String>) {
+    let there = key_files(disk).into_iter().map(|it| it.file_stem().unwrap().to_owned());
+    let there = there.map(|it| it.into_string().unwrap()).filter(|it| it.len() == 32).collect();
+    let names = disk.list(Path::new(DIR)).unwrap().into_iter().filter(|it| it.ends_with(".seg"));
+    let prelude = |name| Prelude::decode(&disk.content(&Path::new(DIR).join(name)).unwrap());
+    let needed = names.map(|it| prelude(it).unwrap().key.unwrap().to_string()).collect();
+    (there, needed)
+}
+
+/// A closed log of some segments, in the first of which a message is erased and still there.
+fn with_erased() -> (FaultyDisk, Vec<Mail>, Position) {
+    let disk = new_disk();
+    let (log, _) = open(&disk, &[]).unwrap();
+    let mails = mails(12, 6);
+    let keys: Vec<MessageKey> =
+        mails.iter().map(|it| MessageKey(it.append_to(&log).unwrap().0)).collect();
+    let gone = [keys[1], keys[7]];
+    erase::condemn(&log, &gone).unwrap();
+    erase::erase(&log, &gone, &[]).unwrap();
+    let position = log.position();
+    log.close().unwrap();
+    (disk, mails, position)
+}
+
+fn check_erased(disk: &FaultyDisk, key: u64, mails: &[Mail], case: &str) {
+    let log = open_with_key(disk, key).unwrap_or_else(|it| panic!("{case}: {it:?}"));
+    assert_eq!(log.verify(&mut |_| ()).defects, [], "{case}");
+    for (n, mail) in mails.iter().enumerate() {
+        let read = log.read_whole(&mail.id(), 1 << 20);
+        assert_eq!(read.is_err(), [1, 7].contains(&n), "{case}");
+        assert!(read.is_err() || read.unwrap() == mail.bytes, "{case}");
+    }
+}
+
+fn rewrap_with(disk: &FaultyDisk, new: u64) -> Result<u64, OpenError> {
+    let key = |key: u64| SealingKey::random(|it| Seeded::new(key).fill(it));
+    let both = KeyRing::of(key(1)).with_newest(key(new));
+    let at_hand: KeysAtHand = Arc::new(move || Ok(both.clone()));
+    let random = Arc::new(Seeded::new(5));
+    LogKeys::new(Arc::new(disk.clone()), Path::new("/store/keys"), at_hand, random).rewrap()
+}
+
+/// The key of a segment goes with the file that it sealed; keys are wrapped anew as before, and one
+/// that was left behind by a crash is in nobody's way.
+#[test]
+fn a_key_goes_with_the_segment_that_was_compacted() {
+    let (disk, mails, position) = with_erased();
+    let (before, _) = keys_of_segments(&disk);
+    let (log, _) = open(&disk, &recorded(position)).unwrap();
+    let done = erase::compact(&log).unwrap();
+    assert!(1 < done.segments, "{done:?}");
+    for mail in &mails[2..4] {
+        assert_eq!(log.read_whole(&mail.id(), 1 << 20).unwrap(), mail.bytes);
+    }
+    log.close().unwrap();
+    let (there, needed) = keys_of_segments(&disk);
+    assert_eq!(there, needed, "no key too many");
+    assert_eq!(before.difference(&there).count() as u64, done.segments);
+    check_erased(&disk, 1, &mails, "compacted");
+    // As a crash behind the rename leaves it.
+    let old = before.difference(&there).next().unwrap();
+    let (with_old, _, _) = with_erased();
+    let path = Path::new("/store/keys").join(format!("{old}.key"));
+    disk.put(&path, &with_old.content(&path).unwrap());
+    check_erased(&disk, 1, &mails, "with a key too many");
+    assert_eq!(rewrap_with(&disk, 2).unwrap(), there.len() as u64 + 2, "and that of the mark");
+    check_erased(&disk, 2, &mails, "wrapped anew");
+    assert_eq!(open_with_key(&disk, 1).err().unwrap().kind(), OpenErrorKind::Key);
+}
+
+#[test]
+fn a_compaction_that_is_stopped_leaves_no_key() {
+    let (disk, mails, position) = with_erased();
+    let (log, _) = open(&disk, &recorded(position)).unwrap();
+    let plan = log.compact_plan().unwrap();
+    let (before, _) = keys_of_segments(&disk);
+    let mut n = 0;
+    let stop = &mut |_| {
+        n += 1;
+        if n == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    assert!(log.compact(&plan, stop).unwrap().is_stopped);
+    let (there, needed) = keys_of_segments(&disk);
+    assert!(there.is_superset(&needed));
+    assert_eq!(there.len(), before.len());
+    log.close().unwrap();
+    check_erased(&disk, 1, &mails, "stopped");
+}
+
+/// At every disk call of a compaction every fault: the keys that are needed are there, and doing it
+/// again leaves no more than one too many.
+#[test]
+fn every_fault_while_keys_go() {
+    let (healthy, mails, position) = with_erased();
+    let copy = healthy.fork();
+    let n_before = healthy.n_changes();
+    let (log, _) = open(&healthy, &recorded(position)).unwrap();
+    erase::compact(&log).unwrap();
+    drop(log);
+    let n_changes = healthy.n_changes() - n_before;
+    for n in 1..=n_changes {
+        for fault in Fault::ALL {
+            let disk = copy.fork();
+            disk.set_plan(Plan::at_change(n, fault));
+            if let Ok((log, _)) = open(&disk, &recorded(position)) {
+                let _ = erase::compact(&log);
+            }
+            disk.clear_plan();
+            for surviving in [Surviving::Nothing, Surviving::Everything, Surviving::Seed(n)] {
+                let disk = disk.after_power_loss(surviving);
+                let case = format!("{fault:?} at {n}, {surviving:?}");
+                check_erased(&disk, 1, &mails, &case);
+                let (there, needed) = keys_of_segments(&disk);
+                assert!(there.is_superset(&needed), "{case}");
+                let (log, _) = open(&disk, &recorded(position)).unwrap();
+                erase::compact(&log).unwrap();
+                assert!(log.compact_plan().unwrap().is_empty(), "{case}");
+                drop(log);
+                let (there, needed) = keys_of_segments(&disk);
+                assert!(there.is_superset(&needed), "{case}");
+                assert!(there.len() <= needed.len() + 2, "{case}: {there:?} for {needed:?}");
+                check_erased(&disk, 1, &mails, &case);
+            }
+        }
+    }
 }
