@@ -158,3 +158,95 @@ fn an_erasure_and_a_new_store_that_are_killed_are_done_again() {
     assert!(1 < it.stores().len());
     it.place.ok(["verify"]);
 }
+
+/// Which stores are encrypted, and whether with the same key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Sealed {
+    Both,
+    First,
+    Second,
+    TwoKeys,
+}
+
+/// A store of two users' mail beside the first, sealed as it is said.
+fn sealed(how: Sealed) -> Killing {
+    let mut it = Killing::new();
+    let place = &it.place;
+    let secret = place.data().join("secret.key");
+    let new_key = || place.ok(["key", "new"]).text().to_owned();
+    fs::write(&secret, new_key()).unwrap();
+    if how != Sealed::Second {
+        place.ok(["store", "encrypt", "default", "--remove-plain"]);
+    }
+    if how == Sealed::TwoKeys {
+        // Newest first: the first store opens with the older one.
+        let before = fs::read_to_string(&secret).unwrap();
+        fs::write(&secret, format!("{}{before}", new_key())).unwrap();
+    }
+    if how != Sealed::First {
+        place.ok(["settings", "set", "encrypt_new_stores", "on"]);
+    }
+    place.ok(["store", "create", "second"]);
+    place.ok(["store", "make-current", "second"]);
+    fs::write(place.path("mail/new.eml"), "Subject: new\r\n\r\nnew\r\n").unwrap();
+    place.ok(["import", "mail", "--user", "bob"]);
+    for (name, other) in [("default", Sealed::Second), ("second", Sealed::First)] {
+        let text = fs::read_to_string(place.data().join(format!("stores/{name}/store.toml")));
+        assert_eq!(text.unwrap().contains("\"encryption\""), how != other, "{how:?}: {name}");
+    }
+    it.ids = place.ids("");
+    it
+}
+
+fn exported(place: &Place, to: &str) -> std::collections::BTreeMap<String, Vec<u8>> {
+    place.ok(["export", "--all", "--to", to]);
+    crate::mail::exported(&place.path(to))
+}
+
+/// Stores that are encrypted, one of them or both, with one key or two: moved and merged, killed
+/// half-way and done again. Every byte comes back, and views are made anew from what there is.
+#[test]
+fn encrypted_stores_are_moved_and_merged() {
+    for how in [Sealed::Both, Sealed::First, Sealed::Second, Sealed::TwoKeys] {
+        let it = sealed(how);
+        let before = exported(&it.place, "before");
+        let roots = |it: &Killing| it.place.ok(["verify", "--json"]).json()["entries"].clone();
+        let entries = roots(&it);
+        let to = it.place.path("disk2/first");
+        let from = it.place.data().join("stores/default");
+        it.kill(&["store", "move", "default", "--to", to.to_str().unwrap()], || {
+            to.join("store.toml").is_file() && !from.exists()
+        });
+        assert_eq!(roots(&it), entries, "{how:?}: the same log");
+        it.place.ok(["store", "rebuild", "default", "--view", "catalog"]);
+        it.check("moved, and the catalog made anew");
+        it.kill(&["store", "merge", "default", "second"], || it.state("default").is_none());
+        for view in ["catalog", "index"] {
+            it.place.ok(["store", "rebuild", "second", "--view", view]);
+        }
+        it.check("merged, and the views made anew");
+        assert_eq!(exported(&it.place, "after"), before, "{how:?}");
+        for (user, n) in [("alice", samples().len()), ("bob", samples().len() + 1)] {
+            let placed = it.place.ids(&format!("user:{user}"));
+            assert_eq!(placed.len(), n, "{how:?}: {user}");
+        }
+        // Nothing of a store that is encrypted got into the clear by it.
+        let segments = it.place.data().join("stores/second/segments");
+        let (_, word) = &samples()[0];
+        let word = &word[..24];
+        let holds = fs::read_dir(segments)
+            .unwrap()
+            .flatten()
+            .any(|file| fs::read(file.path()).unwrap().windows(word.len()).any(|it| it == word));
+        assert!(!holds || how == Sealed::First, "{how:?}");
+        let again = it.place.ok(["import", "mail", "--user", "bob", "--json"]).json();
+        assert_eq!(again["archived"], 0, "{how:?}");
+        // The store that ended lies as it was, with its own key, and can be taken in again.
+        it.place.ok(["store", "attach", "first", "--dir", to.to_str().unwrap()]);
+        it.check("taken in again");
+        if how == Sealed::TwoKeys {
+            it.place.ok(["key", "rotate"]);
+            it.check("with one key");
+        }
+    }
+}

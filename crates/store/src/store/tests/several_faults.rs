@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ledger::{Fact, SourceRef};
-use ports::{Catalog, Change, Log, LogError};
+use ports::{Catalog, Change, Log, LogError, LogErrorKind};
 use testkit::FaultyDisk;
 use testkit::faulty_disk::{Fault, Plan, Surviving};
 use types::{BlobId, Flags, FolderId, Hash};
@@ -152,7 +152,9 @@ async fn cursors_that_go_along_at_every_fault() {
                 };
                 stores.log().append(vec![Change::Fact(fact, None)]).await?;
                 let end = stores.log().position().entries;
-                stores.catalog().wait_for(end).await.unwrap();
+                // The power may go between the sync and the catalog.
+                let shown = stores.catalog().wait_for(end).await;
+                shown.map_err(|it| LogError::new(LogErrorKind::Io, it.to_string()))?;
                 stores.carry_into(first).await
             })
         },
