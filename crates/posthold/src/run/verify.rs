@@ -52,8 +52,9 @@ pub(super) async fn of_store(
     place: DataDir,
     progress: &dyn ProgressSink,
 ) -> Result<VerifyAnswer, Failure> {
+    let verdict = telling(progress, move |teller| one(&place, Examination::Brief, teller));
     tokio::select! {
-        verdict = telling(progress, move |teller| one(&place, Examination::Brief, teller)) => verdict,
+        verdict = verdict => verdict,
         () = context.stop.cancelled() => {
             Ok(VerifyAnswer { cancelled: true, ..VerifyAnswer::default() })
         }
