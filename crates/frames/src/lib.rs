@@ -12,6 +12,7 @@
 mod batch;
 mod blob;
 mod dictionary;
+pub mod features;
 mod flaw;
 mod footer;
 mod frame_out;

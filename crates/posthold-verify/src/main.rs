@@ -10,6 +10,7 @@
 //! the key of `--unlock`, which is read from that file and stands nowhere else.
 
 mod anchors;
+mod description;
 mod export;
 mod findings;
 mod keys;

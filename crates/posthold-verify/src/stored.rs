@@ -20,6 +20,7 @@ use sha2::{Digest, Sha256};
 use types::{BlobId, Hash};
 
 use crate::anchors::Anchors;
+use crate::description;
 use crate::findings::Findings;
 use crate::keys::Keys;
 use crate::notes::{End, Notes};
@@ -32,6 +33,7 @@ pub(crate) fn check(
     anchors: &mut Anchors,
     findings: &mut Findings,
 ) -> io::Result<()> {
+    description::check(dir)?;
     let known = keys.beside(&dir.join("checkpoint.pub"), findings);
     let mut notes = Notes::read(dir, &known, findings);
     let base = known.first().map(Verifier::name).unwrap_or_default().to_owned();

@@ -22,6 +22,7 @@ mod doctor;
 mod encryption;
 mod erase;
 mod export;
+mod features;
 mod file_jobs;
 mod import;
 mod jobs;

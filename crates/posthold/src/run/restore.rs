@@ -157,3 +157,28 @@ fn note(to: &Path, path: &str, id: &str, position: Position) -> Result<(), Failu
     }
     state.forget_backed_up(id).map_err(failed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_log_that_is_not_understood_begins_no_epoch() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = "format = 1\nname = 'n'\nid = 'i'\ncreated = 1\nfeatures = ['later']\n";
+        let path = dir.path().join("stores/n/store.toml");
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        let log = backup::LogKept {
+            path: "stores/n".to_owned(),
+            id: "i".to_owned(),
+            position: Position::default(),
+            epoch: 1,
+            purged: 0,
+        };
+        let failure = begin(dir.path(), &log).await.unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Configuration);
+        assert!(failure.message.contains("needs later"), "{failure:?}");
+        assert_eq!(std::fs::read_to_string(path).unwrap(), text);
+    }
+}

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use frames::features::{self, AUDIT, DICTIONARIES, ENCRYPTION, PACKS, PARTS};
 use ports::{Access, Clock, Disk, Random};
 use serde::{Deserialize, Serialize};
 use types::Timestamp;
@@ -15,28 +16,6 @@ use crate::evidence::Evidence;
 /// The version of the directory's layout and of the log. It changes when an older program would
 /// misread something that no feature names.
 const FORMAT: u32 = 1;
-
-/// The features that this version can read.
-const FEATURES: [&str; 8] =
-    [DICTIONARIES, PARTS, PACKS, ERASURE, ENCRYPTION, "confirmations", "epochs", AUDIT];
-
-/// Segments may have a dictionary.
-const DICTIONARIES: &str = "dictionaries";
-
-/// Messages may be kept as skeletons that refer to their parts.
-const PARTS: &str = "parts";
-
-/// Small messages of a batch may stand in one frame.
-const PACKS: &str = "packs";
-
-/// Messages may be condemned and erased.
-pub(super) const ERASURE: &str = "erasure";
-
-/// It is an audit log: no mail, and neither catalog nor index.
-const AUDIT: &str = "audit";
-
-/// Segments are sealed with keys of their own (docs/format/log.md).
-const ENCRYPTION: &str = "encryption";
 
 /// The directory of the log.
 pub(super) const SEGMENTS_DIR: &str = "segments";
@@ -166,12 +145,12 @@ fn parse(text: &str) -> Result<Description, StoreError> {
         let message = "store.toml cannot be understood";
         StoreError::new(StoreErrorKind::Damaged, message).caused_by(error)
     };
-    let Probe { format, features } = toml::from_str(text).map_err(wrong)?;
+    let Probe { format, features: named } = toml::from_str(text).map_err(wrong)?;
     if format != FORMAT {
         return Err(unsupported(format!("format {format}")));
     }
-    if let Some(unknown) = features.iter().find(|it| !FEATURES.contains(&it.as_str())) {
-        return Err(unsupported(unknown.clone()));
+    if let Some(unknown) = features::unknown(&named) {
+        return Err(unsupported(unknown.to_owned()));
     }
     let File { name, id, created, features, epoch, segments, .. } =
         toml::from_str(text).map_err(wrong)?;
@@ -390,6 +369,15 @@ mod tests {
         ];
         for (text, want) in cases {
             assert_eq!(parse(text).unwrap_err().to_string(), want);
+        }
+        for known in features::FEATURES {
+            let text = format!(
+                "format = 1\nname = 'n'\nid = 'i'\ncreated = 1\nfeatures = ['parts', '{known}']"
+            );
+            assert_eq!(parse(&text).unwrap().features, ["parts", known]);
+            let text = text.replace("'parts'", "'parts', 'later'");
+            let wants = StoreErrorKind::Unsupported { feature: "later".to_owned() };
+            assert_eq!(*parse(&text).unwrap_err().kind(), wants, "beside {known}");
         }
         let more = "format = 1\nname = 'n'\nid = 'i'\ncreated = 1\nlater = 'x'";
         assert!(parse(more).is_ok(), "unknown keys are left alone");

@@ -15,9 +15,6 @@ use crate::catalog_files::{catalog_path, remove_files};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::log::{OpenErrorKind, Recorded, SegmentLog};
 
-/// What needs a program to know epochs.
-const FEATURE: &str = "epochs";
-
 /// Begins a new epoch of the store in `dir`, whose log is open for writing. Returns its number
 /// when that is durable.
 pub async fn begin_epoch(
@@ -27,7 +24,7 @@ pub async fn begin_epoch(
     reason: EpochReason,
     lost: Option<Position>,
 ) -> Result<u64, StoreError> {
-    description::add_feature(disk, dir, FEATURE)?;
+    description::add_feature(disk, dir, frames::features::EPOCHS)?;
     let changed = description::change(disk, dir, |it| it.epoch = it.epoch.saturating_add(1))?;
     let epoch = changed.epoch;
     let fact = Fact::Epoch { epoch, reason, lost };

@@ -177,7 +177,7 @@ impl Store {
         let Some(disk) = disk else {
             return Err(LogError::new(LogErrorKind::Stopped, "the store is open for reading"));
         };
-        description::add_feature(&**disk, &self.dir, description::ERASURE).map_err(|error| {
+        description::add_feature(&**disk, &self.dir, frames::features::ERASURE).map_err(|error| {
             LogError::new(LogErrorKind::Io, "failed to prepare the store").caused_by(error)
         })
     }

@@ -159,3 +159,62 @@ fn a_new_store_has_its_parts() {
     drop(first);
     assert_eq!(bench.open().description().id, id);
 }
+
+/// Every feature in the description of a store that holds mail: what is known opens, for writing
+/// and for reading, and what is not is refused by its name, with nothing changed.
+#[tokio::test]
+async fn features_are_known_or_refused_by_name() {
+    use frames::features::{AUDIT, ENCRYPTION, FEATURES};
+    let bench = Bench::new();
+    let store = bench.open();
+    let place = begin(&store).await.unwrap();
+    archive(&store, place, 1, 10, 3).await.unwrap();
+    store.flush().await;
+    let end = store.close().unwrap();
+    let path = bench.dir().join("store.toml");
+    let before = String::from_utf8(bench.disk.content(&path).unwrap()).unwrap();
+    let name = |name: &str| {
+        let named = before.replace("features = [", &format!("features = [\"{name}\", "));
+        bench.disk.put(&path, named.as_bytes());
+    };
+    let reads = || {
+        let disk: Arc<dyn Disk> = Arc::new(bench.disk.clone());
+        Store::open_for_reading(&bench.dir(), disk, &keys_at_hand())
+    };
+    for known in FEATURES {
+        name(known);
+        match known {
+            // One says that every segment is sealed, the other that there is no mail.
+            ENCRYPTION => {
+                assert!(Store::open(&bench.dir(), bench.options()).is_err());
+                assert!(reads().is_err());
+            }
+            AUDIT => {
+                let error = Store::open(&bench.dir(), bench.options()).err().unwrap();
+                assert!(matches!(error.kind(), StoreErrorKind::Unsupported { .. }), "{error}");
+            }
+            _ => {
+                assert_eq!(reads().unwrap().log().position(), end, "{known}");
+                let (store, report) = Store::open(&bench.dir(), bench.options()).unwrap();
+                assert_eq!((report.catalog_anew, report.index_anew), (None, None), "{known}");
+                assert!(store.description().features.iter().any(|it| it == known));
+                assert_eq!(store.log().verify(&mut |_| ()).defects, [], "{known}");
+                assert_eq!(store.close().unwrap(), end, "{known}");
+            }
+        }
+    }
+    for unknown in ["later", "Packs", "tiles2", ""] {
+        name(unknown);
+        bench.disk.clear_plan();
+        let wants = StoreErrorKind::Unsupported { feature: unknown.to_owned() };
+        let written = Store::open(&bench.dir(), bench.options()).err().unwrap();
+        let read = reads().err().unwrap();
+        assert_eq!((written.kind(), read.kind()), (&wants, &wants), "{unknown:?}");
+        assert!(written.to_string().contains(unknown), "{written}");
+        let disk: Arc<dyn Disk> = Arc::new(bench.disk.clone());
+        assert!(crate::log_dir(&bench.dir(), &disk, &keys_at_hand()).is_err(), "the log alone");
+        assert_eq!(bench.disk.changes(), [], "{unknown:?}");
+    }
+    bench.disk.put(&path, before.as_bytes());
+    bench.open().close().unwrap();
+}
