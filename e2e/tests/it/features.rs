@@ -1,6 +1,7 @@
 //! What a store needs that this version does not have, or has: every way to read it.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use frames::features::{AUDIT, ENCRYPTION, FEATURES};
@@ -64,4 +65,52 @@ fn unknown_features_refuse_everywhere_and_known_ones_nowhere() {
     fs::write(&path, before).unwrap();
     place.ok(["verify"]);
     assert_eq!(place.ids("").len(), n_samples);
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (path, to) = (entry.path(), to.join(entry.file_name()));
+        match path.is_dir() {
+            true => copy(&path, &to),
+            false => drop(fs::copy(&path, &to).unwrap()),
+        }
+    }
+}
+
+/// The store that the first release wrote: checked without Posthold, taken in, searched, given back
+/// byte for byte, and written on.
+#[test]
+fn a_store_of_the_first_release_is_taken_in() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let golden = golden.join("../crates/store/test_data/stores/v1-whole");
+    let place = Place::new();
+    copy(&golden, &place.path("golden"));
+    let check = || {
+        let mut command = Command::new(verifier());
+        let ran = Ran::of(command.current_dir(place.path("")).arg("golden").output().unwrap());
+        assert_eq!(ran.code, 0, "{}{}", ran.text(), ran.stderr);
+    };
+    check();
+    write_samples(&place.path("mail"));
+    place.ok(["import", "mail", "--user", "alice"]);
+    place.ok(["store", "attach", "golden", "--dir", place.path("golden").to_str().unwrap()]);
+    let shown = place.ok(["store", "show", "golden", "--json"]).json();
+    let n_golden = shown["counts"]["messages"].as_u64().unwrap();
+    place.ok(["verify"]);
+    place.ok(["export", "--all", "--to", "out"]);
+    // Files are named by their bytes.
+    let exported = crate::mail::exported(&place.path("out"));
+    let n_erased = 4;
+    assert_eq!(exported.len() as u64, n_golden - n_erased + samples().len() as u64);
+    for view in ["catalog", "index"] {
+        place.ok(["store", "rebuild", "golden", "--view", view]);
+    }
+    assert_eq!(place.ids("").len(), exported.len());
+    place.ok(["store", "make-current", "golden"]);
+    fs::write(place.path("mail/new.eml"), "Subject: written on\r\n\r\nx\r\n").unwrap();
+    assert_eq!(place.ok(["import", "mail", "--user", "alice", "--json"]).json()["archived"], 1);
+    place.ok(["verify"]);
+    check();
 }

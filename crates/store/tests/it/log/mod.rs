@@ -7,6 +7,7 @@ mod damage;
 mod dictionaries;
 mod erase;
 mod golden;
+mod golden_store;
 mod packs;
 mod parts;
 mod sealed_copy;
