@@ -47,6 +47,6 @@ pub const FEATURES: [&str; 10] = [
 
 /// The first of these that this version does not know.
 #[must_use]
-pub fn unknown<'a, T: AsRef<str>>(features: &'a [T]) -> Option<&'a str> {
+pub fn unknown<T: AsRef<str>>(features: &[T]) -> Option<&str> {
     features.iter().map(AsRef::as_ref).find(|it| !FEATURES.contains(it))
 }

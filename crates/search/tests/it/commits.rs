@@ -335,7 +335,7 @@ fn two_indexes_are_compared() {
         let mut indexer = Indexer::open(dir.path()).unwrap();
         for (n, letter) in (0..).zip(letters) {
             indexer.add(letter.doc(n)).unwrap();
-            if (n as usize + 1) % every == 0 {
+            if (n as usize + 1).is_multiple_of(every) {
                 indexer.commit(position(n.into())).unwrap();
             }
         }
