@@ -49,8 +49,8 @@ pub(crate) fn check(
         findings.checked(format!("{} messages with proofs.", proven.len()));
     }
     if n_erased != 0 {
-        findings
-            .checked(format!("{n_erased} messages of which it is proven that they are erased."));
+        let messages = if n_erased == 1 { "message" } else { "messages" };
+        findings.checked(format!("{n_erased} {messages} proven to be erased."));
     }
     Ok(())
 }

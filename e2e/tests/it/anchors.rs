@@ -99,6 +99,10 @@ fn checkpoints_go_to_people_and_to_a_file() {
     assert_eq!(place.run(["anchor", "remove", "mail"]).code, 2);
     let refused = place.run(["anchor", "verify", "mail"]);
     assert_eq!(refused.code, 3, "it is a directory: {}", refused.text());
+    let refused = place.run(["anchor", "verify", "nowhere"]);
+    assert!(refused.stderr.contains("failed to read nowhere: "), "{}", refused.stderr);
+    let taken = place.run(["anchor", "add", "file", "worm/other", "--name", "worm"]);
+    assert!(taken.code == 2 && taken.stderr.contains("--name"), "{}", taken.stderr);
 }
 
 #[test]

@@ -72,7 +72,16 @@ fn a_policy_that_is_taken_back_spares_what_it_condemned() {
     assert_eq!(ask(&place, &["retention", "run"])["removes"], 1);
     let plan = ask(&place, &["retention", "plan"]);
     assert_eq!((&plan["removes"], &plan["waiting"]), (&json!(0), &json!(1)));
-    assert!(ask(&place, &["retention", "explain", &report])["erased_from"].is_string());
+    let explained = ask(&place, &["retention", "explain", &report]);
+    assert!(explained["erased_from"].is_string());
+    // What is condemned is not condemned again.
+    let told = explained["told"].as_str().unwrap();
+    assert!(told.starts_with("The policy \"reports\" removes it: the "), "{told}");
+    assert!(told.contains("run") && told.ends_with("erases it."), "{told}");
+    let named = place.run(["store", "erasures", &report]);
+    assert!(named.code == 0 && named.text().contains(&report), "{}", named.text());
+    let other = place.run(["store", "erasures", "0123456789"]);
+    assert!(other.code == 1 && other.stderr.contains("no message 0123456789"), "{}", other.stderr);
     place.ok(["retention", "disable", "reports"]);
     let run = ask(&place, &["retention", "run"]);
     assert_eq!((&run["withdrawn"], &run["erased"]), (&json!(1), &json!(0)));

@@ -24,7 +24,7 @@ use ports::Clock;
 use reports::alerts::AnchorSituation;
 use reports::pacing;
 use stamps::Roots;
-use state::State;
+use state::{State, StateErrorKind};
 use types::Timestamp;
 
 use super::{blocking, faults, ownership, users};
@@ -91,7 +91,11 @@ fn added(data: &DataDir, it: &AnchorAdd, who: &str) -> Result<Vec<AnchorShown>, 
         (AnchorTarget::Tsa { roots, .. }, Some(path)) => *roots = pem(path)?,
         _ => (),
     }
-    state.add_anchor(&it, who, SystemClock.now()).map_err(|it| faults::state(&it))?;
+    state.add_anchor(&it, who, SystemClock.now()).map_err(|it| match it.kind() {
+        StateErrorKind::NameTaken => faults::state(&it)
+            .with_hint("Give it another name with --name, or remove that one first."),
+        _ => faults::state(&it),
+    })?;
     Ok(vec![state.anchor(&it.name).map_err(|it| missing(&it))?])
 }
 
@@ -180,6 +184,31 @@ mod tests {
             tried: tried.map(Timestamp),
             failure: None,
         }
+    }
+
+    #[test]
+    fn an_anchor_that_is_overdue_is_told_with_a_clock() {
+        let mut state = State::empty().unwrap();
+        let target = AnchorTarget::File("/worm".into());
+        let add = AnchorAdd { name: "worm".into(), target, every_hours: 24, ca_file: None };
+        state.add_anchor(&add, "ann", Timestamp(0)).unwrap();
+        let said = |state: &State, hour: i64| {
+            let found = in_trouble(state, Timestamp(hour * HOUR_SECONDS + 1)).unwrap();
+            let told = |it: AnchorSituation| (it.since.0 / HOUR_SECONDS, it.failure);
+            found.into_iter().map(told).collect::<Vec<_>>()
+        };
+        // A day, and the hours of grace: counted from when it was made, as none went out.
+        assert_eq!(said(&state, 29), []);
+        assert_eq!(said(&state, 30), [(0, None)]);
+        state.note_anchored("worm", &[], None, Timestamp(31 * HOUR_SECONDS)).unwrap();
+        assert_eq!(said(&state, 60), []);
+        assert_eq!(said(&state, 61), [(31, None)]);
+        // One that failed is told at once.
+        let at = Timestamp(62 * HOUR_SECONDS);
+        state.note_anchored("worm", &[], Some("no such directory"), at).unwrap();
+        assert_eq!(said(&state, 62), [(31, Some("no such directory".to_owned()))]);
+        state.note_anchored("worm", &[], None, Timestamp(63 * HOUR_SECONDS)).unwrap();
+        assert_eq!(said(&state, 63), []);
     }
 
     #[test]

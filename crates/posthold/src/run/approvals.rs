@@ -246,7 +246,9 @@ fn decided_already(id: u64) -> Failure {
 }
 
 fn waiting(state: &State, id: u64, now: Timestamp) -> Result<ApprovalShown, Failure> {
-    let shown = state.approval(id).map_err(|it| faults::state(&it))?;
+    let shown = state
+        .approval(id)
+        .map_err(|it| faults::state(&it).with_hint("`posthold approval list` shows what waits."))?;
     if shown.state != ApprovalState::Waits {
         return Err(decided_already(id));
     }

@@ -28,6 +28,7 @@ pub(super) fn answer(
         IdPrefix::new(id).ok_or_else(|| {
             let message = format!("an id has {ID_DIGITS_MIN} to 64 hexadecimal digits, not {id:?}");
             Failure::new(FailureKind::Request, message)
+                .with_hint("`posthold store erasures` lists them all.")
         })
     };
     let prefixes: Vec<IdPrefix> = ids.iter().map(read).collect::<Result<_, Failure>>()?;
@@ -36,6 +37,26 @@ pub(super) fn answer(
     match proof {
         None => listed(&all, &prefixes).map(AdminAnswer::Erasures),
         Some(to) => proven(&all, &prefixes, &to).map(AdminAnswer::ErasuresProven),
+    }
+}
+
+/// Fails when nothing is `found` of a message that was asked for, so that an empty answer about it
+/// is not taken for one about all.
+fn check_found(
+    all: &AllStores,
+    prefixes: &[IdPrefix],
+    found: &[BlobId],
+    what: &str,
+) -> Result<(), Failure> {
+    match prefixes.iter().find(|it| !found.iter().any(|id| it.matches(id))) {
+        None => Ok(()),
+        Some(it) => {
+            let message = format!("no message {} {what}", it.as_str());
+            // A store that could not be read may have it.
+            let unread = all.read().told();
+            let hint = unread.unwrap_or_else(|| "`posthold store erasures` lists them all.".into());
+            Err(Failure::new(FailureKind::NotFound, message).with_hint(hint))
+        }
     }
 }
 
@@ -50,15 +71,27 @@ fn proven(all: &AllStores, prefixes: &[IdPrefix], to: &Path) -> Result<ErasuresP
         return Err(Failure::new(FailureKind::Request, message)
             .with_hint("Name a directory that is not there yet."));
     }
-    proofs::begin(to, proofs::Of::Erasures)?;
-    let mut sum = ErasuresProven { to: to.to_owned(), proven: 0, unsigned: 0 };
+    let mut meant = Vec::new();
+    let mut found = Vec::new();
     for one in &all.stores {
         let log = one.reading.store.log();
         let mut rows = Vec::new();
         for row in log.erased().map_err(|it| faults::log(&it))? {
-            let is_one = is_meant(prefixes, &blob_of(log, row.message)?);
-            rows.extend(is_one.then_some(row));
+            let id = blob_of(log, row.message)?;
+            if is_meant(prefixes, &id) {
+                found.push(id);
+                rows.push(row);
+            }
         }
+        meant.push((one, rows));
+    }
+    check_found(all, prefixes, &found, "was erased")?;
+    if found.is_empty() {
+        return Err(Failure::new(FailureKind::NotFound, "nothing was erased"));
+    }
+    proofs::begin(to, proofs::Of::Erasures)?;
+    let mut sum = ErasuresProven { to: to.to_owned(), proven: 0, unsigned: 0 };
+    for (one, rows) in meant {
         let written = proofs::write_erasures(one, to, &rows)?;
         sum.proven += written.proven;
         sum.unsigned += written.unsigned;
@@ -78,6 +111,8 @@ fn listed(all: &AllStores, prefixes: &[IdPrefix]) -> Result<Vec<ErasureShown>, F
             shown.extend(is_meant(prefixes, &it.id).then_some(it));
         }
     }
+    let found: Vec<BlobId> = shown.iter().map(|it| it.id).collect();
+    check_found(all, prefixes, &found, "is to be erased, and none was")?;
     shown.sort_by_key(|it| (it.condemned, it.condemned_entry, it.id));
     Ok(shown)
 }

@@ -462,7 +462,7 @@ fn explained(data: &DataDir, id: &str) -> Result<ExplainAnswer, Failure> {
         archived: message.archived,
         date: message.date,
         received: message.received,
-        told: told(&verdict, &explained, &names, now),
+        told: told(&verdict, &explained, &names, now, condemned.as_ref().map(|it| it.due)),
         policies: means(&explained, &saved, decides.as_deref(), &may_decide),
         holds: explained
             .holds
@@ -487,8 +487,24 @@ fn deciders(verdict: &Verdict, names: &[&str]) -> (Option<String>, Vec<String>) 
     }
 }
 
+/// What the next runs do with a message that goes; `due` is when it may be erased, when it is
+/// condemned.
+fn going(due: Option<Timestamp>, now: Timestamp) -> String {
+    match due {
+        None => "the next run condemns it".to_owned(),
+        Some(due) if due <= now => "the next run erases it".to_owned(),
+        Some(due) => format!("the first run from {} on erases it", words::minute(due)),
+    }
+}
+
 /// What it comes to, in a sentence or two.
-fn told(verdict: &Verdict, explained: &Explained, names: &[&str], now: Timestamp) -> String {
+fn told(
+    verdict: &Verdict,
+    explained: &Explained,
+    names: &[&str],
+    now: Timestamp,
+    due: Option<Timestamp>,
+) -> String {
     let name = |place: &usize| names.get(*place).copied().unwrap_or_default();
     let by_policy = match &verdict.decides {
         Decides::Nobody => "No policy covers it: whoever may remove mail may remove it.".to_owned(),
@@ -501,7 +517,7 @@ fn told(verdict: &Verdict, explained: &Explained, names: &[&str], now: Timestamp
                     name(place)
                 ),
                 (None, Some(from)) if from <= now => {
-                    format!("The policy {:?} removes it with the next run.", name(place))
+                    format!("The policy {:?} removes it: {}.", name(place), going(due, now))
                 }
                 (None, Some(from)) => format!(
                     "The policy {:?} removes it from {} on; it may be removed by hand before.",
@@ -525,7 +541,8 @@ fn told(verdict: &Verdict, explained: &Explained, names: &[&str], now: Timestamp
     };
     match explained.holds.first() {
         Some(hold) => {
-            format!("It stays: the legal hold {:?} covers it. Without it: {by_policy}", hold.name)
+            let hold = &hold.name;
+            format!("It stays: the legal hold {hold:?} covers it. Without the hold: {by_policy}")
         }
         None => by_policy,
     }

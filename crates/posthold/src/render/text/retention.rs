@@ -110,18 +110,23 @@ pub(super) fn plan(it: &RetentionAnswer, out: &mut dyn Write) -> io::Result<()> 
         align[0] = Align::Left;
         table::write(&align, &rows, out)?;
     }
-    for (count, what) in [
-        (it.held, "stay because of a legal hold"),
-        (it.unclear, "stay because not every word of them was read"),
-        (it.waiting, "are condemned already"),
+    for (count, one, many) in [
+        (it.held, "stays because of a legal hold", "stay because of a legal hold"),
+        (
+            it.unclear,
+            "stays because not every word of it was read",
+            "stay because not every word of them was read",
+        ),
+        (it.waiting, "is condemned already", "are condemned already"),
     ] {
         if count != 0 {
+            let what = if count == 1 { one } else { many };
             writeln!(out, "{} of those whose time is over {what}.", words::count(count))?;
         }
     }
     for hold in &it.holds {
-        let (certain, possible) = (counted(hold.certain, "message"), hold.possible);
-        writeln!(out, "Legal hold {}: {certain}, perhaps {possible} more.", name(&hold.name))?;
+        let held = held(hold.certain, hold.possible);
+        writeln!(out, "Legal hold {}: {held}.", name(&hold.name))?;
     }
     for it in &it.messages {
         let (id, since) = (it.id.to_string(), words::minute(it.since));
@@ -179,6 +184,15 @@ pub(super) fn clock(it: &ClockConfirmed, out: &mut dyn Write) -> io::Result<()> 
     }
 }
 
+/// How many messages a hold covers, and how many more perhaps.
+fn held(certain: u64, possible: u64) -> String {
+    let certain = counted(certain, "message");
+    match possible {
+        0 => certain,
+        more => format!("{certain}, perhaps {} more", words::count(more)),
+    }
+}
+
 fn covers(it: &HoldShown) -> String {
     match &it.covers {
         Some(HoldCovers::All) => "every message".to_owned(),
@@ -222,8 +236,7 @@ pub(super) fn hold(it: &HoldShown, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "  Lifted by {by} at {at}: {}", name(reason))?;
     }
     if let Some(counts) = &it.counts {
-        let certain = counted(counts.certain, "message");
-        writeln!(out, "  Holds {certain}, and perhaps {} more", words::count(counts.possible))?;
+        writeln!(out, "  Holds {}", held(counts.certain, counts.possible))?;
     }
     warnings(&it.warnings, out)
 }

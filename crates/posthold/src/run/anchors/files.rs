@@ -49,7 +49,7 @@ pub(super) fn verified(
 fn of_file(logs: &Logs, state: &State, path: &Path) -> Result<Vec<AnchorChecked>, Failure> {
     let place = path.display().to_string();
     let mut found = Vec::new();
-    let failed = |it: io::Error| faults::io(&it, "failed to read what was anchored");
+    let failed = |it: io::Error| faults::io(&it, &format!("failed to read {place}"));
     let read = in_file(path).map_err(failed)?;
     if read.is_empty() {
         // A token says of what it is by a hash alone: one of the checkpoints has it.
