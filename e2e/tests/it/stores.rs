@@ -276,6 +276,9 @@ fn a_merged_store_gives_everything_to_the_other() {
     place.ok(["import", "mail", "--user", "alice"]);
     place.ok(["import", "mail", "--user", "bob"]);
     let before = place.ids("");
+    let refused = place.run(["store", "merge", "second", "default"]);
+    assert_eq!(refused.code, 2, "{}", refused.transcript(&place));
+    assert!(refused.stderr.contains("make-current"), "{}", refused.transcript(&place));
     let merged = place.ok(["store", "merge", "default", "second", "--json"]);
     crate::json::check("store-merge", &merged.json());
     assert_eq!(place.ids(""), before);

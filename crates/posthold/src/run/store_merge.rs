@@ -85,10 +85,16 @@ fn check(data: &crate::context::DataDir, name: &str, into: &str) -> Result<(), F
     if name == into {
         return refused("a store cannot be merged into itself".into(), "Name two stores.");
     }
+    if from.state == StoreState::Current {
+        return refused(
+            format!("the store {name:?} is current, and cannot end"),
+            "`posthold store make-current NAME` lets another store take its place first.",
+        );
+    }
     if from.state != StoreState::Normal {
         return refused(
             format!("the store {name:?} is {}", from.state.name()),
-            "`posthold store set-state NAME normal` prepares it; the current store cannot end.",
+            "`posthold store set-state NAME normal` prepares it.",
         );
     }
     if !matches!(target.state, StoreState::Normal | StoreState::Current) {
