@@ -33,6 +33,9 @@ impl Applies {
     }
 }
 
+/// The most bytes of a pattern.
+pub const PATTERN_BYTES_MAX: usize = 1000;
+
 /// What a value is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ValueType {
@@ -47,8 +50,9 @@ pub enum ValueType {
     },
     /// One of these words.
     Choice(&'static [&'static str]),
-    /// A text in one line, not empty, of at most this many bytes.
-    Text(usize),
+    /// A text in one line, not empty, of at most [`PATTERN_BYTES_MAX`]. These names may stand in it
+    /// in braces, and nothing else.
+    Pattern(&'static [&'static str]),
 }
 
 impl fmt::Display for ValueType {
@@ -57,7 +61,11 @@ impl fmt::Display for ValueType {
             ValueType::Switch => f.write_str("on or off"),
             ValueType::Number { min, max } => write!(f, "a number from {min} to {max}"),
             ValueType::Choice(words) => write!(f, "one of {}", words.join(", ")),
-            ValueType::Text(max) => write!(f, "a text of at most {max} bytes"),
+            ValueType::Pattern(names) => {
+                let names: Vec<String> = names.iter().map(|it| format!("{{{it}}}")).collect();
+                let names = names.join(", ");
+                write!(f, "a text of at most {PATTERN_BYTES_MAX} bytes, in braces only {names}")
+            }
         }
     }
 }
@@ -274,7 +282,7 @@ pub const STORE_CREATE_EVERY: Setting = Setting {
 /// Where stores are made that are made by themselves.
 pub const STORE_PATH_PATTERN: Setting = Setting {
     key: "store_path_pattern",
-    value: ValueType::Text(1000),
+    value: ValueType::Pattern(&["name", "year", "month", "quarter"]),
     default: "{name}",
     applies: Applies::None,
     doc: "The directory of a store that is made by itself: below `stores` of the data directory, \
@@ -341,13 +349,20 @@ impl Setting {
             ValueType::Choice(words) => {
                 words.iter().find(|it| it.eq_ignore_ascii_case(text)).map(|it| (*it).to_owned())
             }
-            ValueType::Text(max) => {
+            ValueType::Pattern(names) => {
                 let is_line = !text.is_empty() && !text.chars().any(char::is_control);
-                (is_line && text.len() <= max).then(|| text.to_owned())
+                let fits = is_line && text.len() <= PATTERN_BYTES_MAX;
+                (fits && has_only(text, names)).then(|| text.to_owned())
             }
         };
         kept.ok_or_else(|| ValueError(format!("{} is {}, not {text:?}", self.key, self.value)))
     }
+}
+
+/// Whether nothing stands in braces but these names.
+fn has_only(text: &str, names: &[&str]) -> bool {
+    let filled = |text: String, name: &&str| text.replace(&format!("{{{name}}}"), "");
+    !names.iter().fold(text.to_owned(), filled).contains(['{', '}'])
 }
 
 /// The values that count: those that somebody has set, and the defaults.
@@ -415,6 +430,13 @@ mod tests {
                 "allow_plain_mail_connections is on or off, not \"2\"",
             ),
             (&SERVER_CONNECTIONS, "7", "7"),
+            (&STORE_PATH_PATTERN, "/mnt/{year}-{quarter}/{name}", "/mnt/{year}-{quarter}/{name}"),
+            (
+                &STORE_PATH_PATTERN,
+                "/mnt/{week}/{name}",
+                "store_path_pattern is a text of at most 1000 bytes, in braces only {name}, \
+                 {year}, {month}, {quarter}, not \"/mnt/{week}/{name}\"",
+            ),
             (&SERVER_CONNECTIONS, "0", "server_connections is a number from 1 to 1000, not \"0\""),
         ];
         for (setting, text, want) in cases {
