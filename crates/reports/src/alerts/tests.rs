@@ -315,3 +315,24 @@ fn alerts_of_stores_are_raised_and_cleared() {
         assert_eq!((got_raised.as_str(), got_over.as_str()), (raised, over), "step {n}");
     }
 }
+
+#[test]
+fn anchors_that_are_overdue_and_that_fail() {
+    let anchor = |name: &str, failure: Option<&str>| AnchorSituation {
+        name: name.into(),
+        since: hours_ago(31),
+        failure: failure.map(str::to_owned),
+    };
+    let mut it = situation(Vec::new());
+    it.anchors = vec![anchor("worm", None), anchor("board", Some("connection refused"))];
+    check(
+        &it,
+        &expect![[r#"
+        anchor worm serious: No checkpoint went to the anchor worm since 2026-11-20 11:01.
+          > `posthold serve` sends them; without it, `posthold anchor now` does.
+        anchor board serious: Checkpoints do not go to the anchor board.
+          connection refused
+          > `posthold anchor now` tries it again; `posthold anchor verify` holds everything that was anchored against the archive.
+    "#]],
+    );
+}
