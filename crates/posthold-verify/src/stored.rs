@@ -63,12 +63,18 @@ pub(crate) fn check(
     let n_notes = notes.n_notes;
     notes.end(&position, was_closed, &place, findings);
     findings.checked(format!(
-        "{place}: {} entries, {n_messages} messages and {n_blobs} blobs in {} segments, against \
-         {n_notes} checkpoints.",
-        position.entries,
-        segments.len()
+        "{place}: {}, {} and {} in {}, against {}.",
+        counted(position.entries, "entry", "entries"),
+        counted(n_messages as u64, "message", "messages"),
+        counted(n_blobs as u64, "blob", "blobs"),
+        counted(segments.len() as u64, "segment", "segments"),
+        counted(n_notes, "checkpoint", "checkpoints"),
     ));
     Ok(())
+}
+
+fn counted(n: u64, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
 }
 
 struct Bytes(File);

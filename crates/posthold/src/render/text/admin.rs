@@ -20,8 +20,11 @@ pub(super) fn answer(answer: &AdminAnswer, out: &mut dyn Write) -> io::Result<()
         AdminAnswer::KeysShown(keys) if keys.is_empty() => {
             writeln!(out, "Nothing was signed yet; the key is made with the first entry.")
         }
-        // Nothing but the keys: the output is a file for `posthold-verify --key`.
-        AdminAnswer::KeysShown(keys) => keys.iter().try_for_each(|it| writeln!(out, "{}", it.key)),
+        // The output is a file for `posthold-verify --key`, which passes over lines with a #.
+        AdminAnswer::KeysShown(keys) => keys.iter().try_for_each(|it| match it.store.as_str() {
+            "(audit)" => writeln!(out, "# audit log\n{}", it.key),
+            store => writeln!(out, "# store {store}\n{}", it.key),
+        }),
         AdminAnswer::KeyNew(key) => writeln!(out, "{}", key.declassify()),
         AdminAnswer::KeyShares(it) => {
             let text = |it: &types::Secret| it.declassify().to_owned();
