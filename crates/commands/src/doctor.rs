@@ -79,6 +79,8 @@ impl DoctorCheck {
 pub struct DoctorAnswer {
     /// The checks, in the order in which they were made.
     pub checks: Vec<DoctorCheck>,
+    /// How much was read for them.
+    pub examination: Examination,
 }
 
 impl DoctorAnswer {

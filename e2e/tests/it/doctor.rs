@@ -306,6 +306,8 @@ fn every_damage_is_named_with_what_can_be_done() {
         assert_eq!(it["result"], "good", "{it}");
     }
     let text = healthy.ok(["doctor"]).text().to_owned();
+    assert!(text.contains("Nothing that was looked at is wrong."), "{text}");
+    let text = healthy.ok(["doctor", "--thorough"]).text().to_owned();
     assert!(text.ends_with("Nothing is wrong.\n"), "{text}");
     for Case { name, damage, args, check, result, hint } in CASES {
         let place = Place::new();

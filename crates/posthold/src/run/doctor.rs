@@ -70,7 +70,7 @@ pub(super) async fn doctor(context: &Context, examination: Examination) -> Resul
                 !patient.data.state().is_file() || read_state(&patient.data).is_ok();
             checks.extend(CHECKS.iter().flat_map(|check| check(&patient)));
         }
-        let answer = DoctorAnswer { checks };
+        let answer = DoctorAnswer { checks, examination };
         Ok(Answer::Admin(Box::new(AdminAnswer::Doctor(answer))))
     })
     .await

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use commands::{CheckResult, DoctorAnswer, StoreEncrypted};
+use commands::{CheckResult, DoctorAnswer, Examination, StoreEncrypted};
 
 use super::{count, warnings, words};
 
@@ -27,7 +27,12 @@ pub(super) fn checks(answer: &DoctorAnswer, out: &mut dyn Write) -> io::Result<(
     }
     let bad = answer.checks.iter().filter(|it| it.result == CheckResult::Bad).count();
     match bad {
-        0 => writeln!(out, "Nothing is wrong."),
+        0 if answer.examination == Examination::Thorough => writeln!(out, "Nothing is wrong."),
+        0 => writeln!(
+            out,
+            "Nothing that was looked at is wrong. `posthold doctor --thorough` reads every byte, \
+             too."
+        ),
         1 => writeln!(out, "One thing is wrong."),
         _ => writeln!(out, "{bad} things are wrong."),
     }
