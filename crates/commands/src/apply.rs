@@ -29,7 +29,8 @@ pub enum Unnamed {
     /// It stays, and is listed.
     #[default]
     Stays,
-    /// Settings go back to their defaults, jobs and profiles are removed, users deactivated.
+    /// Settings go back to their defaults, jobs, profiles, anchors and policies are
+    /// removed, users deactivated.
     Goes,
 }
 
@@ -51,7 +52,7 @@ pub struct ApplyAnswer {
 pub struct Planned {
     /// What is done.
     pub action: PlanAction,
-    /// With what: `setting`, `user`, `profile` or `job`.
+    /// With what: `setting`, `user`, `profile`, `job`, `mail`, `anchor` or `policy`.
     pub kind: &'static str,
     /// Its name.
     pub name: String,

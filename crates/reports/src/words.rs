@@ -94,6 +94,7 @@ pub fn minute(at: Timestamp) -> String {
 pub fn planned(step: &Planned) -> String {
     let kind = match step.kind {
         "profile" => "server profile",
+        "policy" => "retention policy",
         other => other,
     };
     let mut words = format!("{} {kind} {}", step.action.name(), line(&step.name));

@@ -64,16 +64,38 @@ impl State {
                 let message = format!("there is an anchor {:?} already", it.name);
                 return Err(StateError::plain(StateErrorKind::NameTaken, message));
             }
-            let (target, roots) = match &it.target {
-                AnchorTarget::Mail(people) => (people.join("\n"), None),
-                AnchorTarget::File(path) => (path.to_string_lossy().into_owned(), None),
-                AnchorTarget::Tsa { url, roots } => (url.clone(), Some(roots)),
-            };
+            let (target, roots) = columns(&it.target);
             let sql = "INSERT INTO anchor (name, kind, target, every_hours, made, made_by, roots)
                        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
             let row =
                 params![it.name, it.target.kind(), target, it.every_hours, now.0, made_by, roots];
             tx.execute(sql, row).map(|_| ()).map_err(failed)
+        })
+    }
+
+    /// Changes the anchor of this name. One that is elsewhere then is like a new one: it has no
+    /// checkpoint yet.
+    pub fn change_anchor(
+        &mut self,
+        it: &AnchorAdd,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        let before = self.anchor(&it.name)?;
+        self.durably("change an anchor", |tx| {
+            let (target, roots) = columns(&it.target);
+            let sql = "UPDATE anchor SET kind = ?2, target = ?3, roots = ?4, every_hours = ?5
+                       WHERE name = ?1";
+            let row = params![it.name, it.target.kind(), target, roots, it.every_hours];
+            tx.execute(sql, row).map_err(failed)?;
+            if before.target.kind() == it.target.kind()
+                && before.target.place() == it.target.place()
+            {
+                return Ok(());
+            }
+            let sql = "UPDATE anchor SET done = NULL, tried = NULL, failure = NULL, failures = 0,
+                       made = ?2, made_by = ?3 WHERE name = ?1";
+            tx.execute(sql, params![it.name, now.0, by]).map(drop).map_err(failed)
         })
     }
 
@@ -130,6 +152,15 @@ impl State {
         let sql = "SELECT DISTINCT log FROM anchored ORDER BY log";
         let mut select = self.db.prepare_cached(sql).map_err(failed)?;
         select.query_map([], |row| row.get(0)).and_then(Iterator::collect).map_err(failed)
+    }
+}
+
+/// Where an anchor is, and the certificates of an authority.
+fn columns(target: &AnchorTarget) -> (String, Option<&str>) {
+    match target {
+        AnchorTarget::Mail(people) => (people.join("\n"), None),
+        AnchorTarget::File(path) => (path.to_string_lossy().into_owned(), None),
+        AnchorTarget::Tsa { url, roots } => (url.clone(), Some(roots)),
     }
 }
 
@@ -219,5 +250,32 @@ mod tests {
         assert_eq!(state.anchored("posthold/store/1").unwrap(), [sent]);
         assert_eq!(state.anchored_logs().unwrap(), ["posthold/store/1"]);
         assert_eq!(state.anchored("posthold/store/2").unwrap(), []);
+    }
+    #[test]
+    fn an_anchor_that_is_elsewhere_is_like_a_new_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut state = State::open(&dir.path().join("state.db")).unwrap();
+        let file = |path: &str, every_hours| {
+            let target = AnchorTarget::File(path.into());
+            AnchorAdd { name: "a".into(), target, every_hours, ca_file: None }
+        };
+        let missing = state.change_anchor(&file("/x", 1), "bob", Timestamp(1)).unwrap_err();
+        assert_eq!(missing.kind(), StateErrorKind::Missing);
+        state.add_anchor(&file("/x", 24), "ann", Timestamp(1)).unwrap();
+        state.note_anchored("a", &[], None, Timestamp(5)).unwrap();
+        state.note_anchored("a", &[], Some("full"), Timestamp(6)).unwrap();
+        state.change_anchor(&file("/x", 2), "bob", Timestamp(7)).unwrap();
+        let it = state.anchor("a").unwrap();
+        assert_eq!(
+            (it.every_hours, it.done, it.tried),
+            (2, Some(Timestamp(5)), Some(Timestamp(6)))
+        );
+        assert_eq!(state.anchor_failures("a").unwrap(), 1);
+        state.change_anchor(&file("/y", 2), "bob", Timestamp(8)).unwrap();
+        let it = state.anchor("a").unwrap();
+        assert_eq!((it.target.place(), it.made_by), ("/y".to_owned(), "bob".to_owned()));
+        assert_eq!(it.made, Timestamp(8));
+        assert_eq!((it.done, it.tried, it.failure), (None, None, None));
+        assert_eq!(state.anchor_failures("a").unwrap(), 0);
     }
 }

@@ -35,6 +35,8 @@ pub enum PolicyChange {
     Move(String, usize),
     /// It is gone.
     Remove(String),
+    /// These are all that there are, in this order.
+    All(Vec<SavedPolicy>),
 }
 
 /// What is remembered of the clock.
@@ -93,6 +95,10 @@ impl State {
                     return Err(missing(&name));
                 }
                 number(tx, &names(tx)?)
+            }
+            PolicyChange::All(all) => {
+                tx.execute("DELETE FROM retention_policy", []).map_err(failed)?;
+                all.iter().enumerate().try_for_each(|(place, it)| write(tx, it, place))
             }
         })
     }
@@ -218,6 +224,9 @@ mod tests {
         ] {
             assert_eq!(state.change_policy(change).unwrap_err().kind(), StateErrorKind::Missing);
         }
+        let all = vec![saved("z"), saved("b")];
+        state.change_policy(PolicyChange::All(all.clone())).unwrap();
+        assert_eq!(state.policies().unwrap(), all);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use testkit::certificates::{Certificates, ServerCertificate};
+
 use crate::json;
 use crate::posthold::Place;
 
@@ -110,6 +112,90 @@ fn nothing_is_changed_by_a_file_that_is_wrong() {
     assert_eq!(refused.code, 2, "{}", refused.stderr);
     assert!(refused.stderr.contains("alice's mail"), "{}", refused.stderr);
     assert!(place.run(["user", "show", "alice"]).code != 0);
+}
+
+/// Anchors and policies, as the file has them.
+const KEEPING: &str = r#"
+[mail]
+server = { host = "mail.example.org" }
+sender = "archive@example.org"
+
+[[anchor]]
+name = "board"
+to = ["board@example.org", "keeper@example.org"]
+
+[[anchor]]
+name = "notary"
+url = "http://tsa.example.org/"
+ca_file = "root.pem"
+every_hours = 6
+
+[[anchor]]
+name = "worm"
+file = "worm/list"
+
+[[policy]]
+name = "invoices"
+query = "subject:invoice"
+keep = "10y"
+
+[[policy]]
+name = "rest"
+all = true
+remove_after = "2y"
+from = "message"
+"#;
+
+#[test]
+fn anchors_and_policies_are_in_the_file() {
+    let place = written();
+    fs::write(place.path("etc/root.pem"), Certificates::new(ServerCertificate::Valid).ca_pem)
+        .unwrap();
+    fs::write(place.path("etc/keeping.toml"), KEEPING).unwrap();
+    let apply = |text: &str, options: &[&str]| {
+        fs::write(place.path("etc/other.toml"), text).unwrap();
+        place.run(["apply", "etc/other.toml"].iter().chain(options)).text().to_owned()
+    };
+    let plan = place.ok(["apply", "etc/keeping.toml", "--plan"]).text().to_owned();
+    for line in ["create anchor board", "create anchor worm", "create retention policy rest"] {
+        assert!(plan.contains(line), "{plan}");
+    }
+    assert!(!place.data().join("state.db").exists(), "a plan changes nothing");
+    place.ok(["apply", "etc/keeping.toml"]);
+    let anchors = place.ok(["anchor", "list", "--json"]).json_lines();
+    let worm = place.path("etc/worm/list").display().to_string();
+    assert_eq!(anchors[2]["file"], worm.as_str(), "{anchors:?}");
+    let exported = place.ok(["settings", "export"]).text().to_owned();
+    assert!(exported.contains("-----BEGIN CERTIFICATE-----\n"), "{exported}");
+    let again = apply(&exported, &["--prune"]);
+    assert!(again.contains("Everything is as the file says."), "{again}");
+    assert_eq!(place.ok(["settings", "export"]).text(), exported);
+    // Another order, another place, other hours.
+    let (mail, rest) = KEEPING.split_once("[[policy]]").unwrap();
+    let (invoices, rest) = rest.split_once("[[policy]]").unwrap();
+    let other = format!("{mail}[[policy]]{rest}[[policy]]{invoices}")
+        .replace("worm/list", "worm/other")
+        .replace("every_hours = 6", "every_hours = 12");
+    let plan = apply(&other, &["--plan"]);
+    for line in
+        ["place = 1 (was 2)", "change retention policy invoices", "every_hours = 12 (was 6)"]
+    {
+        assert!(plan.contains(line), "{plan}");
+    }
+    apply(&other, &[]);
+    let order = place.ok(["retention", "list", "--json"]).json_lines();
+    assert_eq!((&order[0]["name"], &order[1]["name"]), (&"rest".into(), &"invoices".into()));
+    // What is not in the file stays, or goes when asked for.
+    let kept = apply("", &[]);
+    assert!(kept.contains("  anchor worm") && kept.contains("  policy invoices"), "{kept}");
+    let mail = "[[anchor]]\nname = \"b\"\nto = [\"a@b.org\"]";
+    fs::write(place.path("etc/other.toml"), mail).unwrap();
+    let refused = place.run(["apply", "etc/other.toml", "--prune"]);
+    assert_eq!(refused.code, 2, "{}", refused.text());
+    assert!(refused.stderr.contains("it is not set how mail is sent"), "{}", refused.stderr);
+    apply("", &["--prune"]);
+    assert_eq!(place.ok(["anchor", "list", "--json"]).json_lines().len(), 0);
+    assert_eq!(place.ok(["retention", "list", "--json"]).json_lines().len(), 0);
 }
 
 /// Once the key was made only for the password of a profile, and that of a job was not kept.

@@ -17,8 +17,8 @@ pub(super) struct ApplyArgs {
     #[arg(long)]
     plan: bool,
 
-    /// Remove jobs and server profiles that the file does not name, deactivate users, and set
-    /// settings back to their defaults; archives stay
+    /// Remove jobs, server profiles, anchors and retention policies that the file does not name,
+    /// deactivate users, and set settings back to their defaults; archives stay
     #[arg(long)]
     prune: bool,
 

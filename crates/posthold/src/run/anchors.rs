@@ -17,11 +17,13 @@ use std::path::Path;
 
 use commands::{
     AdminAnswer, AnchorAdd, AnchorAnswer, AnchorChoice, AnchorRequest, AnchorShown, AnchorTarget,
-    Answer, Failure, FailureKind, MailSettings, ProgressSink,
+    Answer, Failure, FailureKind, MailSettings, ProgressSink, RECIPIENTS_MAX,
 };
 use disk::SystemClock;
+use net::HttpUrl;
 use ports::Clock;
 use reports::alerts::AnchorSituation;
+use reports::mail::check_address;
 use reports::pacing;
 use stamps::Roots;
 use state::{State, StateErrorKind};
@@ -31,6 +33,9 @@ use super::{blocking, faults, ownership, users};
 use crate::context::{Context, DataDir};
 
 pub(super) use logs::{complete_list, of_audit_log, of_store};
+
+/// The most hours between two checkpoints: a year.
+const EVERY_HOURS_MAX: u32 = 8_760;
 
 const HOUR_SECONDS: i64 = 3_600;
 
@@ -84,6 +89,8 @@ fn listed(state: &State) -> Result<Vec<AnchorShown>, Failure> {
 }
 
 fn added(data: &DataDir, it: &AnchorAdd, who: &str) -> Result<Vec<AnchorShown>, Failure> {
+    check_target(&it.target)?;
+    check_hours(it.every_hours)?;
     let mut state = users::open(data)?;
     let mut it = it.clone();
     match (&mut it.target, &it.ca_file) {
@@ -99,15 +106,54 @@ fn added(data: &DataDir, it: &AnchorAdd, who: &str) -> Result<Vec<AnchorShown>, 
     Ok(vec![state.anchor(&it.name).map_err(|it| missing(&it))?])
 }
 
+/// Whether checkpoints could go there, as far as that can be told from how it is written. The
+/// certificates of an authority are checked where they are read.
+pub(super) fn check_target(target: &AnchorTarget) -> Result<(), Failure> {
+    let wrong = |message: String| Failure::new(FailureKind::Request, message);
+    match target {
+        AnchorTarget::File(_) => Ok(()),
+        AnchorTarget::Tsa { url, .. } if HttpUrl::parse(url).is_none() => {
+            Err(wrong(format!("{url:?} is no address of a time-stamp authority"))
+                .with_hint("Write http://host/path or https://host/path."))
+        }
+        AnchorTarget::Tsa { .. } => Ok(()),
+        AnchorTarget::Mail(people) if people.is_empty() => {
+            Err(wrong("a message goes to somebody".to_owned()))
+        }
+        AnchorTarget::Mail(people) if RECIPIENTS_MAX < people.len() => {
+            Err(wrong(format!("a message goes to {RECIPIENTS_MAX} people at most")))
+        }
+        AnchorTarget::Mail(people) => people.iter().try_for_each(|address| {
+            check_address(address).map_err(|error| {
+                wrong(error.to_string()).with_hint("Write an address as name@example.org.")
+            })
+        }),
+    }
+}
+
+/// Checks the hours between two checkpoints.
+pub(super) fn check_hours(every_hours: u32) -> Result<(), Failure> {
+    if (1..=EVERY_HOURS_MAX).contains(&every_hours) {
+        return Ok(());
+    }
+    let message = format!("every_hours is a number from 1 to {EVERY_HOURS_MAX}");
+    Err(Failure::new(FailureKind::Request, message))
+}
+
+/// Checks the certificates of an authority. What is wrong is said in lower case.
+pub(super) fn check_roots(pem: &str) -> Result<(), String> {
+    Roots::from_pem(pem.as_bytes()).map(drop).map_err(|it| it.to_string())
+}
+
 /// The certificates in a PEM file.
-fn pem(path: &Path) -> Result<String, Failure> {
+pub(super) fn pem(path: &Path) -> Result<String, Failure> {
     let wrong = |why: String| {
         let message = format!("{}: {why}", path.display());
         Failure::new(FailureKind::Configuration, message)
             .with_hint("Get the certificate of the authority's root from the authority, as PEM.")
     };
     let text = std::fs::read_to_string(path).map_err(|it| wrong(it.to_string()))?;
-    Roots::from_pem(text.as_bytes()).map_err(|it| wrong(it.to_string()))?;
+    check_roots(&text).map_err(wrong)?;
     Ok(text)
 }
 

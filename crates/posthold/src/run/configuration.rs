@@ -12,12 +12,14 @@
 //! - The plan is a value: what is shown is what is carried out.
 //! - Nothing is changed before the whole file was read and checked.
 
+mod anchor;
 mod carry_out;
 mod export;
 mod fields;
 mod job;
 mod object;
 mod plan;
+mod policy;
 mod present;
 mod wanted;
 
@@ -48,15 +50,17 @@ pub(super) async fn apply(
         ApplyMode::Plan => None,
     };
     let (data, keys) = (context.data.clone(), context.keys.clone());
-    let plan = blocking(move || planned(&data, &keys, &request)).await?;
+    let by = context.asker.who().to_owned();
+    let plan = blocking(move || planned(&data, &keys, &request, &by)).await?;
     if !is_done {
         return Ok(answered(carry_out::answer(plan, false)));
     }
     carry_out::show(&plan, progress);
     let (data, keys) = (context.data.clone(), context.keys.clone());
+    let by = context.asker.who().to_owned();
     let (plan, told) = blocking(move || {
         let mut state = users::open(&data)?;
-        let told = carry_out::apply(&mut state, &data, &keys, &plan)?;
+        let told = carry_out::apply(&mut state, &data, &keys, &plan, &by)?;
         Ok((plan, told))
     })
     .await?;
@@ -72,9 +76,12 @@ fn answered(answer: commands::ApplyAnswer) -> Answer {
     Answer::Admin(Box::new(AdminAnswer::Applied(answer)))
 }
 
-fn planned(data: &DataDir, keys: &KeySource, request: &Apply) -> Result<Plan, Failure> {
+fn planned(data: &DataDir, keys: &KeySource, request: &Apply, by: &str) -> Result<Plan, Failure> {
     let text = read(&request.file)?;
-    let wanted = wanted::read(&text, &request.file)?;
+    let mut wanted = wanted::read(&text, &request.file)?;
+    for it in &mut wanted.policies {
+        by.clone_into(&mut it.changed_by);
+    }
     // A data directory that is not there yet is as good as an empty one.
     let state = match data.state().is_file() {
         true => users::open_for_reading(data)?,

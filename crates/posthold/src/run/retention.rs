@@ -154,10 +154,7 @@ fn policies(data: &DataDir, request: RetentionRequest, by: &str) -> Result<Admin
     let name = match request {
         RetentionRequest::Add(it) => {
             let PolicyAdd { name, query, periods } = *it;
-            if POLICIES_MAX <= state.policies().map_err(failed)?.len() {
-                let message = format!("there are {POLICIES_MAX} policies already");
-                return Err(Failure::new(FailureKind::Request, message));
-            }
+            check_number(state.policies().map_err(failed)?.len() + 1)?;
             let saved = saved(&name, query, &periods, by)?;
             state.change_policy(PolicyChange::Add(Box::new(saved))).map_err(failed)?;
             name
@@ -188,6 +185,15 @@ fn policies(data: &DataDir, request: RetentionRequest, by: &str) -> Result<Admin
         _ => return Err(Failure::new(FailureKind::Internal, "this changes no policy")),
     };
     one_shown(&state, &name)
+}
+
+/// Checks a number of policies.
+pub(super) fn check_number(n: usize) -> Result<(), Failure> {
+    if n <= POLICIES_MAX {
+        return Ok(());
+    }
+    let message = format!("there are {POLICIES_MAX} retention policies at most");
+    Err(Failure::new(FailureKind::Request, message))
 }
 
 fn all_shown(state: &State) -> Result<Vec<PolicyShown>, Failure> {
@@ -237,7 +243,8 @@ fn warnings_of(policy: &SavedPolicy) -> Vec<String> {
     }
 }
 
-fn saved(
+/// A policy as it is kept, enabled; its query and periods are checked.
+pub(super) fn saved(
     name: &str,
     query: Option<String>,
     periods: &PolicyPeriods,

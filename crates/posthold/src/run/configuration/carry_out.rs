@@ -1,13 +1,15 @@
 //! From a file and what is there to a plan, and from the plan to what is there then.
 
-use commands::{Apply, ApplyAnswer, Failure, FailureKind, Job, Progress, ProgressSink};
+use commands::{
+    AnchorTarget, Apply, ApplyAnswer, Failure, FailureKind, Job, Progress, ProgressSink, Unnamed,
+};
 use disk::{OsRandom, SystemClock};
 use ports::Clock;
 use sealing::KeyRing;
-use state::{SavedJob, SavedProfile, SecretPlace, State};
+use state::{PolicyChange, SavedJob, SavedProfile, SecretPlace, State};
 use types::{Secret, UserName};
 
-use super::super::{faults, job_check, keys, mail, profiles};
+use super::super::{faults, job_check, keys, mail, profiles, retention};
 use super::plan::{Deed, NewPasswords, Passwords, Plan, Step};
 use super::present::Present;
 use super::wanted::{Password, Wanted};
@@ -44,6 +46,11 @@ pub(super) fn planned(
             Failure { message, ..failure }
         })?;
     }
+    check_anchors(&present, wanted, request.unnamed)?;
+    let is_other = |name: &str| wanted.policies.iter().all(|it| it.name != name);
+    let others = present.policies.iter().filter(|it| is_other(&it.name)).count();
+    let others = if request.unnamed == Unnamed::Stays { others } else { 0 };
+    retention::check_number(wanted.policies.len() + others)?;
     let passwords = passwords(state, keys.as_ref(), &present, wanted)?;
     Ok(Plan::new(&present, wanted, passwords, request.unnamed))
 }
@@ -108,6 +115,20 @@ fn check_job(present: &Present, wanted: &Wanted, job: &Job) -> Result<(), Failur
     Ok(())
 }
 
+/// Mail can only go to an anchor when it is known through which server.
+fn check_anchors(present: &Present, wanted: &Wanted, unnamed: Unnamed) -> Result<(), Failure> {
+    let is_mail = |it: &&commands::AnchorAdd| matches!(it.target, AnchorTarget::Mail(_));
+    let has_mail = wanted.mail.is_some() || (present.mail.is_some() && unnamed == Unnamed::Stays);
+    match wanted.anchors.iter().find(is_mail) {
+        Some(it) if !has_mail => {
+            let message = format!("anchor {:?}: it is not set how mail is sent", it.name);
+            Err(Failure::new(FailureKind::Request, message)
+                .with_hint("Write [mail] for it, or set it up with `posthold mail set`."))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The settings that will count.
 fn values_with(state: &State, wanted: &Wanted) -> Result<::settings::Values, Failure> {
     let mut set = state.set_values().map_err(|it| faults::state(&it))?;
@@ -144,6 +165,7 @@ pub(super) fn apply(
     data: &DataDir,
     source: &KeySource,
     plan: &Plan,
+    by: &str,
 ) -> Result<Option<Progress>, Failure> {
     let needs_key = plan.steps.iter().any(|it| match &it.deed {
         Deed::Profile(_, _, new) => !new.is_empty(),
@@ -155,7 +177,7 @@ pub(super) fn apply(
         false => (None, None),
     };
     for (done, step) in plan.steps.iter().enumerate() {
-        carry_out(state, step, ring.as_ref()).map_err(|failure| {
+        carry_out(state, step, ring.as_ref(), by).map_err(|failure| {
             let message = format!(
                 "{} {} {:?}: {} ({done} of {} steps were done before)",
                 step.shown.action.name(),
@@ -170,7 +192,12 @@ pub(super) fn apply(
     Ok(told)
 }
 
-fn carry_out(state: &mut State, step: &Step, keys: Option<&KeyRing>) -> Result<(), Failure> {
+fn carry_out(
+    state: &mut State,
+    step: &Step,
+    keys: Option<&KeyRing>,
+    by: &str,
+) -> Result<(), Failure> {
     let failed = |it| faults::state(&it);
     let now = SystemClock.now();
     match &step.deed {
@@ -205,6 +232,11 @@ fn carry_out(state: &mut State, step: &Step, keys: Option<&KeyRing>) -> Result<(
             let secret = new.as_ref().zip(keys);
             state.set_mail_settings(settings, secret, now, &OsRandom).map_err(failed)
         }
+        Deed::AddAnchor(it) => state.add_anchor(it, by, now).map_err(failed),
+        Deed::ChangeAnchor(it) => state.change_anchor(it, by, now).map_err(failed),
+        Deed::RemoveAnchor(name) => state.remove_anchor(name).map_err(failed),
+        Deed::Policies(all) => state.change_policy(PolicyChange::All(all.clone())).map_err(failed),
+        Deed::WithPolicies => Ok(()),
         Deed::RemoveMail => state.remove_mail_settings().map_err(failed),
         Deed::RemoveJob(name) => state.remove_job(name).map_err(failed),
         Deed::RemoveProfile(name) => state.remove_profile(name).map_err(failed),

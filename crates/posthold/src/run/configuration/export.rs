@@ -10,14 +10,15 @@ use commands::{
 use state::State;
 
 use super::fields::Fields;
-use super::job;
 use super::present::{Kept, Present};
 use super::wanted::WantedUser;
+use super::{anchor, job, policy};
 
 /// The file.
 pub(crate) fn page(state: &State) -> Result<String, Failure> {
-    let Present { values, users, profiles, jobs, mail: sending } = Present::read(state)?;
-    let mut page = String::from("# Posthold: settings, users, server profiles and jobs\n");
+    let present = Present::read(state)?;
+    let Present { values, users, profiles, jobs, mail: sending, anchors, policies } = present;
+    let mut page = String::from("# Posthold: the whole configuration\n");
     let mut set = Fields::default();
     for setting in SETTINGS.iter().filter(|it| values.is_set(it)) {
         set.text(setting.key, values.text(setting));
@@ -40,6 +41,12 @@ pub(crate) fn page(state: &State) -> Result<String, Failure> {
     }
     if let Some((settings, kept)) = &sending {
         add("[mail]", &mail(settings, *kept));
+    }
+    for it in &anchors {
+        add("[[anchor]]", &anchor::fields(&it.name, &it.target, it.every_hours));
+    }
+    for it in &policies {
+        add("[[policy]]", &policy::fields(it));
     }
     Ok(page)
 }

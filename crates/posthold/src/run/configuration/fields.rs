@@ -9,6 +9,8 @@ use commands::FieldChange;
 pub(super) enum Value {
     /// Text.
     Text(String),
+    /// Text of several lines.
+    Lines(String),
     /// A whole number.
     Whole(u64),
     /// Seconds, and parts of one.
@@ -24,6 +26,7 @@ impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Value::Text(text) => f.write_str(&quoted(text)),
+            Value::Lines(text) => f.write_str(&quoted_lines(text)),
             Value::Whole(number) => write!(f, "{number}"),
             Value::Seconds(number) => write!(f, "{number}"),
             Value::Switch(is_on) => write!(f, "{is_on}"),
@@ -35,9 +38,32 @@ impl fmt::Display for Value {
     }
 }
 
+impl Value {
+    /// As TOML in a line of a plan: of text in several lines there is only by what it is known.
+    fn in_a_line(&self) -> String {
+        match self {
+            Value::Lines(text) => {
+                let hash = types::Hash::of(text.as_bytes());
+                format!("\"\"\"{} lines, SHA-256 {hash}\"\"\"", text.lines().count())
+            }
+            other => other.to_string(),
+        }
+    }
+}
+
 /// A TOML basic string.
 fn quoted(text: &str) -> String {
-    let mut quoted = String::from("\"");
+    format!("\"{}\"", escaped(text))
+}
+
+/// A TOML string of several lines. The line end after the opening quotes is not part of it.
+fn quoted_lines(text: &str) -> String {
+    let lines: Vec<String> = text.split('\n').map(escaped).collect();
+    format!("\"\"\"\n{}\"\"\"", lines.join("\n"))
+}
+
+fn escaped(text: &str) -> String {
+    let mut quoted = String::new();
     for it in text.chars() {
         match it {
             '"' => quoted.push_str("\\\""),
@@ -49,7 +75,6 @@ fn quoted(text: &str) -> String {
             _ => quoted.push(it),
         }
     }
-    quoted.push('"');
     quoted
 }
 
@@ -61,6 +86,11 @@ impl Fields {
     /// Adds text.
     pub(super) fn text(&mut self, key: impl Into<String>, text: impl Into<String>) {
         self.0.push((key.into(), Value::Text(text.into())));
+    }
+
+    /// Adds text of several lines.
+    pub(super) fn lines(&mut self, key: impl Into<String>, text: &str) {
+        self.0.push((key.into(), Value::Lines(text.to_owned())));
     }
 
     /// Adds text, unless it is empty.
@@ -112,8 +142,8 @@ impl Fields {
             let (before, after) = (self.value(key), after.value(key));
             (before != after).then(|| FieldChange {
                 key: key.clone(),
-                before: before.map(ToString::to_string),
-                after: after.map(ToString::to_string),
+                before: before.map(Value::in_a_line),
+                after: after.map(Value::in_a_line),
             })
         };
         keys.filter_map(difference).collect()
@@ -134,6 +164,10 @@ mod tests {
     #[test]
     fn strings_are_quoted() {
         assert_eq!(quoted("a \"b\" \\ \n ü"), r#""a \"b\" \\ \u000A ü""#);
+        for text in ["", "a", "-----BEGIN-----\r\nMII=\n", "\n \"\"\" \\\n\n"] {
+            let table: toml::Table = format!("x = {}", quoted_lines(text)).parse().unwrap();
+            assert_eq!(table.get("x").and_then(|it| it.as_str()), Some(text));
+        }
     }
 
     #[test]

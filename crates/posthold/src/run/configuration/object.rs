@@ -161,6 +161,7 @@ impl Object {
 pub(super) fn words(kind: &str) -> &str {
     match kind {
         "profile" => "server profile",
+        "policy" => "retention policy",
         other => other,
     }
 }

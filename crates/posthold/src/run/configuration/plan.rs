@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 
 use ::settings::SETTINGS;
 use commands::{
-    FieldChange, HalfName, Job, MailSettings, PlanAction, Planned, Profile, Switch, Unnamed,
+    AnchorAdd, FieldChange, HalfName, Job, MailSettings, PlanAction, Planned, Profile, Switch,
+    Unnamed,
 };
-use state::{JobId, ProfileId, Standing, UserChange};
+use state::{JobId, ProfileId, SavedPolicy, Standing, UserChange};
 use types::{Secret, UserName};
 
 use super::present::{Kept, Present};
 use super::wanted::{MAIL_NAME, Wanted, WantedJob, WantedProfile, WantedUser};
-use super::{export, job};
+use super::{anchor, export, job, policy};
 
 /// Passwords of a profile that the file gives and that are not the ones kept.
 pub(super) type NewPasswords = Vec<(HalfName, Secret)>;
@@ -53,6 +54,17 @@ pub(super) enum Deed {
     Mail(Box<MailSettings>, Option<Secret>),
     /// Sends no mail any more.
     RemoveMail,
+    /// Makes an anchor.
+    AddAnchor(Box<AnchorAdd>),
+    /// Changes an anchor.
+    ChangeAnchor(Box<AnchorAdd>),
+    /// Lets an anchor go.
+    RemoveAnchor(String),
+    /// Keeps all retention policies, at once: a list of which a part is new would decide over
+    /// messages in a way that nobody wanted.
+    Policies(Vec<SavedPolicy>),
+    /// Was done with [`Deed::Policies`].
+    WithPolicies,
     /// Removes a job.
     RemoveJob(String),
     /// Removes a profile.
@@ -90,8 +102,52 @@ impl Plan {
             plan.job(present, wanted, new);
         }
         plan.mail(present, wanted, passwords.mail, unnamed);
+        plan.anchors(present, wanted, unnamed);
+        plan.policies(present, wanted, unnamed);
         plan.rest(present, wanted, unnamed);
         plan
+    }
+
+    fn anchors(&mut self, present: &Present, wanted: &Wanted, unnamed: Unnamed) {
+        for it in &wanted.anchors {
+            let found = present.anchors.iter().find(|that| that.name == it.name);
+            let before = found.map(|it| anchor::fields(&it.name, &it.target, it.every_hours));
+            let after = anchor::fields(&it.name, &it.target, it.every_hours);
+            let fields = before.unwrap_or_default().differences(&after);
+            let (action, deed) = match found {
+                None => (PlanAction::Create, Deed::AddAnchor(Box::new(it.clone()))),
+                Some(_) => (PlanAction::Change, Deed::ChangeAnchor(Box::new(it.clone()))),
+            };
+            if !fields.is_empty() {
+                let change = Change { fields, applies: "none", deed };
+                self.push(action, "anchor", &it.name, change);
+            }
+        }
+        let is_named = |name: &str| wanted.anchors.iter().any(|it| it.name == name);
+        for it in present.anchors.iter().filter(|it| !is_named(&it.name)) {
+            if unnamed == Unnamed::Stays {
+                self.unnamed.push(("anchor", it.name.clone()));
+                continue;
+            }
+            let deed = Deed::RemoveAnchor(it.name.clone());
+            let change = Change { fields: Vec::new(), applies: "none", deed };
+            self.push(PlanAction::Remove, "anchor", &it.name, change);
+        }
+    }
+
+    fn policies(&mut self, present: &Present, wanted: &Wanted, unnamed: Unnamed) {
+        let (after, steps) = policy::list(&present.policies, &wanted.policies, unnamed);
+        let is_named = |name: &str| wanted.policies.iter().any(|it| it.name == name);
+        if unnamed == Unnamed::Stays {
+            let rest = present.policies.iter().filter(|it| !is_named(&it.name));
+            self.unnamed.extend(rest.map(|it| ("policy", it.name.clone())));
+        }
+        let mut all = Some(after);
+        for it in steps {
+            let deed = all.take().map_or(Deed::WithPolicies, Deed::Policies);
+            let change = Change { fields: it.fields, applies: "none", deed };
+            self.push(it.action, "policy", &it.name, change);
+        }
     }
 
     fn mail(&mut self, present: &Present, wanted: &Wanted, new: Option<Secret>, unnamed: Unnamed) {

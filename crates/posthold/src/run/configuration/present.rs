@@ -1,8 +1,8 @@
 //! What is there: what a file is compared with, and what the export writes.
 
 use ::settings::Values;
-use commands::{Failure, HalfName, MailSettings};
-use state::{SavedJob, SavedProfile, SecretPlace, State, User};
+use commands::{AnchorShown, Failure, HalfName, MailSettings};
+use state::{SavedJob, SavedPolicy, SavedProfile, SecretPlace, State, User};
 
 use super::super::{faults, settings as values_of};
 
@@ -19,6 +19,10 @@ pub(super) struct Present {
     pub(super) jobs: Vec<(SavedJob, Kept)>,
     /// How mail is sent, and whether its password is kept.
     pub(super) mail: Option<(MailSettings, Kept)>,
+    /// Anchors.
+    pub(super) anchors: Vec<AnchorShown>,
+    /// Retention policies, in order.
+    pub(super) policies: Vec<SavedPolicy>,
 }
 
 impl Present {
@@ -43,6 +47,8 @@ impl Present {
             profiles,
             jobs,
             mail: state.mail_settings().map_err(failed)?.map(|it| (it, kept)),
+            anchors: state.anchors().map_err(failed)?,
+            policies: state.policies().map_err(failed)?,
         })
     }
 }

@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use commands::{
-    Failure, FailureKind, HalfChange, HalfName, Job, MailChange, MailSettings, Mechanism,
-    OutgoingLogin, Profile, ProfileChange, Protocol, Rank, Security, Switch, check_name,
+    AnchorAdd, Failure, FailureKind, HalfChange, HalfName, Job, MailChange, MailSettings,
+    Mechanism, OutgoingLogin, Profile, ProfileChange, Protocol, Rank, Security, Switch, check_name,
     trust_from_words,
 };
-use state::{Standing, User};
+use state::{SavedPolicy, Standing, User};
 use toml::Value;
 use types::UserName;
 
-use super::job;
 use super::object::Object;
+use super::{anchor, job, policy};
 
 /// What a file says.
 #[derive(Debug, Default)]
@@ -28,6 +28,10 @@ pub(super) struct Wanted {
     pub(super) jobs: Vec<WantedJob>,
     /// How mail is sent.
     pub(super) mail: Option<WantedMail>,
+    /// Anchors.
+    pub(super) anchors: Vec<AnchorAdd>,
+    /// Retention policies, in order.
+    pub(super) policies: Vec<SavedPolicy>,
 }
 
 /// How mail is sent, by the file.
@@ -110,7 +114,9 @@ pub(super) fn read(text: &str, path: &Path) -> Result<Wanted, Failure> {
         Failure::new(FailureKind::Request, message)
             .with_hint("The file is TOML; `posthold settings export` shows how it looks.")
     })?;
-    let dir = path.parent().unwrap_or(Path::new(""));
+    // What is kept has to be found from anywhere.
+    let whole_path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let dir = whole_path.parent().unwrap_or(Path::new(""));
     let within =
         |it: Failure| Failure { message: format!("{}: {}", path.display(), it.message), ..it };
     whole(&mut table, dir).map_err(within)
@@ -135,10 +141,18 @@ fn whole(table: &mut toml::Table, dir: &Path) -> Result<Wanted, Failure> {
             return Err(Failure::new(FailureKind::Request, message));
         }
     };
+    for object in objects(table, "anchor")? {
+        wanted.anchors.push(anchor::read(object, dir)?);
+    }
+    for object in objects(table, "policy")? {
+        wanted.policies.push(policy::read(object)?);
+    }
     if let Some(key) = table.keys().next() {
         let message = format!("{key}: there is no such part of the configuration");
-        return Err(Failure::new(FailureKind::Request, message)
-            .with_hint("Its parts are [settings], [[user]], [[profile]], [[job]] and [mail]."));
+        return Err(Failure::new(FailureKind::Request, message).with_hint(
+            "Its parts are [settings], [[user]], [[profile]], [[job]], [mail], [[anchor]] and \
+                 [[policy]].",
+        ));
     }
     Ok(wanted)
 }
@@ -361,7 +375,7 @@ mod tests {
             "[[prof]]\nname = \"a\"",
             expect![[r#"
             posthold.toml: prof: there is no such part of the configuration
-            Its parts are [settings], [[user]], [[profile]], [[job]] and [mail]."#]],
+            Its parts are [settings], [[user]], [[profile]], [[job]], [mail], [[anchor]] and [[policy]]."#]],
         );
         check(
             "[profile]\nname = \"a\"",
@@ -410,6 +424,58 @@ mod tests {
             expect![[r#"
                 posthold.toml: server profile "a", incoming.password: a password does not stand in the file
                 Write "kept" for the one that is kept, { file = "PATH" } or { env = "NAME" }."#]],
+        );
+    }
+
+    #[test]
+    fn anchors_and_policies_that_are_wrong_are_named() {
+        check(
+            "[[anchor]]\nname = \"a\"",
+            expect![[r#"
+            posthold.toml: anchor "a": it is at one place: to, file or url says where
+        "#]],
+        );
+        check(
+            "[[anchor]]\nname = \"a\"\nurl = \"http://t/\"",
+            expect![[r#"
+            posthold.toml: anchor "a", url: it comes with ca_file or certificates, and without it not
+        "#]],
+        );
+        check(
+            "[[anchor]]\nname = \"a\"\nfile = \"f\"\nevery_hours = 0",
+            expect![[r#"
+                posthold.toml: anchor "a": every_hours is a number from 1 to 8760
+            "#]],
+        );
+        check(
+            "[[anchor]]\nname = \"a\"\nto = [\"nobody\"]",
+            expect![[r#"
+                posthold.toml: anchor "a": "nobody" is no mail address: it has no @
+                Write an address as name@example.org."#]],
+        );
+        check(
+            "[[anchor]]\nname = \"a\"\nurl = \"http://t/\"\ncertificates = \"x\"",
+            expect![[r#"
+                posthold.toml: anchor "a", certificates: there is no certificate of the authority that can be read
+            "#]],
+        );
+        check(
+            "[[policy]]\nname = \"a\"\nremove_after = \"1y\"",
+            expect![[r#"
+                posthold.toml: retention policy "a": it covers what its query says, or with all = true every message
+            "#]],
+        );
+        check(
+            "[[policy]]\nname = \"a\"\nall = true",
+            expect![[r#"
+                posthold.toml: retention policy "a": a policy needs a minimum or a maximum period
+                Give --keep, --remove-after, or both: 90d, 2w, 6m, 10y."#]],
+        );
+        check(
+            "[[policy]]\nname = \"a\"\nquery = \"from:bob\"\nkeep = \"soon\"",
+            expect![[r#"
+                posthold.toml: retention policy "a": "soon" is no period
+                Write 90d, 2w, 6m or 10y: days, weeks, months or years."#]],
         );
     }
 
