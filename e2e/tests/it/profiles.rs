@@ -181,7 +181,7 @@ fn plain_connections_need_a_permission() {
         &["settings", "export"],
         &expect![[r#"
             exit code 0
-            # Posthold: settings, users, server profiles and jobs
+            # Posthold: the whole configuration
 
             [settings]
             allow_plain_mail_connections = "on"
