@@ -258,9 +258,14 @@ impl Dovecot {
         false
     }
 
-    /// Ends the server, as a power cut at the other side would.
+    /// Ends the server, as a power cut at the other side would. When this returns, nobody answers.
     pub fn stop(&mut self) {
         self.guarded = None;
+        let began = Instant::now();
+        // Processes that are still ending hold the port for a moment.
+        while TcpStream::connect(self.imap).is_ok() && began.elapsed() < START_MAX {
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Starts the server again after [`Dovecot::stop`], on the same ports.
