@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use types::{BlobId, MessageKey};
 
 use crate::anchors::Anchors;
-use crate::findings::Findings;
+use crate::findings::{Findings, counted};
 use crate::keys::Keys;
 
 /// The most of a small file that is read, in bytes.
@@ -49,8 +49,8 @@ pub(crate) fn check(
         findings.checked(format!("{} messages with proofs.", proven.len()));
     }
     if n_erased != 0 {
-        let messages = if n_erased == 1 { "message" } else { "messages" };
-        findings.checked(format!("{n_erased} {messages} proven to be erased."));
+        let messages = counted(n_erased, "message", "messages");
+        findings.checked(format!("{messages} proven to be erased."));
     }
     Ok(())
 }

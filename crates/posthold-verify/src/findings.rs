@@ -63,3 +63,8 @@ impl Findings {
         Ok(())
     }
 }
+
+/// A number of things, in words.
+pub(crate) fn counted(n: u64, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}

@@ -21,7 +21,7 @@ use types::{BlobId, Hash};
 
 use crate::anchors::Anchors;
 use crate::description;
-use crate::findings::Findings;
+use crate::findings::{Findings, counted};
 use crate::keys::Keys;
 use crate::notes::{End, Notes};
 use crate::unlock::{Closed, Unlock};
@@ -71,10 +71,6 @@ pub(crate) fn check(
         counted(n_notes, "checkpoint", "checkpoints"),
     ));
     Ok(())
-}
-
-fn counted(n: u64, one: &str, many: &str) -> String {
-    format!("{n} {}", if n == 1 { one } else { many })
 }
 
 struct Bytes(File);

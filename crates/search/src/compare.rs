@@ -37,7 +37,7 @@ impl Searcher {
         right: &Searcher,
         leave_out: &MessageSet,
     ) -> Result<Vec<FieldDiffers>, SearchError> {
-        let (here, right) = (self.commit_now(), right.commit_now());
+        let (here, right) = (self.snapshot(), right.snapshot());
         let key = RandomState::new();
         let mut found = Vec::new();
         for at in 0..N_TEXT_FIELDS {

@@ -178,11 +178,7 @@ impl Searcher {
     }
 
     /// The commit that searches see.
-    pub(crate) fn commit_now(&self) -> Arc<Snapshot> {
-        self.snapshot()
-    }
-
-    fn snapshot(&self) -> Arc<Snapshot> {
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use frames::features::{AUDIT, ENCRYPTION, FEATURES};
+use testkit::copy_tree;
 
 use crate::mail::{samples, write_samples};
 use crate::posthold::{Place, Ran, verifier};
@@ -67,18 +68,6 @@ fn unknown_features_refuse_everywhere_and_known_ones_nowhere() {
     assert_eq!(place.ids("").len(), n_samples);
 }
 
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let (path, to) = (entry.path(), to.join(entry.file_name()));
-        match path.is_dir() {
-            true => copy(&path, &to),
-            false => drop(fs::copy(&path, &to).unwrap()),
-        }
-    }
-}
-
 /// The store that the first release wrote: checked without Posthold, taken in, searched, given back
 /// byte for byte, and written on.
 #[test]
@@ -86,7 +75,7 @@ fn a_store_of_the_first_release_is_taken_in() {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR"));
     let golden = golden.join("../crates/store/test_data/stores/v1-whole");
     let place = Place::new();
-    copy(&golden, &place.path("golden"));
+    copy_tree(&golden, &place.path("golden"));
     let check = || {
         let mut command = Command::new(verifier());
         let ran = Ran::of(command.current_dir(place.path("")).arg("golden").output().unwrap());

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use testkit::copy_tree;
+
 use crate::mail::{id, samples, write_samples};
 use crate::posthold::Place;
 
@@ -183,7 +185,7 @@ fn an_older_copy_is_not_taken_in() {
     let (place, elsewhere) = with_two();
     place.ok(["store", "detach", "old"]);
     let (now, before) = (elsewhere.data().join("stores/default"), elsewhere.path("before"));
-    copy_dir(&now, &before);
+    copy_tree(&now, &before);
     fs::write(elsewhere.path("mail/more.eml"), other("More")).unwrap();
     elsewhere.ok(["import", "mail", "--user", "bob"]);
     place.ok(["store", "attach", "old", "--dir", now.to_str().unwrap()]);
@@ -191,18 +193,6 @@ fn an_older_copy_is_not_taken_in() {
     let older = place.run(["store", "attach", "old", "--dir", before.to_str().unwrap()]);
     assert_eq!(older.code, 3, "{}", older.transcript(&place));
     place.ok(["store", "attach", "old", "--dir", now.to_str().unwrap()]);
-}
-
-fn copy_dir(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        match entry.file_type().unwrap().is_dir() {
-            true => copy_dir(&entry.path(), &to),
-            false => drop(fs::copy(entry.path(), to).unwrap()),
-        }
-    }
 }
 
 /// A place whose current store is the second: the samples are in the first.

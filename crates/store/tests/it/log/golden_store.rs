@@ -15,6 +15,7 @@ use ports::{Change, Disk, Log, ReadErrorKind};
 use store::log::{KeysAtHand, LogOptions, SegmentLog};
 use store::{NewStores, Store, StoreOptions, StoreReport};
 use tempfile::TempDir;
+use testkit::copy_tree;
 use types::{ArchiveId, EntryNumber, FolderId, MessageKey};
 
 use super::bench::{Mail, Seeded, StoppedClock, append, attached};
@@ -139,18 +140,6 @@ fn write_golden(dir: &Path) {
     store.close().unwrap();
 }
 
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let (path, to) = (entry.path(), to.join(entry.file_name()));
-        match path.is_dir() {
-            true => copy(&path, &to),
-            false => drop(fs::copy(&path, &to).unwrap()),
-        }
-    }
-}
-
 /// A copy of the golden store, to be written to.
 fn golden() -> (TempDir, PathBuf) {
     let place = tempfile::tempdir().unwrap();
@@ -161,10 +150,10 @@ fn golden() -> (TempDir, PathBuf) {
             let _ = fs::remove_file(dir.join(view));
         }
         let _ = fs::remove_dir_all(golden_dir());
-        copy(&dir, &golden_dir());
+        copy_tree(&dir, &golden_dir());
         fs::remove_dir_all(&dir).unwrap();
     }
-    copy(&golden_dir(), &dir);
+    copy_tree(&golden_dir(), &dir);
     (place, dir)
 }
 
